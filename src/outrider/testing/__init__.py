@@ -1,0 +1,4 @@
+"""What a test of Outrider, ours or another author's, is made of: servers, clocks, faults, conformance suites.
+
+Nothing that runs in production imports this room.
+"""
