@@ -1,0 +1,32 @@
+"""The text behind a statement: what a storage hands to whoever executes in a transaction."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, Protocol
+
+from outrider.core.steps import Rows
+
+ParamStyle = Literal["named", "pyformat", "format", "qmark", "numeric_dollar"]
+
+
+class Query(NamedTuple):
+    """A query's text in a driver's own placeholder style, and its parameters' names in the order of their marks."""
+
+    text: str
+    names: tuple[str, ...]
+
+
+class Texts(Protocol):
+    """The queries of one storage for one service. Safe to share between threads."""
+
+    def query(self, name: str, style: ParamStyle) -> Query:
+        """Give the text of the query `name`. Raises KeyError if the storage has none of that name."""
+        ...
+
+    def bind(self, params: Mapping[str, Any], query: Query) -> Mapping[str, Any]:
+        """Turn core values (UUID, aware datetime, timedelta, bool) into what the driver binds, and add `now` where the
+        query asks for it and the database has no clock of its own."""
+        ...
+
+    def decode(self, columns: tuple[str, ...], rows: Rows) -> Rows:
+        """Turn the driver's rows into core values (UUID, aware UTC datetime), by column name where needed."""
+        ...

@@ -1,0 +1,115 @@
+"""SQL kept in `.sql` files: named queries, table names filled in once, placeholders translated once for each driver.
+
+Nothing of a message, header or filter ever reaches an identifier: names come from the catalog alone, match a strict
+pattern, and are quoted here. Source: spec/outbox.md OB-33.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from outrider.core.errors import ConfigurationError
+from outrider.core.steps import Rows
+from outrider.ports.statements import ParamStyle, Query
+
+TABLES = (
+    "outrider_meta", "outbox_message", "outbox_subscription", "outbox_cursor", "outbox_advance", "outbox_delivery",
+    "outbox_pause", "outbox_pending", "outbox_status", "inbox_consumer", "inbox_key", "inbox_receipt", "inbox_delivery",
+    "outrider_route", "outrider_process", "outrider_audit",
+)  # fmt: skip
+
+_PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,39}")
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
+_TABLE = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+
+
+@lru_cache
+def read_sql(package: str, path: str) -> str:
+    """Read a `.sql` file that ships inside `package`."""
+    return files(package).joinpath(path).read_text(encoding="utf-8")
+
+
+def read_queries(package: str, path: str) -> dict[str, str]:
+    """Read a file of queries, each headed by a line `-- name: the_name`."""
+    parts = _NAME.split(read_sql(package, path))[1:]
+    return {name: text.strip().rstrip(";") for name, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def fill_tables(text: str, prefix: str, schema: str | None = None) -> str:
+    """Replace `{outbox_message}` by the quoted name of the service's table, and `{p}` by its prefix.
+
+    Raises ConfigurationError for a prefix or schema that does not match the pattern.
+    """
+    if not _PREFIX.fullmatch(prefix):
+        raise ConfigurationError(f"table prefix {prefix!r} does not match {_PREFIX.pattern}")
+    if schema is not None and not _SCHEMA.fullmatch(schema):
+        raise ConfigurationError(f"schema {schema!r} does not match {_SCHEMA.pattern}")
+    qualified = f'"{schema}".' if schema else ""
+
+    def name(match: re.Match[str]) -> str:
+        table = match.group(1)
+        if table == "p":
+            return prefix
+        return f'{qualified}"{prefix}{table}"' if table in TABLES else match.group(0)
+
+    return _TABLE.sub(name, text)
+
+
+def translate(text: str, style: ParamStyle) -> Query:
+    """Turn `:name` placeholders into the driver's own; `names` says the order of the values where order counts."""
+    names: list[str] = []
+
+    def pyformat(match: re.Match[str]) -> str:
+        return f"%({match.group(1)})s"
+
+    def positional(mark: str) -> Callable[[re.Match[str]], str]:
+        def replace(match: re.Match[str]) -> str:
+            names.append(match.group(1))
+            return mark
+
+        return replace
+
+    def numeric(match: re.Match[str]) -> str:
+        if match.group(1) not in names:
+            names.append(match.group(1))
+        return f"${names.index(match.group(1)) + 1}"
+
+    match style:
+        case "named":
+            return Query(text, tuple(dict.fromkeys(_PLACEHOLDER.findall(text))))
+        case "pyformat":
+            used = tuple(dict.fromkeys(_PLACEHOLDER.findall(text)))
+            return Query(_PLACEHOLDER.sub(pyformat, text.replace("%", "%%")), used)
+        case "format":
+            return Query(_PLACEHOLDER.sub(positional("%s"), text.replace("%", "%%")), tuple(names))
+        case "qmark":
+            return Query(_PLACEHOLDER.sub(positional("?"), text), tuple(names))
+        case "numeric_dollar":
+            return Query(_PLACEHOLDER.sub(numeric, text), tuple(names))
+
+
+class Queries:
+    """The queries of one storage and one service, as `ports.statements.Texts`."""
+
+    def __init__(self, texts: Mapping[str, str], prefix: str, schema: str | None = None) -> None:
+        self._texts = {name: fill_tables(text, prefix, schema) for name, text in texts.items()}
+        self._rendered: dict[tuple[str, ParamStyle], Query] = {}
+
+    def query(self, name: str, style: ParamStyle) -> Query:
+        """Give the text of `name` in the driver's style. Raises KeyError for a name that no file holds."""
+        rendered = self._rendered.get((name, style))
+        if rendered is None:
+            rendered = self._rendered[name, style] = translate(self._texts[name], style)
+        return rendered
+
+    def bind(self, params: Mapping[str, Any], query: Query) -> Mapping[str, Any]:  # noqa: ARG002 - a storage may add values
+        """Give the parameters as the driver wants them; here they are right as they stand."""
+        return params
+
+    def decode(self, columns: tuple[str, ...], rows: Rows) -> Rows:  # noqa: ARG002 - a storage may convert by column
+        """Give the rows as core values; here the driver has made them already."""
+        return rows

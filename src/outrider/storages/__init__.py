@@ -1,0 +1,1 @@
+"""Databases that hold a service's tables: rows to values, error translation, migrations. No policy."""

@@ -1,0 +1,22 @@
+"""psycopg's errors as ours, most specific match first, cause kept."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors as pg
+
+from outrider.core.errors import SchemaMismatch, StorageUnavailable
+
+RETRYABLE = (pg.SerializationFailure, pg.DeadlockDetected)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise StorageUnavailable for what may pass by itself; programming errors stay as they are."""
+    try:
+        yield
+    except pg.UndefinedTable as error:
+        raise SchemaMismatch(reason=str(error).splitlines()[0]) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError, *RETRYABLE) as error:
+        raise StorageUnavailable(reason=f"{type(error).__name__}: {error}") from error

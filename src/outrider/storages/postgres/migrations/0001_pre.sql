@@ -1,0 +1,201 @@
+-- The tables of one service. Source: spec/outbox.md section 5. `{table}` stands for a quoted, qualified name.
+CREATE TABLE {outrider_meta} (
+    name text COLLATE "C" PRIMARY KEY,
+    value text NOT NULL
+);
+
+CREATE TABLE {outbox_message} (
+    id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) PRIMARY KEY,
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    message_id uuid NOT NULL,
+    type text COLLATE "C" NOT NULL CHECK (char_length(type) BETWEEN 1 AND 128),
+    version smallint NOT NULL,
+    topic text COLLATE "C" NOT NULL CHECK (char_length(topic) BETWEEN 1 AND 200),
+    message_key text COLLATE "C" CHECK (char_length(message_key) BETWEEN 1 AND 255),
+    key_hash integer NOT NULL CHECK (key_hash >= 0),
+    subject text COLLATE "C" CHECK (char_length(subject) BETWEEN 1 AND 255),
+    payload bytea NOT NULL,
+    content_type text COLLATE "C" NOT NULL CHECK (char_length(content_type) BETWEEN 1 AND 127),
+    headers jsonb,
+    deliver_at timestamptz,
+    max_retry smallint NOT NULL,
+    trace jsonb,
+    correlation_id text COLLATE "C" CHECK (char_length(correlation_id) BETWEEN 1 AND 128),
+    causation_id text COLLATE "C" CHECK (char_length(causation_id) BETWEEN 1 AND 128),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT "{p}outbox_message_message_id_key" UNIQUE (message_id)
+);
+CREATE INDEX "{p}outbox_message_xid" ON {outbox_message} (xid, id);
+
+CREATE TABLE {outbox_subscription} (
+    id smallint PRIMARY KEY,
+    name text COLLATE "C" NOT NULL UNIQUE,
+    kind text COLLATE "C" NOT NULL,
+    broker text COLLATE "C",
+    lanes smallint NOT NULL CHECK (lanes > 0),
+    types jsonb
+);
+
+CREATE TABLE {outbox_cursor} (
+    subscription_id smallint NOT NULL REFERENCES {outbox_subscription} (id),
+    lane smallint NOT NULL,
+    done pg_snapshot NOT NULL,
+    target pg_snapshot NOT NULL,
+    last_id bigint NOT NULL DEFAULT 0,
+    high_id bigint NOT NULL DEFAULT 0,
+    floor_id bigint NOT NULL DEFAULT 0,
+    cluster text COLLATE "C" NOT NULL,
+    owner text COLLATE "C",
+    epoch bigint NOT NULL DEFAULT 0,
+    lease_until timestamptz,
+    starts smallint NOT NULL DEFAULT 0,
+    marked_id bigint,
+    passed bigint NOT NULL DEFAULT 0,
+    advanced_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (subscription_id, lane)
+) WITH (fillfactor = 50);
+
+CREATE TABLE {outbox_advance} (
+    subscription_id smallint NOT NULL,
+    lane smallint NOT NULL,
+    seq bigint NOT NULL,
+    done pg_snapshot NOT NULL,
+    target pg_snapshot NOT NULL,
+    last_id bigint NOT NULL,
+    floor_id bigint NOT NULL,
+    passed bigint NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (subscription_id, lane, seq)
+);
+CREATE INDEX "{p}outbox_advance_at" ON {outbox_advance} (at);
+
+CREATE TABLE {outbox_delivery} (
+    subscription_id smallint NOT NULL,
+    log_id bigint NOT NULL,
+    message_id uuid NOT NULL,
+    topic text COLLATE "C" NOT NULL,
+    message_key text COLLATE "C",
+    key_hash integer NOT NULL,
+    status text COLLATE "C" NOT NULL,
+    cause text COLLATE "C" NOT NULL,
+    attempts smallint NOT NULL DEFAULT 0,
+    max_retry smallint NOT NULL,
+    generation smallint NOT NULL DEFAULT 0,
+    next_retry_at timestamptz,
+    error_code text COLLATE "C",
+    last_error text,
+    first_failed_at timestamptz,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    done_at timestamptz,
+    resolution text COLLATE "C",
+    PRIMARY KEY (subscription_id, log_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+CREATE INDEX "{p}outbox_delivery_due" ON {outbox_delivery} (subscription_id, status, next_retry_at, log_id);
+CREATE INDEX "{p}outbox_delivery_key" ON {outbox_delivery} (subscription_id, topic, message_key, log_id);
+CREATE INDEX "{p}outbox_delivery_message" ON {outbox_delivery} (message_id);
+
+CREATE TABLE {outbox_pause} (
+    kind text COLLATE "C" NOT NULL,
+    broker text COLLATE "C" NOT NULL DEFAULT '',
+    topic text COLLATE "C" NOT NULL DEFAULT '',
+    subject text COLLATE "C" NOT NULL DEFAULT '',
+    automatic boolean NOT NULL,
+    code text COLLATE "C",
+    reason text,
+    actor text,
+    paused_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    until timestamptz,
+    PRIMARY KEY (kind, broker, topic, subject)
+);
+
+CREATE TABLE {inbox_consumer} (
+    id smallint PRIMARY KEY,
+    name text COLLATE "C" NOT NULL UNIQUE,
+    receipts_from timestamptz,
+    starts jsonb NOT NULL DEFAULT '{}'
+);
+
+CREATE TABLE {inbox_key} (
+    consumer_id smallint NOT NULL,
+    topic text COLLATE "C" NOT NULL,
+    message_key text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    PRIMARY KEY (consumer_id, topic, message_key)
+);
+
+CREATE TABLE {inbox_receipt} (
+    consumer_id smallint NOT NULL,
+    message_id uuid NOT NULL,
+    fingerprint integer NOT NULL,
+    consumed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (consumer_id, message_id)
+);
+CREATE INDEX "{p}inbox_receipt_consumed_at" ON {inbox_receipt} USING brin (consumed_at);
+
+CREATE TABLE {inbox_delivery} (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    consumer_id smallint NOT NULL,
+    message_id uuid NOT NULL,
+    origin text COLLATE "C" NOT NULL,
+    topic text COLLATE "C" NOT NULL,
+    message_key text COLLATE "C",
+    key_hash integer NOT NULL,
+    sequence bigint,
+    fingerprint integer NOT NULL,
+    type text COLLATE "C" NOT NULL,
+    version integer NOT NULL,
+    content_type text COLLATE "C" NOT NULL,
+    headers jsonb,
+    body bytea NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    status text COLLATE "C" NOT NULL,
+    cause text COLLATE "C" NOT NULL,
+    attempts smallint NOT NULL DEFAULT 0,
+    max_retry smallint NOT NULL,
+    generation smallint NOT NULL DEFAULT 0,
+    next_retry_at timestamptz,
+    error_code text COLLATE "C",
+    last_error text,
+    first_failed_at timestamptz,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    done_at timestamptz,
+    resolution text COLLATE "C",
+    CONSTRAINT "{p}inbox_delivery_message_key" UNIQUE (consumer_id, message_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+CREATE INDEX "{p}inbox_delivery_due" ON {inbox_delivery} (consumer_id, status, next_retry_at, id);
+CREATE INDEX "{p}inbox_delivery_key" ON {inbox_delivery} (consumer_id, topic, message_key, id);
+
+CREATE TABLE {outrider_route} (
+    type text COLLATE "C" PRIMARY KEY,
+    owner text COLLATE "C" NOT NULL,
+    topic text COLLATE "C" NOT NULL,
+    producers jsonb NOT NULL,
+    consumers jsonb NOT NULL,
+    consumers_here jsonb NOT NULL,
+    version_max smallint NOT NULL,
+    on_dead text COLLATE "C" NOT NULL,
+    late text COLLATE "C" NOT NULL,
+    max_bytes integer,
+    hash text COLLATE "C" NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE {outrider_process} (
+    owner text COLLATE "C" PRIMARY KEY,
+    role text COLLATE "C" NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seen_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE {outrider_audit} (
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    actor text NOT NULL,
+    verb text NOT NULL,
+    filter jsonb NOT NULL,
+    affected bigint NOT NULL,
+    reason text NOT NULL
+);
+CREATE INDEX "{p}outrider_audit_at" ON {outrider_audit} (at);

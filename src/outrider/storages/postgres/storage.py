@@ -1,0 +1,102 @@
+"""The storage's own connections to PostgreSQL.
+
+No connection state is relied upon (it works behind a transaction pooler with prepared statements off); only a primary is
+used. Source: spec/outbox.md OB-7, OB-16, hazards H14 and H35.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow, tuple_row
+
+from outrider.core.errors import ConfigurationError
+from outrider.core.steps import Rows, Statement, Steps, run_async
+from outrider.ports.statements import Texts
+from outrider.ports.transaction import Dialect
+from outrider.storages.postgres.errors import translated
+from outrider.storages.postgres.listen import PostgresListener
+
+T = TypeVar("T")
+
+Connection = AsyncConnection[TupleRow]
+
+
+class PostgresSession:
+    """One connection, as `ports.storage.StorageSession`."""
+
+    def __init__(self, connection: Connection, texts: Texts) -> None:
+        self._connection = connection
+        self._texts = texts
+
+    async def run(self, steps: Steps[T]) -> T:
+        """Drive `steps`, each statement committed by itself."""
+        return await run_async(steps, self._execute)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["PostgresSession"]:
+        """Begin a READ COMMITTED transaction; this same session drives steps in it."""
+        with translated():
+            async with self._connection.transaction():
+                yield self
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._connection.close()
+
+    async def _execute(self, statement: Statement) -> Rows:
+        query = self._texts.query(statement.name, "pyformat")
+        with translated():
+            cursor = self._connection.cursor(binary=True)
+            if statement.many is None:
+                await cursor.execute(query.text, statement.params)
+                return await cursor.fetchall() if cursor.description else ()
+            await cursor.executemany(query.text, statement.many, returning=True)
+            rows: list[TupleRow] = []
+            async for result in cursor.results():
+                if result.description:
+                    rows.extend(await result.fetchall())
+            return rows
+
+
+class PostgresStorage:
+    """A PostgreSQL database that holds a service's tables, as `ports.storage.Storage`."""
+
+    dialect: Dialect = "postgresql"
+
+    def __init__(self, url: str, texts: Texts, *, channel: str, statement_timeout_seconds: float = 10.0) -> None:
+        self._url = url
+        self._texts = texts
+        self._channel = channel
+        self._options = (
+            f"-c statement_timeout={int(statement_timeout_seconds * 1000)} -c TimeZone=UTC"
+            " -c default_transaction_isolation=read\\ committed -c idle_in_transaction_session_timeout=60000"
+        )
+
+    async def connect(self) -> PostgresSession:
+        """Open a connection to the primary."""
+        connection = await self._open()
+        with translated():
+            (in_recovery,) = (await (await connection.execute("SELECT pg_is_in_recovery()")).fetchone()) or (True,)
+        if in_recovery:
+            await connection.close()
+            raise ConfigurationError("this server is a replica; outrider reads the primary only")
+        return PostgresSession(connection, self._texts)
+
+    async def listen(self) -> PostgresListener:
+        """Listen on the service's channel, on a connection of its own."""
+        connection = await self._open()
+        with translated():
+            return await PostgresListener.start(connection, self._channel)
+
+    async def close(self) -> None:
+        """Nothing is kept open between sessions."""
+
+    async def _open(self) -> Connection:
+        with translated():
+            return await psycopg.AsyncConnection.connect(
+                self._url, autocommit=True, options=self._options, row_factory=tuple_row, application_name="outrider",
+                connect_timeout=5, keepalives_idle=10, keepalives_interval=5, keepalives_count=3,
+            )  # fmt: skip
