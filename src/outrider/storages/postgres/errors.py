@@ -17,6 +17,6 @@ def translated() -> Iterator[None]:
     try:
         yield
     except pg.UndefinedTable as error:
-        raise SchemaMismatch(reason=str(error).splitlines()[0]) from error
+        raise SchemaMismatch(str(error).splitlines()[0]) from error
     except (psycopg.OperationalError, psycopg.InterfaceError, *RETRYABLE) as error:
-        raise StorageUnavailable(reason=f"{type(error).__name__}: {error}") from error
+        raise StorageUnavailable(f"{type(error).__name__}: {error}") from error

@@ -77,8 +77,8 @@ def _translating(work: Callable[[], T]) -> T:
         return work()
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
-            raise SchemaMismatch(reason=str(error)) from error
-        raise StorageUnavailable(reason=f"{type(error).__name__}: {error}") from error
+            raise SchemaMismatch(str(error)) from error
+        raise StorageUnavailable(f"{type(error).__name__}: {error}") from error
 
 
 class SqliteStorage:
