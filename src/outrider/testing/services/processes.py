@@ -84,6 +84,14 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def alive(pid: int) -> bool:
+    """Whether `pid` still runs: a zombie that nobody has reaped yet does not (Linux)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 class ServerProcess:
     """A server's main process, with its output in a log file.
 
@@ -158,7 +166,7 @@ class ServerProcess:
         for child in family:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, SIGKILL)
-        wait_until(lambda: not self.running and not any(_alive(child) for child in family), 10)
+        wait_until(lambda: not self.running and not any(alive(child) for child in family), 10)
         atexit.unregister(self.kill)
 
     def log_tail(self) -> str:
@@ -187,11 +195,3 @@ class ServerProcess:
             self._started.set()
         if self._child is not None and not self._outlive:
             self._child.wait()
-
-
-def _alive(pid: int) -> bool:
-    """Whether `pid` still runs (a zombie does not)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
