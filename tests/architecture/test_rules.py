@@ -1,0 +1,53 @@
+"""Every rule of the specification in scope is cited by a test that asserts it.
+
+A test cites a rule by its id, `OB-12`, in its docstring, or as `ob_12` in its name. Conformance suites count as tests.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PLACES = ("tests", "src/outrider/testing/conformance")
+OUT_OF_SCOPE = {20, 45, 60, 64, 74, 75, 78, 94, 96, 100}
+IN_SCOPE = set(range(1, 102)) - OUT_OF_SCOPE
+CITATION = re.compile(r"\bOB-(\d+)\b|(?:^|_)ob_(\d+)(?=_|$)")
+
+# rules in scope that no test asserts yet: compared for equality, so it shrinks
+NOT_YET: set[int] = {
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+    32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 61,
+    62, 63, 65, 66, 67, 68, 69, 70, 71, 72, 73, 76, 77, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93,
+    95, 97, 98, 99, 101,
+}  # fmt: skip
+
+
+def asserting(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            yield node
+
+
+def citations() -> dict[int, list[str]]:
+    """Rule → the tests that cite it."""
+    cited: dict[int, list[str]] = {}
+    for path in sorted(path for place in PLACES for path in (ROOT / place).rglob("*.py")):
+        if path == Path(__file__):
+            continue
+        for test in asserting(ast.parse(path.read_text(encoding="utf-8"))):
+            said = f"{ast.get_docstring(test) or ''}\n{test.name}"
+            for rule in {int(a or b) for line in said.splitlines() for a, b in CITATION.findall(line)}:
+                cited.setdefault(rule, []).append(f"{path.relative_to(ROOT)}::{test.name}")
+    return cited
+
+
+def test_every_rule_in_scope_is_cited_by_a_test() -> None:
+    cited = citations()
+    print()
+    for rule in sorted(IN_SCOPE):
+        found = cited.get(rule, [])
+        print(f"OB-{rule:<4}{len(found):3} {found[0] if found else '-'}")
+    unknown = set(cited) - IN_SCOPE - OUT_OF_SCOPE
+    assert not unknown, "no such rule"
+    assert IN_SCOPE - set(cited) == NOT_YET, "update NOT_YET: it lists exactly the rules that no test cites"
