@@ -331,7 +331,7 @@ class ChannelError(OutriderError):
         self.reason, self.outcome, self.provider_code, self.retry_after = reason, outcome, provider_code, retry_after
 
 
-class InvariantViolated(BaseException):  # noqa: N818
+class InvariantViolated(BaseException):
     """A promise of the code itself is broken: the process drains and exits.
 
     Not an `Exception`, so that no handler swallows it.

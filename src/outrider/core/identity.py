@@ -51,7 +51,7 @@ def uuid7(now_ms: int, random_bytes: bytes) -> UUID:
 
 
 def message_id(service: str, idempotency_key: str) -> UUID:
-    """The id of the message that `service` adds under this idempotency key: the same key gives the same message. Source: §3.
+    """The id of the message that `service` adds under this idempotency key. Source: spec/outbox.md §3.
 
     >>> str(message_id("orders", "order-17:placed"))
     '480f02be-417b-5db9-9ba0-9e39ec08110c'
