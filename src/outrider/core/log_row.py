@@ -1,10 +1,13 @@
 """A log row as the relay reads it: a plain tuple, because building an object a row would halve the read rate.
 
 `LogRow` = `(log_id, message_id, kind, key, payload, time, extra)`
-- `log_id` int · `message_id` the id's text, lower case with dashes · `kind` what is the same for all messages of one sort,
+- `log_id` int · `message_id` the id's text, lower case with dashes · `kind` what is the same for all messages of one
+sort,
   see `Kind` · `key` str or None · `payload` bytes · `time` created_at as RFC 3339, six digits, `Z`
-- `extra` None for a plain message, else a JSON object's text with those of: `headers` (object), `subject`, `deliver_at` (RFC
-  3339, only where it lay ahead at the read), `correlation_id`, `causation_id`, `traceparent`, `tracestate`, `generation`.
+- `extra` None for a plain message, else a JSON object's text with those of: `headers` (object), `subject`,
+`deliver_at` (RFC
+  3339, only where it lay ahead at the read), `correlation_id`, `causation_id`, `traceparent`, `tracestate`,
+  `generation`.
 """
 
 from functools import lru_cache

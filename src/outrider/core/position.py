@@ -1,6 +1,7 @@
 """Where a reader stands in the log. A position never goes back.
 
-On a storage that reads by snapshot difference (PostgreSQL, memory) a position is `(done, target, last_id)`: the rows that
+On a storage that reads by snapshot difference (PostgreSQL, memory) a position is `(done, target, last_id)`: the rows
+that
 became visible between the two snapshots form the current *tick*, which has been read up to `last_id`. On a storage with
 one writer (SQLite) the snapshots are None and the id alone decides. Source: design.md section 3, spec/outbox.md OB-18.
 """

@@ -14,8 +14,6 @@ Row = tuple[Any, ...]
 Rows = Sequence[Row]
 Params = Mapping[str, Any]
 
-NO_PARAMS: Params = {}
-
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -27,7 +25,7 @@ class Statement:
     """
 
     name: str
-    params: Params = field(default=NO_PARAMS)
+    params: Params = field(default_factory=dict)
     many: Sequence[Params] | None = None
 
 

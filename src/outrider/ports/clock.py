@@ -12,7 +12,7 @@ class Clock(Protocol):
         ...
 
     def boottime(self) -> float:
-        """Seconds that also pass while the machine sleeps (CLOCK_BOOTTIME), for local lease deadlines. Source: OB-35."""
+        """Seconds that also pass while the machine sleeps (CLOCK_BOOTTIME), for local lease deadlines (OB-35)."""
         ...
 
     def chance(self) -> float:

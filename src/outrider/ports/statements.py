@@ -23,8 +23,10 @@ class Texts(Protocol):
         ...
 
     def bind(self, params: Mapping[str, Any], query: Query) -> Mapping[str, Any]:
-        """Turn core values (UUID, aware datetime, timedelta, bool) into what the driver binds, and add `now` where the
-        query asks for it and the database has no clock of its own."""
+        """Turn core values (UUID, aware datetime, timedelta, bool) into what the driver binds.
+
+        Adds `now` where the query asks for it and the database has no clock of its own.
+        """
         ...
 
     def decode(self, columns: tuple[str, ...], rows: Rows) -> Rows:

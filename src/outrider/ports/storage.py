@@ -19,16 +19,20 @@ class StorageTransaction(Protocol):
 
 
 class StorageSession(Protocol):
-    """One connection of the storage. One task at a time. After StorageUnavailable it is of no more use: open a new one,
-    and forget whatever was read through the old one (OB-19)."""
+    """One connection of the storage. One task at a time.
+
+    After StorageUnavailable it is of no more use: open a new one, and forget whatever was read through the old (OB-19).
+    """
 
     async def run(self, steps: Steps[T]) -> T:
         """Drive `steps`, each statement committed by itself. Raises StorageUnavailable."""
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[StorageTransaction]:
-        """Begin a transaction; commits when the block ends, rolls back when it raises. Raises StorageUnavailable; after a
-        commit without an answer, too."""
+        """Begin a transaction; commits when the block ends, rolls back when it raises.
+
+        Raises StorageUnavailable; after a commit without an answer, too.
+        """
         ...
 
     async def close(self) -> None:

@@ -5,7 +5,7 @@ pattern, and are quoted here. Source: spec/outbox.md OB-33.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -61,35 +61,19 @@ def fill_tables(text: str, prefix: str, schema: str | None = None) -> str:
 
 def translate(text: str, style: ParamStyle) -> Query:
     """Turn `:name` placeholders into the driver's own; `names` says the order of the values where order counts."""
-    names: list[str] = []
-
-    def pyformat(match: re.Match[str]) -> str:
-        return f"%({match.group(1)})s"
-
-    def positional(mark: str) -> Callable[[re.Match[str]], str]:
-        def replace(match: re.Match[str]) -> str:
-            names.append(match.group(1))
-            return mark
-
-        return replace
-
-    def numeric(match: re.Match[str]) -> str:
-        if match.group(1) not in names:
-            names.append(match.group(1))
-        return f"${names.index(match.group(1)) + 1}"
-
+    used = tuple(_PLACEHOLDER.findall(text))
+    once = tuple(dict.fromkeys(used))
     match style:
         case "named":
-            return Query(text, tuple(dict.fromkeys(_PLACEHOLDER.findall(text))))
+            return Query(text, once)
         case "pyformat":
-            used = tuple(dict.fromkeys(_PLACEHOLDER.findall(text)))
-            return Query(_PLACEHOLDER.sub(pyformat, text.replace("%", "%%")), used)
+            return Query(_PLACEHOLDER.sub(r"%(\1)s", text.replace("%", "%%")), once)
         case "format":
-            return Query(_PLACEHOLDER.sub(positional("%s"), text.replace("%", "%%")), tuple(names))
+            return Query(_PLACEHOLDER.sub("%s", text.replace("%", "%%")), used)
         case "qmark":
-            return Query(_PLACEHOLDER.sub(positional("?"), text), tuple(names))
+            return Query(_PLACEHOLDER.sub("?", text), used)
         case "numeric_dollar":
-            return Query(_PLACEHOLDER.sub(numeric, text), tuple(names))
+            return Query(_PLACEHOLDER.sub(lambda match: f"${once.index(match.group(1)) + 1}", text), once)
 
 
 class Queries:

@@ -1,6 +1,7 @@
 """The storage's own connections to SQLite, each on a thread of its own.
 
-WAL, local disk, short transactions begun with BEGIN IMMEDIATE, so that the busy timeout applies (H23). Sources: spec/outbox.md
+WAL, local disk, short transactions begun with BEGIN IMMEDIATE, so that the busy timeout applies (H23). Sources:
+spec/outbox.md
 OB-16; SQLite documentation, "Write-Ahead Logging", "Isolation In SQLite".
 """
 

@@ -1,4 +1,7 @@
-"""Values between SQLite and core: UUID as 16 bytes, instants as microseconds since 1970 UTC, by column name on the way out."""
+"""Values between SQLite and core: UUID as 16 bytes, instants as microseconds since 1970 UTC.
+
+On the way out they are told by column name: `message_id`, and names of instants.
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta

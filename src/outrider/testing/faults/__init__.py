@@ -1,0 +1,11 @@
+"""Faults on real processes: a board that a victim writes and its killer reads, and the killing itself.
+
+Invariant: a signal goes only to a process that this one started. Nothing in production code knows of it: the board is
+fed by an
+ordinary telemetry sink.
+"""
+
+from outrider.testing.faults.board import Board, BoardSink
+from outrider.testing.faults.victim import Victim
+
+__all__ = ["Board", "BoardSink", "Victim"]

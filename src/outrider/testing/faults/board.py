@@ -1,0 +1,102 @@
+"""A few numbers in a file that two processes map: how far a victim is, exact up to the instant of its death."""
+
+import mmap
+import struct
+import time
+from pathlib import Path
+from typing import Self
+
+from outrider.core import events
+
+_FORMAT = struct.Struct("<qqdd")
+_BEGUN, _SETTLED, _FIRST, _LAST = range(4)
+
+
+class Board:
+    """How much was begun and settled, and when something was settled first and last.
+
+    Counts of messages; instants of CLOCK_MONOTONIC in seconds, 0 for never. One writer, any number of readers; each
+    number is written whole.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            path.write_bytes(bytes(_FORMAT.size))
+        with path.open("r+b") as file:
+            self._memory = mmap.mmap(file.fileno(), _FORMAT.size)
+
+    @property
+    def begun(self) -> int:
+        """How much was read, published or handled."""
+        return int(self._values()[_BEGUN])
+
+    @property
+    def settled(self) -> int:
+        """How much of it was settled: position written, or receipt committed."""
+        return int(self._values()[_SETTLED])
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether something was begun that is not settled."""
+        values = self._values()
+        return bool(values[_BEGUN] > values[_SETTLED])
+
+    @property
+    def first_settled_at(self) -> float:
+        """When this process settled something for the first time."""
+        return float(self._values()[_FIRST])
+
+    @property
+    def last_settled_at(self) -> float:
+        """When this process settled something last."""
+        return float(self._values()[_LAST])
+
+    def begin(self, count: int) -> None:
+        """Note that `count` in all were begun."""
+        _, settled, first, last = self._values()
+        _FORMAT.pack_into(self._memory, 0, count, settled, first, last)
+
+    def settle(self, count: int) -> None:
+        """Note that `count` in all were settled, now."""
+        begun, _, first, _ = self._values()
+        now = time.monotonic()
+        _FORMAT.pack_into(self._memory, 0, begun, count, first or now, now)
+
+    def reset(self) -> Self:
+        """Begin anew, for the next process that writes here."""
+        _FORMAT.pack_into(self._memory, 0, 0, 0, 0.0, 0.0)
+        return self
+
+    def _values(self) -> tuple[int, int, float, float]:
+        return _FORMAT.unpack_from(self._memory, 0)
+
+
+class BoardSink:
+    """A telemetry sink that keeps the board.
+
+    It counts batches read and positions advanced; or handlers begun, as `begin` is told, and receipts recorded.
+    """
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._begun = 0
+        self._settled = 0
+
+    def begin(self, count: int = 1) -> None:
+        """Note work that no event tells of, such as the first line of a handler."""
+        self._begun += count
+        self._board.begin(self._begun)
+
+    def emit(self, event: events.TelemetryEvent) -> None:
+        """Count what was read and what was settled."""
+        match event:
+            case events.BatchRead():
+                self.begin(event.messages)
+            case events.CursorAdvanced() | events.ReceiptRecorded():
+                self._settled += event.messages
+                self._board.settle(self._settled)
+            case events.LeaseLost() | events.PublishUnknown():
+                self._begun = self._settled
+                self._board.begin(self._begun)
+            case _:
+                pass

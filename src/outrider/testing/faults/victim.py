@@ -1,0 +1,81 @@
+"""A process that is started to be killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from outrider.testing.faults.board import Board
+
+POLL_SECONDS = 0.001
+
+
+class Victim:
+    """A Python process that keeps a `Board`.
+
+    `command` is what follows the interpreter; `{board}` in it becomes the board's file.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], folder: Path) -> None:
+        self.name = name
+        self._path = folder / f"{name}.board"
+        self._log = folder / f"{name}.log"
+        self.board = Board(self._path).reset()
+        arguments = [part.replace("{board}", str(self._path)) for part in command]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, *arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process.poll() is None
+
+    def await_settled(self, seconds: float) -> bool:
+        """Wait until it has settled something since its start; False if it died or the time ran out."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.running:
+            if self.board.settled:
+                return True
+            time.sleep(POLL_SECONDS)
+        return False
+
+    def await_in_flight(self, seconds: float) -> bool:
+        """Wait until it has begun something that is not settled; False when the time ran out."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.running:
+            if self.board.in_flight:
+                return True
+            time.sleep(POLL_SECONDS / 10)
+        return False
+
+    def kill(self) -> bool:
+        """SIGKILL, and wait for its end. Gives whether something was in flight at its death."""
+        self._process.kill()
+        self._process.wait()
+        return self.board.in_flight
+
+    def freeze(self) -> None:
+        """SIGSTOP: the process stands still without knowing it."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def stop(self, seconds: float = 30.0) -> int:
+        """SIGTERM, and wait; SIGKILL when the time has run out. Gives the exit code."""
+        self._process.terminate()
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def log_tail(self, lines: int = 30) -> str:
+        """The last lines that it and those before it of the same name wrote."""
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
