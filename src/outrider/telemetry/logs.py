@@ -1,0 +1,112 @@
+"""Events as log lines: JSON, or text where a person reads along. One record for an event, on stderr.
+
+Invariant: every text passes redaction and escaping, so a field can neither leak a secret nor begin a second line
+(OB-93, OB-95, X9). Nothing else in the code writes logs.
+"""
+
+import dataclasses
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TextIO
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from outrider.core import events
+from outrider.core.text import escape_controls, redact
+
+Format = Literal["auto", "json", "text"]
+Level = Literal["debug", "info", "warning", "error"]
+
+VALUE_LIMIT: Final = 2_000
+DEBUG: Final = (
+    events.MessageAdded, events.LeaseRenewed, events.TickOpened, events.BatchRead, events.PublishStarted,
+    events.PublishAcknowledged, events.CursorAdvanced, events.MessageUnparked, events.ReceiptRecorded,
+    events.DuplicateSkipped,
+)  # fmt: skip
+"""What happens with every batch or message: the healthy flow."""
+WARNING: Final = (
+    events.LeaseLost, events.PublishRefused, events.PublishUnknown, events.AdvanceRefused, events.RetryScheduled,
+    events.DestinationPaused, events.HandlerFailed, events.OrderRegressed, events.SuspectFound, events.MessageSwept,
+)  # fmt: skip
+ERROR: Final = (events.MessageDied, events.MessageQuarantined, events.ServiceFailed)
+"""What waits for a person."""
+
+_WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def level_of(event: events.TelemetryEvent) -> int:
+    """The level of an event's line."""
+    match event:
+        case events.DrainEnded(clean=False):
+            return logging.WARNING
+        case _ if isinstance(event, ERROR):
+            return logging.ERROR
+        case _ if isinstance(event, WARNING):
+            return logging.WARNING
+        case _ if isinstance(event, DEBUG):
+            return logging.DEBUG
+    return logging.INFO
+
+
+def name_of(event: events.TelemetryEvent) -> str:
+    """`LaneTaken` as `lane.taken`: how a log line names its event."""
+    return _WORD.sub(".", type(event).__name__).lower()
+
+
+class LogSink:
+    """Writes each event as one line to `stream`, as `ports.telemetry.Telemetry`.
+
+    `format` auto means text on a terminal and JSON elsewhere. Fields are those of the event; None is left out; spans are
+    seconds. A line that cannot be written is dropped: telemetry never stops a message.
+    """
+
+    def __init__(self, stream: TextIO, *, level: Level = "info", format: Format = "auto", color: bool = True) -> None:  # noqa: A002  the setting's name
+        self._level = logging.getLevelNamesMapping()[level.upper()]
+        text = format == "text" or (format == "auto" and stream.isatty())
+        render: structlog.typing.Processor = (
+            structlog.dev.ConsoleRenderer(colors=color and stream.isatty(), pad_event_to=20)
+            if text
+            else structlog.processors.JSONRenderer(ensure_ascii=False)
+        )
+        self._log: FilteringBoundLogger = structlog.wrap_logger(
+            structlog.WriteLogger(stream),
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(
+                    fmt="iso" if not text else "%H:%M:%S.%f", utc=not text, key="timestamp"
+                ),
+                render,
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(self._level),
+        )
+
+    def emit(self, event: events.TelemetryEvent) -> None:
+        """Write the event's line, if its level is wanted."""
+        level = level_of(event)
+        if level < self._level:
+            return
+        try:
+            self._log.log(level, name_of(event), **fields_of(event))
+        except (OSError, ValueError):  # the pipe is gone or the stream is closed
+            return
+
+
+def fields_of(event: events.TelemetryEvent) -> dict[str, Any]:
+    """The event's fields that say something, each text redacted and escaped."""
+    found = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+    return {name: _safe(value) for name, value in found.items() if value is not None}
+
+
+def _safe(value: Any) -> Any:  # noqa: ANN401  fields are of any plain kind
+    match value:
+        case str():
+            return escape_controls(redact(value))[:VALUE_LIMIT]
+        case Mapping():
+            return {_safe(str(key)): _safe(item) for key, item in value.items()}
+        case tuple() | list():
+            return [_safe(item) for item in value]
+        case float():
+            return round(value, 6)
+    return value
