@@ -26,11 +26,11 @@ POLL_SECONDS = 0.02
 LOG_TAIL_CHARACTERS = 2_000
 
 
-class ServerMissing(Exception):  # noqa: N818 - the house names errors for what is wrong, without a suffix
+class ServerMissing(Exception):
     """The server's program is not installed on this machine; the message names what to run."""
 
 
-class ServerFailed(Exception):  # noqa: N818 - as above
+class ServerFailed(Exception):
     """The server ended or stayed silent when it should have answered; the message ends with the tail of its log."""
 
 
