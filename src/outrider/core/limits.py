@@ -116,12 +116,17 @@ def checked_headers(headers: object) -> dict[str, str] | None:
     return made or None
 
 
+def is_reserved(name: str) -> bool:
+    """Whether a lower-case header name belongs to the envelope, the trace or a broker."""
+    return name in _RESERVED or name.startswith(_RESERVED_STARTS)
+
+
 def _checked_name(given: object) -> str:
     if not isinstance(given, str):
         raise InvalidMessage("headers", "", f"a name must be a string, not {type(given).__name__}")
     name = given.lower()
     if not given.isascii() or _is_header_name(name) is None:
         raise InvalidMessage("headers", f"[{given[:64]!a}]", "a name must match [a-z0-9][a-z0-9_.-]{0,63}")
-    if name in _RESERVED or name.startswith(_RESERVED_STARTS):
+    if is_reserved(name):
         raise InvalidMessage("headers", f"[{name!a}]", "this name is reserved")
     return name
