@@ -59,6 +59,10 @@ class Victim:
         self._process.wait()
         return self.board.in_flight
 
+    def wait(self) -> int:
+        """Wait for its end by itself. Gives the exit code."""
+        return self._process.wait()
+
     def freeze(self) -> None:
         """SIGSTOP: the process stands still without knowing it."""
         os.kill(self._process.pid, signal.SIGSTOP)

@@ -1,0 +1,72 @@
+"""`./run fault NAME`: run one campaign, print its figures, exit 1 if anything is wrong."""
+
+import argparse
+import json
+import sys
+import time
+from typing import Any
+
+from faults.options import Options
+from faults.rig import LEASE_SECONDS, rig
+from faults.scenarios import SCENARIOS
+
+WRONG = ("lost", "phantom", "doubled_effects", "inversions", "stuck")
+DEFAULT_KILLS = {"relay": 20, "consume": 20, "add": 20, "postgres": 4, "kafka": 2, "zombie": 5, "outage": 0}
+EXAMPLES = """examples:
+  ./run fault relay --kills 200 --messages 50000 --json
+  ./run fault relay --kills 200 --messages 50000 --transactional --json
+  ./run fault outage --seconds 90 --messages 20000
+"""
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="./run fault", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name", choices=SCENARIOS)
+    parser.add_argument("--kills", type=int, help="faults (default: a few)")
+    parser.add_argument("--messages", type=int, default=2000, help="committed messages at least (default 2000)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of the outage (default 20)")
+    parser.add_argument("--transactional", action="store_true", help="with broker.transactional")
+    parser.add_argument("--seed", type=int, default=1, help="seed of all chance (default 1)")
+    parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    return parser.parse_args(arguments)
+
+
+def run(name: str, options: Options, *, quiet: bool = False) -> dict[str, Any]:
+    """Run the campaign `name`. Raises RuntimeError when a process cannot be brought to work."""
+    done = 0
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        if not quiet and sys.stderr.isatty():
+            print(f"\r{name}: {done}/{options.kills}", end="", file=sys.stderr, flush=True)
+
+    started = time.monotonic()
+    with rig() as made:
+        figures = SCENARIOS[name](made, options, tick)
+    return {
+        "campaign": name, "seed": options.seed, "transactional": options.transactional, "lease_s": LEASE_SECONDS,
+        "publish_timeout_s": round(LEASE_SECONDS / 3, 2), "kafka_session_s": LEASE_SECONDS, **figures,
+        "took_s": round(time.monotonic() - started, 1),
+    }  # fmt: skip
+
+
+def main() -> int:
+    """Run from the command line."""
+    arguments = parse()
+    kills = DEFAULT_KILLS[arguments.name] if arguments.kills is None else arguments.kills
+    options = Options(kills, arguments.messages, arguments.seconds, arguments.transactional, arguments.seed)
+    figures = run(arguments.name, options)
+    if arguments.json:
+        print(json.dumps(figures))
+    else:
+        for name, value in figures.items():
+            print(f"{name:>22}  {value}")
+    return 1 if any(figures.get(name) for name in (*WRONG, "dead", "attempts_counted")) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

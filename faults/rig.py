@@ -1,0 +1,79 @@
+"""Servers, databases and processes of a campaign, and the settings under which they run."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import psycopg
+
+from faults.shop import TABLES, Cell
+from outrider.testing.faults import Victim
+from outrider.testing.services import KafkaServer, PostgresServer
+
+LEASE_SECONDS = 2.0
+
+
+@dataclass
+class Rig:
+    """A PostgreSQL and a Kafka of the campaign's own."""
+
+    postgres: PostgresServer
+    kafka: KafkaServer
+    folder: Path
+    running: list[Victim] = field(default_factory=list)
+
+    def cell(self, name: str, *, broker: str | None = None, partitions: int = 4, **settings: object) -> Cell:
+        """Make a database with the application's and Outrider's tables, and its topic."""
+        database = self.postgres.create_database(name)
+        with psycopg.connect(database, autocommit=True) as connection:
+            for table in TABLES:
+                connection.execute(table.encode())
+        url = broker or f"kafka://{self.kafka.bootstrap_servers}"
+        cell = replace(Cell(database, url, LEASE_SECONDS), **settings)  # type: ignore[arg-type]  # checked by Cell itself
+        if url.startswith("kafka:"):
+            self.kafka.create_topic(topic(name), partitions)
+        self.call("init", name, cell)
+        return cell
+
+    def spawn(self, role: str, name: str, cell: Cell, number: int = 0) -> Victim:
+        """Start a process of `role` (load, relay, consume) in the cell `name`."""
+        victim = Victim(f"{name}-{role}-{number}", ["-m", "faults.process", role, name, as_json(cell), "{board}"], self.folder)
+        self.running.append(victim)
+        return victim
+
+    def call(self, role: str, name: str, cell: Cell) -> None:
+        """Run a process of `role` to its end. Raises RuntimeError with what it wrote if it failed."""
+        victim = self.spawn(role, name, cell, os.getpid())
+        if code := victim.wait():
+            raise RuntimeError(f"{role} of {name} ended with {code}:\n{victim.log_tail()}")
+
+    def end(self) -> None:
+        """Kill whatever still runs."""
+        for victim in self.running:
+            victim.kill()
+
+
+def topic(name: str) -> str:
+    """The topic of the cell `name`: the namespace keeps cells apart on one broker."""
+    return f"{name}.shop.outbox"
+
+
+def as_json(cell: Cell) -> str:
+    """The cell as an argument of a process."""
+    return json.dumps(asdict(cell))
+
+
+@contextmanager
+def rig() -> Iterator[Rig]:
+    """Start the servers, and end them and every process of the campaign afterwards."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outrider-faults-")))
+        postgres = stack.enter_context(PostgresServer())
+        kafka = stack.enter_context(KafkaServer())
+        made = Rig(postgres, kafka, folder)
+        stack.callback(made.end)
+        yield made
