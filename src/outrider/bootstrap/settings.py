@@ -1,0 +1,244 @@
+"""Settings from flags, environment, file and defaults, in this order; the only reader of the environment.
+
+Invariant: either every fault of every source is named at once, or the settings are whole; nothing unknown is passed over
+(OB-90). Source: spec/outbox.md section 14.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from outrider.bootstrap.settings_model import SECRETS, Settings, known_keys
+from outrider.core.errors import ConfigurationError
+
+ENVIRONMENT: Final = "OUTRIDER_"
+FILE: Final = "outrider.toml"
+OPEN_KEYS: Final = "broker.destinations"
+DESTINATION_KEYS: Final = ("max_bytes", "partitioner", "rate")
+PLACEHOLDERS: Final = {"service.name": "unnamed", "database.url": "sqlite:///unnamed"}
+SHOWN_MAX: Final = 60
+FORMS: Final = {
+    "service.name": "must be lower-case letters, digits and dashes, at most 32",
+    "service.catalog": "must be module:name",
+    "database.url": "must be postgresql://… or sqlite:///FILE",
+    "database.db_schema": "must be lower-case letters, digits and underscores, at most 63",
+    "broker.url": "must be log:, kafka://host:port,…, memory: or none:",
+}
+"""What a key that must match a pattern should look like."""
+
+
+@dataclass
+class _Layers:
+    """Values by dotted key, each with where it came from, and the faults found on the way."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+    def add(self, key: str, value: object, origin: str) -> None:
+        """Take a value, over one from a weaker source."""
+        if is_known(key):
+            self.values[key], self.origins[key] = value, origin
+        else:
+            self.faults.append(f"{key} ({origin}): no such setting{nearest(key)}")
+
+
+def load(
+    flags: Mapping[str, object] | None = None,
+    *,
+    config: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Read the settings. `flags` are values by dotted key; `config` is a file that must exist (default: `outrider.toml`
+    here, if there is one); `environment` stands for the process's own.
+
+    Raises ConfigurationError whose text, and field `faults`, name every fault found.
+    """
+    layers = _Layers()
+    _read_file(layers, config)
+    _read_environment(layers, os.environ if environment is None else environment)
+    for key, value in (flags or {}).items():
+        layers.add(key, value, "flag")
+    return _checked(layers)
+
+
+def make(values: Mapping[str, object]) -> Settings:
+    """Settings from values by dotted key alone: neither environment nor file is read. Raises as `load`."""
+    layers = _Layers()
+    for key, value in values.items():
+        layers.add(key, value, "argument")
+    return _checked(layers)
+
+
+def is_known(key: str) -> bool:
+    """Whether there is such a setting, `broker.destinations.TOPIC.max_bytes` included (a topic may have dots)."""
+    if key.startswith(f"{OPEN_KEYS}."):
+        topic, _, last = key.removeprefix(f"{OPEN_KEYS}.").rpartition(".")
+        return bool(topic) and last in DESTINATION_KEYS
+    return key in known_keys() and key != OPEN_KEYS
+
+
+def nearest(key: str) -> str:
+    """`; did you mean …?`, or nothing where no key is near."""
+    keys = list(known_keys())
+    last = {known.rpartition(".")[2]: known for known in keys}
+    found = difflib.get_close_matches(key, keys, 1, 0.6)
+    found = found or [last[name] for name in difflib.get_close_matches(key.rpartition(".")[2], list(last), 1, 0.75)]
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def variable(key: str) -> str:
+    """`relay.batch_size` as `OUTRIDER_RELAY__BATCH_SIZE`."""
+    return ENVIRONMENT + key.upper().replace(".", "__")
+
+
+def _read_file(layers: _Layers, config: Path | None) -> None:
+    path = config or Path(FILE)
+    if config is None and not path.exists():
+        return
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        layers.faults.append(f"{path}: cannot be read: {error.strerror}")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        layers.faults.append(f"{path}: is not TOML: {error}")
+    else:
+        for key, value in _leaves(tree):
+            layers.add(key, value, str(path))
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _read_environment(layers: _Layers, environment: Mapping[str, str]) -> None:
+    for name in sorted(environment):
+        if not name.upper().startswith(ENVIRONMENT):
+            continue
+        key = _key(name[len(ENVIRONMENT) :])
+        if is_known(key):
+            layers.add(key, environment[name], name)
+        elif key.endswith("_file") and key.removesuffix("_file") in SECRETS:
+            _read_secret(layers, key.removesuffix("_file"), environment[name], name)
+        else:
+            near = nearest(key)
+            asked = f"; did you mean {variable(near[len('; did you mean ') : -1])}?" if near else ""
+            layers.faults.append(f"{name}: no such setting{asked}")
+
+
+def _key(name: str) -> str:
+    """The dotted key of a variable's name; a topic keeps its case, all else is lower."""
+    parts = name.split("__")
+    topic = [part.lower() for part in parts[:2]] == OPEN_KEYS.split(".")
+    return ".".join(part if topic and 1 < index < len(parts) - 1 else part.lower() for index, part in enumerate(parts))
+
+
+def _read_secret(layers: _Layers, key: str, path: str, name: str) -> None:
+    if layers.origins.get(key, "") == variable(key):
+        layers.faults.append(f"{key}: given as {variable(key)} and as {name}; give one")
+        return
+    try:
+        layers.add(key, Path(path).read_text(encoding="utf-8").strip(), name)
+    except (OSError, UnicodeDecodeError) as error:
+        layers.faults.append(f"{name}: the file cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
+def _checked(layers: _Layers) -> Settings:
+    wrong: set[str] = set()
+    try:
+        settings = Settings.model_validate(_tree(layers.values))
+    except ValidationError as error:
+        wrong = {_dotted(found["loc"]) for found in error.errors()}
+        layers.faults += [_line(layers, found["loc"], found["msg"], found["type"]) for found in error.errors()]
+        sound = {key: value for key, value in layers.values.items() if not any(_covers(bad, key) for bad in wrong)}
+        settings = Settings.model_validate(_tree(PLACEHOLDERS | sound))
+    layers.faults += [line for keys, line in contradictions(settings) if not wrong & set(keys)]
+    if layers.faults:
+        raise ConfigurationError(
+            "the settings are wrong:\n" + "\n".join(f"  - {fault}" for fault in layers.faults),
+            faults=tuple(layers.faults),
+        )
+    return settings
+
+
+def _tree(values: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {"service": {}, "database": {}}
+    for key, value in values.items():
+        parts = key.split(".")
+        if key.startswith(f"{OPEN_KEYS}."):
+            parts = [*parts[:2], ".".join(parts[2:-1]), parts[-1]]
+        branch = tree
+        for part in parts[:-1]:
+            branch = branch.setdefault(part, {})
+        branch[parts[-1]] = value
+    return tree
+
+
+def _dotted(place: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in place if not isinstance(part, int))
+
+
+def _covers(bad: str, key: str) -> bool:
+    return key == bad or bad.startswith(f"{key}.")
+
+
+def _line(layers: _Layers, place: tuple[int | str, ...], message: str, kind: str) -> str:
+    key = _dotted(place)
+    origin = layers.origins.get(key)
+    said = message.removeprefix("Value error, ").replace("Input should", "must").replace("String should", "must")
+    said = FORMS.get(key, said) if kind == "string_pattern_mismatch" else said
+    if kind == "missing":
+        return f"{key}: is required; set it as {variable(key)} or in {FILE}"
+    if key in SECRETS or origin is None:
+        return f"{key}{f' ({origin})' if origin else ''}: {said}"
+    return f"{key} ({origin}): {said}, not {ascii(layers.values[key])[:SHOWN_MAX]}"
+
+
+def contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Settings that are sound alone and wrong together: the keys, and one line."""
+    relay, prune = settings.relay, settings.prune
+    if relay.lease < 3 * relay.publish_timeout:
+        three = seconds(3 * relay.publish_timeout)
+        line = f"relay.lease: {seconds(relay.lease)} is less than three times relay.publish_timeout, {three}"
+        yield ("relay.lease", "relay.publish_timeout"), line
+    if relay.poll_min > relay.poll_max:
+        yield ("relay.poll_min", "relay.poll_max"), "relay.poll_min: must not exceed relay.poll_max"
+    if prune.keep > prune.receipts_keep:
+        line = f"prune.receipts_keep: {seconds(prune.receipts_keep)} is shorter than prune.keep, {seconds(prune.keep)}"
+        yield ("prune.keep", "prune.receipts_keep"), f"{line}: a late copy would take effect twice"
+    yield from _unsupported(settings)
+
+
+def _unsupported(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What the specification names and this release does not do: refused, never silently passed over."""
+    if settings.database.url.startswith(("mysql", "mariadb")):
+        yield ("database.url",), "database.url: MySQL and MariaDB are not supported by this release"
+    for key, section in (
+        ("database.tls", settings.database.tls),
+        ("broker.tls", settings.broker.tls),
+        ("broker.sasl", settings.broker.sasl),
+    ):
+        if section.model_fields_set and section != type(section)():
+            yield (key,), f"{key}: is not supported by this release"
+    if settings.prune.partition_rows:
+        yield ("prune.partition_rows",), "prune.partition_rows: partitions are not supported by this release"
+
+
+def seconds(span: timedelta) -> str:
+    """A span for people: `15 s`, `100 ms`, `7 d`."""
+    total = span.total_seconds()
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if total >= size and total % size == 0:
+            return f"{total / size:g} {unit}"
+    return f"{total * 1000:g} ms" if 0 < total < 1 else f"{total:g} s"
