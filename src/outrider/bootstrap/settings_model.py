@@ -72,7 +72,7 @@ class Service(Section):
     """Who this process works for."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
-    catalog: Annotated[str | None, Optional, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")] = None
+    catalog: Annotated[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")] | None, Optional] = None
     profile: Literal["development", "production"] = "development"
 
 
@@ -89,7 +89,7 @@ class Database(Section):
     """Where the service's tables are."""
 
     url: Annotated[str, Field(repr=False, pattern=r"^(postgresql|sqlite|mysql|mariadb)://")]
-    db_schema: Annotated[str | None, Optional, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] = None
+    db_schema: Annotated[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] | None, Optional] = None
     pool_size: Count = 5
     statement_timeout: Span = timedelta(seconds=10)
     prepared_statements: bool = True
@@ -120,7 +120,7 @@ class Destination(Section):
 
     max_bytes: Annotated[Size | None, Optional] = None
     partitioner: Annotated[Partitioner | None, Optional] = None
-    rate: Annotated[float | None, Optional, Field(gt=0)] = None
+    rate: Annotated[Annotated[float, Field(gt=0)] | None, Optional] = None
 
 
 class Broker(Section):
@@ -176,7 +176,7 @@ class Runtime(Section):
     """The process."""
 
     drain_timeout: Span = timedelta(seconds=20)
-    health_port: Annotated[int | None, Optional, Field(ge=0, le=65_535)] = None
+    health_port: Annotated[Annotated[int, Field(ge=0, le=65_535)] | None, Optional] = None
     state_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))
 
 
