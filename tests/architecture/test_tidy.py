@@ -21,9 +21,10 @@ FOREIGN = {
     "brokers/kafka": {"partition", "offset", "purge", "callback", "journal"},
     "ports/broker.py": {"partition", "offset", "settle", "callback"},  # where a received message came from
     "ports/wakeup.py": {"listener"},  # LISTEN and NOTIFY are PostgreSQL's words
-    "storages/postgres": {"listener"},
+    "storages/postgres": {"listener", "partition"},  # a table's partition
     "transactions": {"engine"},  # SQLAlchemy's word
-    "bootstrap": {"engine"},
+    "bootstrap": {"engine", "partition"},
+    "testing/faults": {"settle"},  # a victim settled something: a word of the campaigns
     "testing/services": {"partition", "offset"},
 }
 
