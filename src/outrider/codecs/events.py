@@ -5,7 +5,7 @@ ignores unknown fields. Source: spec/outbox.md OB-12, OB-71, OB-98.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -29,7 +29,7 @@ def encode(event: Any) -> Any:  # noqa: ANN401  any event, any JSON value
     Decimals, UUIDs and dates are text, instants RFC 3339 with microseconds and `Z`, sets lists in one order. Raises
     InvalidMessage where a field does not hold what its type says; neither text nor path holds the field's value.
     """
-    adapter, loose, _ = _codec(type(event))
+    adapter, loose, _ = _codec(cast("Hashable", type(event)))
     try:
         value = adapter.dump_python(event, mode="json", warnings="error")
         return _settled(value, adapter.dump_python(event)) if loose else value
@@ -44,7 +44,7 @@ def decode(event_class: type[Event], data: object) -> Event:
     """
     from pydantic import ValidationError  # noqa: PLC0415  imported on first use
 
-    adapter, _, options = _codec(cast("type[Any]", event_class))
+    adapter, _, options = _codec(cast("Hashable", event_class))
     try:
         if options.get("strict"):  # JSON mode: a strict model takes text for a date there, but not from a str
             event: Event = adapter.validate_json(canonical_json(data), extra=options["extra"])
@@ -65,11 +65,11 @@ def _unwritable(event: object, error: Exception) -> InvalidMessage:
 
 
 @lru_cache(maxsize=1_024)
-def _codec(event_class: type[Any]) -> "tuple[TypeAdapter[Any], bool, dict[str, Any]]":
+def _codec(event_class: Hashable) -> "tuple[TypeAdapter[Any], bool, dict[str, Any]]":
     """The adapter, whether its JSON must be settled, and how to read it."""
     from pydantic import TypeAdapter  # noqa: PLC0415  imported on first use
 
-    adapter: TypeAdapter[Any] = TypeAdapter(event_class)
+    adapter: TypeAdapter[Any] = TypeAdapter(cast("type[Any]", event_class))
     config = getattr(event_class, "model_config", None) or getattr(event_class, "__pydantic_config__", None) or {}
     schema = repr(adapter.core_schema)
     options = {"extra": None if config.get("extra") == "allow" else "ignore", "strict": "'strict': True" in schema}

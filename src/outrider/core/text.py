@@ -25,7 +25,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"(://[^\s/:@?#]{0,256}):[^\s\"'<>]{1,1024}@"), rf"\1:{MASK}@"),
     (re.compile(r"(://)[A-Za-z0-9_\-.~%+]{16,1024}@"), rf"\1{MASK}@"),
     (
-        re.compile(r"((?i:hooks?|webhooks?|hooks\.slack\.com/services)/)[^\s\"'<>?/]{8,1024}(?:/[^\s\"'<>]{0,1024})?"),
+        re.compile(r"((?i:/(?:web)?hooks?|hooks\.slack\.com/services)/)[^\s\"'<>]{8,1024}"),
         rf"\1{MASK}",
     ),
     (
