@@ -6,6 +6,7 @@ and the statement is undone, waits and runs again. Values compare as IS NOT DIST
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from outrider.core.errors import StorageError
 from outrider.core.snapshot import Snapshot
@@ -56,6 +57,13 @@ class MemoryAccess:
         found = [row for key in stored.matching(equal) if key not in own and _matches(row := stored.rows[key], equal)]
         found.extend(row for row in own.values() if row is not None and _matches(row, equal))
         return found
+
+    def by_message_id(self, message_id: UUID) -> list[Record]:
+        """The log row of this message, if there is one."""
+        own = self._transaction.written((self._prefix, "outbox_message"))
+        key = self.table("outbox_message").holder_of(("message_id",), (message_id,))
+        found = [] if key is None or key in own else [self.table("outbox_message").rows[key]]
+        return found + [row for row in own.values() if row is not None and row["message_id"] == message_id]
 
     def draw(self, table: str) -> int:
         """The next value of the table's sequence."""

@@ -3,14 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TypeVar
+from json import loads
+from typing import Any, TypeVar
+from uuid import NAMESPACE_URL, uuid5
 
+from outrider.core.identity import HASH_FUNCTION
+from outrider.core.meta import HASH, INSTANCE, POST, PRE, SCHEMA_VERSION
 from outrider.core.record import StoredRecord
 from outrider.core.steps import Rows, Statement, Steps, run_async
 from outrider.ports.transaction import Dialect
 from outrider.runtime.system_clock import SystemClock
 from outrider.storages.memory.database import MemoryDatabase
 from outrider.storages.memory.queries import MemoryQueries
+from outrider.storages.memory.tables import Record
 from outrider.storages.memory.transaction import MemoryTransaction
 
 T = TypeVar("T")
@@ -65,6 +70,7 @@ class MemoryStorage:
         self.prefix = prefix
         self.database = database or MemoryDatabase(SystemClock().now)
         self.texts = MemoryQueries(prefix)
+        self._migrate()
 
     @contextmanager
     def begin(self) -> Iterator[MemoryTransaction]:
@@ -79,12 +85,7 @@ class MemoryStorage:
         """All committed messages, by log id."""
         with self.database.mutex:
             rows = sorted(self.database.table(self.prefix, "outbox_message").rows.values(), key=lambda row: row["id"])
-        return [
-            StoredRecord(
-                **{name: row[_COLUMNS.get(name, name)] for name in StoredRecord._fields},
-            )
-            for row in rows
-        ]
+        return [stored_record(row) for row in rows]
 
     async def connect(self) -> MemorySession:
         """Open a session."""
@@ -96,6 +97,18 @@ class MemoryStorage:
 
     async def close(self) -> None:
         """Nothing is kept open; the tables live as long as this object."""
+
+    def _migrate(self) -> None:
+        """There are no migrations here: the tables are those of this release from the start."""
+        facts = {
+            PRE: str(SCHEMA_VERSION),
+            POST: str(SCHEMA_VERSION),
+            HASH: HASH_FUNCTION,
+            INSTANCE: str(uuid5(NAMESPACE_URL, f"{self.database.name}\n{self.prefix}")),
+        }
+        with self.begin() as tx:
+            for name, value in facts.items():
+                tx.execute(Statement("write_meta", {"name": name, "value": value}), self.texts)
 
 
 class MemoryHint:
@@ -125,6 +138,13 @@ class MemoryHint:
     def _from_any_thread(self) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._came.set)
+
+
+def stored_record(row: Record) -> StoredRecord:
+    """A row of the log as a value."""
+    values: dict[str, Any] = {name: row[_COLUMNS.get(name, name)] for name in StoredRecord._fields}
+    values |= {name: loads(values[name]) for name in ("headers", "trace") if values[name] is not None}
+    return StoredRecord(**values)
 
 
 _COLUMNS = {"log_id": "id", "key": "message_key"}

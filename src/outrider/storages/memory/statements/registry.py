@@ -7,9 +7,10 @@ from typing import Final
 
 from outrider.core.steps import Params, Rows
 from outrider.storages.memory.access import MemoryAccess
+from outrider.storages.memory.statements import cursors, log, meta
 
 Function = Callable[[MemoryAccess, Params], Rows]
-_MODULES: Final[tuple[ModuleType, ...]] = ()
+_MODULES: Final[tuple[ModuleType, ...]] = (cursors, log, meta)
 
 
 def _public(module: ModuleType) -> dict[str, Function]:

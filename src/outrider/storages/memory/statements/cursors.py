@@ -1,0 +1,169 @@
+"""Subscriptions, lanes with their leases and positions, pauses and processes. Source: OB-22, OB-35, OB-41, OB-42."""
+
+from outrider.core.snapshot import Snapshot
+from outrider.core.steps import Params, Rows
+from outrider.storages.memory.access import MemoryAccess
+from outrider.storages.memory.database import FIRST_XID
+from outrider.storages.memory.tables import Record
+
+_TAKEN = (
+    "lane", "lanes", "done", "target", "last_id", "high_id", "floor_id", "cluster", "epoch", "starts", "marked_id",
+    "passed",
+)  # fmt: skip
+
+
+def read_cluster(db: MemoryAccess, params: Params) -> Rows:  # noqa: ARG001  every statement is called alike
+    """(cluster, snapshot)."""
+    return [(db.cluster, str(db.snapshot()))]
+
+
+def insert_subscription(db: MemoryAccess, params: Params) -> Rows:
+    """Make a subscription, unless there is one of that name."""
+    last = max((row["id"] for row in db.rows("outbox_subscription")), default=0)
+    db.insert("outbox_subscription", {**params, "id": last + 1, "types": None})
+    return []
+
+
+def find_subscription(db: MemoryAccess, params: Params) -> Rows:
+    """(id, name, kind, broker, lanes)."""
+    rows = db.rows("outbox_subscription", name=params["name"])
+    return [(row["id"], row["name"], row["kind"], row["broker"], row["lanes"]) for row in rows]
+
+
+def insert_cursors(db: MemoryAccess, params: Params) -> Rows:
+    """Make a lane's cursor, before the first message or behind what is visible now."""
+    beginning = params["beginning"]
+    position = Snapshot(FIRST_XID, FIRST_XID) if beginning else db.snapshot()
+    highest = 0 if beginning else max((row["id"] for row in db.rows("outbox_message")), default=0)
+    row: Record = {
+        "subscription_id": params["subscription_id"], "lane": params["lane"], "done": str(position),
+        "target": str(position), "last_id": highest, "high_id": highest, "floor_id": 0, "cluster": db.cluster,
+        "owner": None, "epoch": 0, "lease_until": None, "starts": 0, "marked_id": None, "passed": 0,
+        "advanced_at": db.now,
+    }  # fmt: skip
+    db.insert("outbox_cursor", row)
+    return []
+
+
+def take_lane(db: MemoryAccess, params: Params) -> Rows:
+    """Take a free or expired lane, passing over what another transaction holds."""
+    subscription_id, now = params["subscription_id"], db.now
+    for row in sorted(db.rows("outbox_cursor", subscription_id=subscription_id), key=lambda row: int(row["lane"])):
+        wanted = params["lane"] is None or row["lane"] == params["lane"]
+        is_free = row["lease_until"] is None or row["lease_until"] <= now
+        if wanted and is_free and not db.is_locked("outbox_cursor", subscription_id, row["lane"]):
+            taken = db.update(
+                "outbox_cursor",
+                row,
+                owner=params["owner"],
+                epoch=row["epoch"] + 1,
+                lease_until=now + params["lease"],
+                starts=row["starts"] + 1,
+            )
+            subscription = db.get("outbox_subscription", subscription_id)
+            lanes = 1 if subscription is None else subscription["lanes"]
+            return [tuple({**taken, "lanes": lanes}[column] for column in _TAKEN)]
+    return []
+
+
+def renew_lane(db: MemoryAccess, params: Params) -> Rows:
+    """(epoch) where the epoch holds."""
+    row = _own(db, params)
+    if row is None:
+        return []
+    starts = 0 if params["idle"] else row["starts"]
+    db.update("outbox_cursor", row, lease_until=db.now + params["lease"], starts=starts)
+    return [(row["epoch"],)]
+
+
+def release_lane(db: MemoryAccess, params: Params) -> Rows:
+    """(epoch) where the epoch held."""
+    row = _own(db, params)
+    if row is None:
+        return []
+    db.update("outbox_cursor", row, owner=None, lease_until=None, starts=0)
+    return [(row["epoch"],)]
+
+
+def lock_lane(db: MemoryAccess, params: Params) -> Rows:
+    """(epoch) where the epoch holds; the row stays locked."""
+    row = _own(db, params)
+    return [] if row is None else [(row["epoch"],)]
+
+
+def write_position(db: MemoryAccess, params: Params) -> Rows:
+    """(epoch) where the epoch holds; the cursor has moved."""
+    row = _own(db, params)
+    if row is None:
+        return []
+    moved = {name: params[name] for name in ("done", "target", "last_id", "high_id", "passed")}
+    db.update("outbox_cursor", row, **moved, starts=0, advanced_at=db.now)
+    return [(row["epoch"],)]
+
+
+def insert_advance(db: MemoryAccess, params: Params) -> Rows:
+    """Append the lane's next row."""
+    before = db.rows("outbox_advance", subscription_id=params["subscription_id"], lane=params["lane"])
+    seq = max((row["seq"] for row in before), default=0) + 1
+    db.insert_new("outbox_advance", {**params, "seq": seq, "at": db.now})
+    return []
+
+
+def read_pauses(db: MemoryAccess, params: Params) -> Rows:
+    """(kind, topic, subject, automatic) of the pauses that hold now."""
+    return [
+        (row["kind"], row["topic"], row["subject"], row["automatic"])
+        for row in db.rows("outbox_pause")
+        if row["broker"] in {"", params["broker"]} and (row["until"] is None or row["until"] > db.now)
+    ]
+
+
+def insert_automatic_pause(db: MemoryAccess, params: Params) -> Rows:
+    """Pause a destination, unless it is."""
+    row: Record = {
+        **params, "kind": "destination", "subject": "", "automatic": True, "actor": None, "paused_at": db.now,
+        "until": None,
+    }  # fmt: skip
+    db.insert("outbox_pause", row)
+    return []
+
+
+def delete_automatic_pause(db: MemoryAccess, params: Params) -> Rows:
+    """(topic) of the automatic pause ended."""
+    row = db.get("outbox_pause", "destination", params["broker"], params["topic"], "")
+    if row is None or not row["automatic"]:
+        return []
+    db.delete("outbox_pause", row)
+    return [(row["topic"],)]
+
+
+def beat_process(db: MemoryAccess, params: Params) -> Rows:
+    """Say that a process lives."""
+    row: Record = {**params, "started_at": db.now, "seen_at": db.now}
+    stored = db.get("outrider_process", params["owner"])
+    if stored is None:
+        db.insert_new("outrider_process", row)
+    else:
+        db.update("outrider_process", stored, seen_at=db.now)
+    return []
+
+
+def count_processes(db: MemoryAccess, params: Params) -> Rows:
+    """(count) of the processes of a role seen lately."""
+    since = db.now - params["alive_for"]
+    return [(sum(row["role"] == params["role"] and row["seen_at"] > since for row in db.rows("outrider_process")),)]
+
+
+def remove_process(db: MemoryAccess, params: Params) -> Rows:
+    """Forget a process."""
+    stored = db.get("outrider_process", params["owner"])
+    if stored is not None:
+        db.delete("outrider_process", stored)
+    return []
+
+
+def _own(db: MemoryAccess, params: Params) -> Record | None:
+    """The lane's cursor, locked, where the epoch is still the lane's."""
+    db.lock("outbox_cursor", params["subscription_id"], params["lane"])
+    row = db.get("outbox_cursor", params["subscription_id"], params["lane"])
+    return row if row is not None and row["epoch"] == params["epoch"] else None
