@@ -88,4 +88,3 @@ class Load:
                 self._board.settle(self._ended)
             if self._cell.messages and self._committed >= self._cell.messages:
                 self._stop.set()
-

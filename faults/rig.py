@@ -41,7 +41,9 @@ class Rig:
 
     def spawn(self, role: str, name: str, cell: Cell, number: int = 0) -> Victim:
         """Start a process of `role` (load, relay, consume) in the cell `name`."""
-        victim = Victim(f"{name}-{role}-{number}", ["-m", "faults.process", role, name, as_json(cell), "{board}"], self.folder)
+        victim = Victim(
+            f"{name}-{role}-{number}", ["-m", "faults.process", role, name, as_json(cell), "{board}"], self.folder
+        )
         self.running.append(victim)
         return victim
 
