@@ -58,6 +58,14 @@ class MemoryAccess:
         found.extend(row for row in own.values() if row is not None and _matches(row, equal))
         return found
 
+    def has_rows(self, table: str, **equal: Any) -> bool:  # noqa: ANN401  the same
+        """Whether there is any such row."""
+        own = self._transaction.written((self._prefix, table))
+        stored = self.table(table)
+        if any(key not in own and _matches(stored.rows[key], equal) for key in stored.matching(equal)):
+            return True
+        return any(row is not None and _matches(row, equal) for row in own.values())
+
     def by_message_id(self, message_id: UUID) -> list[Record]:
         """The log row of this message, if there is one."""
         own = self._transaction.written((self._prefix, "outbox_message"))

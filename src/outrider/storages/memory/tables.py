@@ -49,6 +49,7 @@ SHAPES: Final[dict[str, Shape]] = {
         ("id",),
         unique=(("consumer_id", "message_id"),),
         indexes=(
+            ("consumer_id",),
             ("consumer_id", "status"),
             ("consumer_id", "topic", "message_key"),
             ("consumer_id", *_UNFINISHED_OF_KEY),
@@ -99,14 +100,17 @@ class Table:
         return self._unique[columns].get(values)
 
     def matching(self, equal: Record) -> Iterable[Key]:
-        """Primary keys of the committed rows that may match `equal`, by the index that narrows most."""
+        """Primary keys of the committed rows that may match `equal`, by the index that narrows most.
+
+        A view: only while no commit can happen.
+        """
         best: tuple[str, ...] = ()
         for columns in self._indexes:
             if len(columns) > len(best) and all(column in equal for column in columns):
                 best = columns
         if not best:
-            return list(self.rows)
-        return list(self._indexes[best].get(part(equal, best), ()))
+            return self.rows.keys()
+        return self._indexes[best].get(part(equal, best), {}).keys()
 
     def from_on(self, columns: tuple[str, ...], start: Key) -> Iterable[Key]:
         """The values of an ordered index, from `start` on. Only while no commit can happen."""
