@@ -91,7 +91,7 @@ CREATE TABLE {outbox_delivery} (
     PRIMARY KEY (subscription_id, log_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX "{p}outbox_delivery_due" ON {outbox_delivery} (subscription_id, status, next_retry_at, log_id);
-CREATE INDEX "{p}outbox_delivery_key" ON {outbox_delivery} (subscription_id, topic, message_key, log_id);
+CREATE INDEX "{p}outbox_delivery_key" ON {outbox_delivery} XX;
 CREATE INDEX "{p}outbox_delivery_message" ON {outbox_delivery} (message_id);
 
 CREATE TABLE {outbox_pause} (
@@ -199,3 +199,75 @@ CREATE TABLE {outrider_audit} (
     reason text NOT NULL
 );
 CREATE INDEX "{p}outrider_audit_at" ON {outrider_audit} (at);
+
+-- One row a message, its state derived (OB-17, OB-23, OB-24). `decisive` is the exception row that decides the state: dead or
+-- given up first, then what the carrier (the relay; where there is none, a handler's subscription) has not finished.
+CREATE VIEW {outbox_status} AS
+SELECT
+    m.message_id, m.id AS log_id, m.type, m.topic, m.message_key AS key,
+    CASE
+        WHEN got.consumed THEN 'consumed'
+        WHEN decisive.rank = 0 THEN 'dead'
+        WHEN decisive.rank = 1 OR COALESCE(carried.ahead, TRUE) THEN 'pending'
+        ELSE 'published'
+    END AS state,
+    COALESCE(decisive.attempts, 0) AS retry_count, COALESCE(decisive.max_retry, m.max_retry) AS max_retry,
+    decisive.next_retry_at, decisive.error_code, decisive.last_error,
+    CASE WHEN decisive.rank = 2 THEN decisive.done_at END AS published_at,
+    got.consumed_at, m.created_at, GREATEST(m.created_at, decisive.updated_at, got.consumed_at) AS updated_at,
+    decisive.resolution
+FROM {outbox_message} AS m
+LEFT JOIN {outrider_route} AS route ON route.type = m.type
+CROSS JOIN LATERAL (
+    SELECT
+        max(r.consumed_at) AS consumed_at,
+        CASE COALESCE(jsonb_array_length(route.consumers_here), 0)
+            WHEN 0 THEN count(*) > 0
+            ELSE count(*) FILTER (WHERE route.consumers_here @> to_jsonb(c.name)) = jsonb_array_length(route.consumers_here)
+        END AS consumed
+    FROM {inbox_consumer} AS c
+    JOIN {inbox_receipt} AS r ON r.consumer_id = c.id AND r.message_id = m.message_id
+) AS got
+CROSS JOIN LATERAL (
+    SELECT bool_or(NOT (
+        m.id <= c.floor_id OR pg_visible_in_snapshot(m.xid, c.done)
+        OR (m.id <= c.last_id AND pg_visible_in_snapshot(m.xid, c.target))
+    )) AS ahead
+    FROM {outbox_subscription} AS s
+    JOIN {outbox_cursor} AS c ON c.subscription_id = s.id AND c.lane = m.key_hash % s.lanes
+    WHERE s.kind = 'relay' OR (
+        s.kind = 'handler' AND (s.types IS NULL OR s.types @> to_jsonb(m.type))
+        AND NOT EXISTS (SELECT FROM {outbox_subscription} AS relay WHERE relay.kind = 'relay')
+    )
+) AS carried
+LEFT JOIN LATERAL (
+    SELECT ranked.* FROM (
+        SELECT
+            CASE
+                WHEN row.status = 'dead' OR row.resolution = 'discarded' THEN 0
+                WHEN row.carries AND row.status IN ('waiting', 'retrying', 'parked') THEN 1
+                WHEN row.carries AND row.status = 'done' THEN 2
+            END AS rank,
+            row.*
+        FROM (
+            SELECT
+                d.status, d.attempts, d.max_retry, d.next_retry_at, d.error_code, d.last_error, d.updated_at, d.done_at,
+                d.resolution,
+                s.kind = 'relay'
+                    OR NOT EXISTS (SELECT FROM {outbox_subscription} AS relay WHERE relay.kind = 'relay') AS carries
+            FROM {outbox_delivery} AS d
+            JOIN {outbox_subscription} AS s ON s.id = d.subscription_id AND s.kind <> 'sweeper'
+            WHERE d.message_id = m.message_id AND d.log_id = m.id
+            UNION ALL
+            SELECT
+                i.status, i.attempts, i.max_retry, i.next_retry_at, i.error_code, i.last_error, i.updated_at, i.done_at,
+                i.resolution, FALSE
+            FROM {inbox_consumer} AS c
+            JOIN {inbox_delivery} AS i ON i.consumer_id = c.id AND i.message_id = m.message_id
+            WHERE route.consumers @> to_jsonb(c.name)
+        ) AS row
+    ) AS ranked
+    WHERE ranked.rank IS NOT NULL
+    ORDER BY ranked.rank
+    LIMIT 1
+) AS decisive ON TRUE;

@@ -85,7 +85,7 @@ CREATE TABLE {outbox_delivery} (
     PRIMARY KEY (subscription_id, log_id)
 );
 CREATE INDEX "{p}outbox_delivery_due" ON {outbox_delivery} (subscription_id, status, next_retry_at, log_id);
-CREATE INDEX "{p}outbox_delivery_key" ON {outbox_delivery} (subscription_id, topic, message_key, log_id);
+CREATE INDEX "{p}outbox_delivery_key" ON {outbox_delivery} XX;
 CREATE INDEX "{p}outbox_delivery_message" ON {outbox_delivery} (message_id);
 
 CREATE TABLE {outbox_pause} (
@@ -193,3 +193,66 @@ CREATE TABLE {outrider_audit} (
     reason TEXT NOT NULL
 );
 CREATE INDEX "{p}outrider_audit_at" ON {outrider_audit} (at);
+
+-- One row a message, its state derived (OB-17, OB-23, OB-24). `d` and `i` are the exception rows that decide the state: dead or
+-- given up first, then what the carrier (the relay; where there is none, a handler's subscription) has not finished.
+CREATE VIEW {outbox_status} AS
+WITH carriers AS (
+    SELECT s.id, s.lanes, s.kind, s.types FROM {outbox_subscription} AS s
+    WHERE s.kind = 'relay'
+        OR (s.kind = 'handler' AND NOT EXISTS (SELECT 1 FROM {outbox_subscription} WHERE kind = 'relay'))
+),
+known AS (
+    SELECT
+        m.*, route.consumers,
+        (SELECT max(r.consumed_at) FROM {inbox_consumer} AS c
+         JOIN {inbox_receipt} AS r ON r.consumer_id = c.id AND r.message_id = m.message_id) AS consumed_at,
+        (SELECT count(*) FROM json_each(COALESCE(route.consumers_here, '[]')) AS e WHERE NOT EXISTS (
+            SELECT 1 FROM {inbox_consumer} AS c
+            JOIN {inbox_receipt} AS r ON r.consumer_id = c.id AND r.message_id = m.message_id
+            WHERE c.name = e.value)) AS missing,
+        (SELECT max(m.id > c.floor_id AND m.id > c.last_id) FROM carriers AS s
+         JOIN {outbox_cursor} AS c ON c.subscription_id = s.id AND c.lane = m.key_hash % s.lanes
+         WHERE s.kind = 'relay' OR s.types IS NULL
+            OR EXISTS (SELECT 1 FROM json_each(s.types) AS e WHERE e.value = m.type)) AS ahead
+    FROM {outbox_message} AS m
+    LEFT JOIN {outrider_route} AS route ON route.type = m.type
+),
+ranked AS (
+    SELECT
+        d.*,
+        CASE
+            WHEN d.status = 'dead' OR d.resolution = 'discarded' THEN 0
+            WHEN d.status IN ('waiting', 'retrying', 'parked') AND s.id IN (SELECT id FROM carriers) THEN 1
+            WHEN d.status = 'done' AND s.id IN (SELECT id FROM carriers) THEN 2
+        END AS rank
+    FROM {outbox_delivery} AS d
+    JOIN {outbox_subscription} AS s ON s.id = d.subscription_id AND s.kind <> 'sweeper'
+)
+SELECT
+    m.message_id, m.id AS log_id, m.type, m.topic, m.message_key AS key,
+    CASE
+        WHEN m.consumed_at IS NOT NULL AND m.missing = 0 THEN 'consumed'
+        WHEN d.rank = 0 OR i.id IS NOT NULL THEN 'dead'
+        WHEN d.rank = 1 OR COALESCE(m.ahead, 1) THEN 'pending'
+        ELSE 'published'
+    END AS state,
+    COALESCE(CASE WHEN d.rank = 0 OR i.id IS NULL THEN d.attempts ELSE i.attempts END, 0) AS retry_count,
+    COALESCE(CASE WHEN d.rank = 0 OR i.id IS NULL THEN d.max_retry ELSE i.max_retry END, m.max_retry) AS max_retry,
+    CASE WHEN d.rank = 0 OR i.id IS NULL THEN d.next_retry_at ELSE i.next_retry_at END AS next_retry_at,
+    CASE WHEN d.rank = 0 OR i.id IS NULL THEN d.error_code ELSE i.error_code END AS error_code,
+    CASE WHEN d.rank = 0 OR i.id IS NULL THEN d.last_error ELSE i.last_error END AS last_error,
+    CASE WHEN d.rank = 2 THEN d.done_at END AS published_at,
+    m.consumed_at, m.created_at,
+    max(m.created_at, COALESCE(d.updated_at, 0), COALESCE(i.updated_at, 0), COALESCE(m.consumed_at, 0)) AS updated_at,
+    CASE WHEN d.rank = 0 OR i.id IS NULL THEN d.resolution ELSE i.resolution END AS resolution
+FROM known AS m
+LEFT JOIN ranked AS d ON d.log_id = m.id AND d.message_id = m.message_id AND d.subscription_id = (
+    SELECT e.subscription_id FROM ranked AS e
+    WHERE e.log_id = m.id AND e.message_id = m.message_id AND e.rank IS NOT NULL ORDER BY e.rank LIMIT 1)
+LEFT JOIN {inbox_delivery} AS i ON i.id = (
+    SELECT e.id FROM {inbox_delivery} AS e
+    JOIN {inbox_consumer} AS c ON c.id = e.consumer_id
+    WHERE e.message_id = m.message_id AND (e.status = 'dead' OR e.resolution = 'discarded')
+        AND EXISTS (SELECT 1 FROM json_each(COALESCE(m.consumers, '[]')) AS x WHERE x.value = c.name)
+    LIMIT 1);

@@ -1,0 +1,55 @@
+"""From a name in a setting to the adapter behind it, loaded when it is asked for.
+
+Invariant: a name that is not in a table here loads nothing; a library that is not installed is named with the command that
+installs it.
+"""
+
+from importlib import import_module
+from typing import Any, Final
+from urllib.parse import unquote
+
+from outrider.core.errors import ConfigurationError, MissingExtra
+
+ADAPTERS: Final = {
+    "storage.postgresql": ("outrider.storages.postgres.storage:PostgresStorage", "postgres"),
+    "queries.postgresql": ("outrider.storages.postgres.queries:queries", "postgres"),
+    "schema.postgresql": ("outrider.storages.postgres.schema:PostgresSchema", "postgres"),
+    "log_reader.postgresql": ("outrider.storages.postgres.log_reader:PostgresLogReader", "postgres"),
+    "facts.postgresql": ("outrider.storages.postgres.facts:server_facts", "postgres"),
+    "storage.sqlite": ("outrider.storages.sqlite.storage:SqliteStorage", ""),
+    "queries.sqlite": ("outrider.storages.sqlite.queries:queries", ""),
+    "schema.sqlite": ("outrider.storages.sqlite.schema:SqliteSchema", ""),
+    "log_reader.sqlite": ("outrider.storages.sqlite.log_reader:SqliteLogReader", ""),
+    "facts.sqlite": ("outrider.storages.sqlite.facts:server_facts", ""),
+}
+
+
+def adapter(kind: str, name: str) -> Any:  # noqa: ANN401  a class or function of an adapter
+    """Load what `kind` names for `name`. Raises ConfigurationError where there is none, MissingExtra for its library."""
+    try:
+        place, extra = ADAPTERS[f"{kind}.{name}"]
+    except KeyError:
+        raise ConfigurationError(f"there is no {kind} for {name!r}") from None
+    module, _, attribute = place.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if extra and not (error.name or "").startswith("outrider"):
+            raise MissingExtra(extra, f"the {kind} {name}") from error
+        raise
+
+
+def dialect_of(url: str) -> str:
+    """`postgresql` or `sqlite`, by the URL's scheme. Raises ConfigurationError for another one."""
+    scheme = url.partition(":")[0]
+    if scheme not in {"postgresql", "sqlite"}:
+        raise ConfigurationError(f"no storage speaks {scheme!r}: use postgresql://… or sqlite:///FILE")
+    return scheme
+
+
+def sqlite_path(url: str) -> str:
+    """The file of `sqlite:///FILE` (relative) or `sqlite:////FILE` (absolute). Raises ConfigurationError without a file."""
+    path = unquote(url.removeprefix("sqlite:///"))
+    if not url.startswith("sqlite:///") or path in {"", ":memory:"}:
+        raise ConfigurationError("a sqlite URL names a file that several connections share: sqlite:///shop.db")
+    return path

@@ -1,0 +1,82 @@
+"""Applying migrations to SQLite: one BEGIN IMMEDIATE transaction.
+
+Invariant: either all scripts given and the facts that tell of them are there, or nothing is (DDL is transactional here).
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from outrider.core.errors import StorageUnavailable
+from outrider.runtime.sql import fill_tables
+
+BUSY_TIMEOUT_SECONDS = 10.0
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script, one by one: `executescript` would commit the transaction first."""
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""
+
+
+class SqliteSchema:
+    """The tables of one service in a file, seen by who makes and migrates them."""
+
+    def __init__(self, path: str, prefix: str) -> None:
+        self._path = path
+        self._prefix = prefix
+
+    def meta(self) -> dict[str, str] | None:
+        """The facts of the meta table; None where there is no such table or file. Raises StorageUnavailable."""
+        if not Path(self._path).exists():
+            return None
+        with closing(self._open()) as connection:
+            return self._meta(connection)
+
+    def apply(self, scripts: Sequence[str], facts: Mapping[str, str], *, if_meta: Mapping[str, str] | None) -> bool:
+        """Run `scripts` and keep `facts`, as the one writer, if the meta table still says `if_meta`.
+
+        False where another process was faster; nothing was done then. Raises StorageUnavailable.
+        """
+        with closing(self._open()) as connection:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("BEGIN IMMEDIATE")
+                if self._meta(connection) != if_meta:
+                    connection.rollback()
+                    return False
+                for script in scripts:
+                    for statement in statements(self.fill(script)):
+                        connection.execute(statement)
+                write = self.fill(
+                    "INSERT INTO {outrider_meta} (name, value) VALUES (?, ?)"
+                    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+                )
+                connection.executemany(write, list(facts.items()))
+                connection.commit()
+            except sqlite3.OperationalError as error:
+                raise StorageUnavailable(f"{type(error).__name__}: {error}") from error
+        return True
+
+    def fill(self, script: str) -> str:
+        """A script with the service's table names in it."""
+        return fill_tables(script, self._prefix)
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+        except sqlite3.OperationalError as error:
+            raise StorageUnavailable(f"{self._path}: {error}") from error
+
+    def _meta(self, connection: sqlite3.Connection) -> dict[str, str] | None:
+        there = connection.execute(
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (f"{self._prefix}outrider_meta",)
+        ).fetchone()
+        if not there:
+            return None
+        return dict(connection.execute(self.fill("SELECT name, value FROM {outrider_meta}")))
