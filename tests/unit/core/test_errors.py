@@ -80,7 +80,7 @@ def test_an_invariant_is_outside_the_tree() -> None:
 
 
 def test_answers_of_a_handler_are_no_errors() -> None:
-    """OB-58, OB-59: Reject and Retry stand outside the tree and keep their fields."""
+    """Spec §10: Reject and Retry stand outside the tree and keep their fields."""
     assert not issubclass(Reject, errors.OutriderError)
     answer = pickle.loads(pickle.dumps(Retry(timedelta(seconds=3), counted=False)))  # noqa: S301
     assert (answer.delay, answer.counted) == (timedelta(seconds=3), False)
