@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 
-class Reject(Exception):  # noqa: N818  an answer, not an error
+class Reject(Exception):
     """The message must not be tried again: it is dead at once with `reason`, and a person decides."""
 
     def __init__(self, reason: str = "") -> None:
@@ -16,7 +16,7 @@ class Reject(Exception):  # noqa: N818  an answer, not an error
         self.reason = reason
 
 
-class Retry(Exception):  # noqa: N818
+class Retry(Exception):
     """Not now: try again after at least `delay` (None: by the retry policy; capped at 1 h).
 
     `counted=False` spends no attempt: it was not this message's fault.

@@ -78,7 +78,7 @@ class ConfigurationError(OutriderError):
     code = "config.invalid"
 
 
-class MissingExtra(ConfigurationError):  # noqa: N818  named in the spec
+class MissingExtra(ConfigurationError):
     """A library that an adapter needs is not installed; `extra` names Outrider's extra that brings it."""
 
     code = "config.missing_extra"
@@ -90,7 +90,7 @@ class MissingExtra(ConfigurationError):  # noqa: N818  named in the spec
         self.needed_for = needed_for
 
 
-class RetentionTooShort(ConfigurationError):  # noqa: N818
+class RetentionTooShort(ConfigurationError):
     """Receipts would be pruned before the messages they guard (OB-77); `kept` and `needed` are the two spans."""
 
     code = "config.retention"
@@ -100,13 +100,13 @@ class RetentionTooShort(ConfigurationError):  # noqa: N818
         self.name, self.kept, self.needed = name, kept, needed
 
 
-class SchemaMismatch(ConfigurationError):  # noqa: N818
+class SchemaMismatch(ConfigurationError):
     """The tables are not those of this release; the deployer runs `outrider migrate`."""
 
     code = "schema.mismatch"
 
 
-class ForeignPosition(ConfigurationError):  # noqa: N818
+class ForeignPosition(ConfigurationError):
     """A stored position comes from another cluster or another log.
 
     The operator runs `outrider cursor rebase` (OB-20).
@@ -132,19 +132,19 @@ class UsageError(OutriderError):
     code = "usage.invalid"
 
 
-class NoTransaction(UsageError):  # noqa: N818
+class NoTransaction(UsageError):
     """`add` was given no open transaction of a supported kind (OB-8)."""
 
     code = "add.no_transaction"
 
 
-class WrongDatabase(UsageError):  # noqa: N818
+class WrongDatabase(UsageError):
     """The transaction belongs to a database without this service's tables, or to another instance (OB-99)."""
 
     code = "add.wrong_database"
 
 
-class UnregisteredType(UsageError):  # noqa: N818
+class UnregisteredType(UsageError):
     """The message's type is not in the catalog (OB-32)."""
 
     code = "route.unregistered"
@@ -156,7 +156,7 @@ class UnregisteredType(UsageError):  # noqa: N818
         self.type = type
 
 
-class ForeignType(UsageError):  # noqa: N818
+class ForeignType(UsageError):
     """This service is not among the type's producers (OB-32)."""
 
     code = "route.foreign"
@@ -169,7 +169,7 @@ class ForeignType(UsageError):  # noqa: N818
         )
 
 
-class UnknownDestination(UsageError):  # noqa: N818
+class UnknownDestination(UsageError):
     """The message names a topic that its route does not list."""
 
     code = "route.destination"
@@ -181,7 +181,7 @@ class UnknownDestination(UsageError):  # noqa: N818
         )
 
 
-class InvalidMessage(UsageError):  # noqa: N818
+class InvalidMessage(UsageError):
     """A field of the message breaks its rule.
 
     `path` leads to the place inside a payload (`$.items[3].price`), else it is empty.
@@ -195,7 +195,7 @@ class InvalidMessage(UsageError):  # noqa: N818
         self.field, self.path, self.reason = field, path, reason
 
 
-class MessageTooLarge(UsageError):  # noqa: N818
+class MessageTooLarge(UsageError):
     """The message as it would be sent, or its headers, exceed a limit.
 
     `size` and `limit` are bytes (a count for `header count`).
@@ -210,7 +210,7 @@ class MessageTooLarge(UsageError):  # noqa: N818
         self.size, self.limit, self.field = size, limit, field
 
 
-class MessageIdConflict(UsageError):  # noqa: N818
+class MessageIdConflict(UsageError):
     """A message with this id and other content is in the log already (OB-11)."""
 
     code = "message.id_conflict"
@@ -220,7 +220,7 @@ class MessageIdConflict(UsageError):  # noqa: N818
         self.message_id = message_id
 
 
-class MessageNotFound(UsageError):  # noqa: N818
+class MessageNotFound(UsageError):
     """There is no such message in this service's log; it may have been pruned."""
 
     code = "message.not_found"
@@ -238,7 +238,7 @@ class ServiceStateError(UsageError):
     code = "service.state"
 
 
-class OperationRefused(UsageError):  # noqa: N818
+class OperationRefused(UsageError):
     """An operator's command would break a promise; nothing was changed."""
 
     code = "operation.refused"
@@ -250,14 +250,14 @@ class StorageError(OutriderError):
     code = "storage.error"
 
 
-class StorageUnavailable(StorageError):  # noqa: N818
+class StorageUnavailable(StorageError):
     """The database cannot be reached, or the result of a statement is not known; retried, never counted (OB-28)."""
 
     code = "storage.unavailable"
     retryable = True
 
 
-class LeaseLost(StorageError):  # noqa: N818
+class LeaseLost(StorageError):
     """The epoch is no longer the lane's: its owner stops at once and writes nothing more (OB-41)."""
 
     code = "lease.lost"
@@ -269,14 +269,14 @@ class BrokerError(OutriderError):
     code = "broker.error"
 
 
-class BrokerUnavailable(BrokerError):  # noqa: N818
+class BrokerUnavailable(BrokerError):
     """The broker cannot be reached; retried, spends no attempt (OB-28)."""
 
     code = "broker.unavailable"
     retryable = True
 
 
-class DestinationPaused(BrokerError):  # noqa: N818
+class DestinationPaused(BrokerError):
     """The destination is paused, by a person or automatically; the operator resumes it."""
 
     code = "destination.paused"
@@ -288,7 +288,7 @@ class CodecError(OutriderError):
     code = "body.invalid"
 
 
-class UnknownType(CodecError):  # noqa: N818
+class UnknownType(CodecError):
     """The catalog does not know this type; released from quarantine once it does."""
 
     code = "type.unknown"
@@ -298,7 +298,7 @@ class UnknownType(CodecError):  # noqa: N818
         self.type = type
 
 
-class UnknownVersion(CodecError):  # noqa: N818
+class UnknownVersion(CodecError):
     """No upcasters lead from this version to one that is read here; released from quarantine once they do."""
 
     code = "version.unknown"
@@ -308,7 +308,7 @@ class UnknownVersion(CodecError):  # noqa: N818
         self.type, self.version, self.newest = type, version, newest
 
 
-class Undecodable(CodecError):  # noqa: N818
+class Undecodable(CodecError):
     """A body or an envelope does not decode.
 
     `code` is `body.invalid` or `envelope.invalid`, `path` leads into the body.
