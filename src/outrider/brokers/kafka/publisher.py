@@ -1,0 +1,276 @@
+"""Publishing one lane's messages to Kafka.
+
+Invariant: messages of a partition are acknowledged as a prefix of what was sent, because the producer is idempotent, gives
+up on none by itself, and is thrown away at the first message without an answer.
+Source: spec/outbox.md OB-34, OB-37 to OB-40; hazards H9, H28, H30, H31, H47, H59.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Final, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException
+
+from outrider.brokers.kafka.client import Batch, Producers
+from outrider.brokers.kafka.config import (
+    BATCH_BYTES_MAX,
+    FRAMING_BYTES,
+    ClientConfig,
+    KafkaSettings,
+    Partitioner,
+    producer_config,
+)
+from outrider.brokers.kafka.errors import TOO_LARGE, describe, error_of, outcome_of
+from outrider.brokers.kafka.topics import Topic, TopicAdmin
+from outrider.core.errors import BrokerUnavailable
+from outrider.core.log_row import LogRow, parse_kind
+from outrider.core.outcome import Published, PublishOutcome, Refusal, Refused, Unknown
+from outrider.ports.codec import HeaderEncoder
+
+START_SECONDS: Final = 10.0
+PROBE_SECONDS: Final = 2.0
+HEADERS_ROOM: Final = 1_024  # more than the constant headers of a message; its own are counted with `extra`
+EXTRA_FACTOR: Final = 2  # a header is a little longer than the JSON that it was
+
+
+class Route(NamedTuple):
+    """What is the same for all messages of a kind: who sends them and what of their headers is constant."""
+
+    produce: Callable[..., None]
+    topic: str
+    type: str
+    version: int
+    content_type: str
+
+
+class KafkaPublisher:
+    """`ports.broker.Publisher` on an idempotent producer; made on first use, one for each partitioner in use.
+
+    Runs on one event loop. `lease` bounds how long a message may wait in the client.
+    """
+
+    prefix_closed = True
+
+    def __init__(self, settings: KafkaSettings, encoder: HeaderEncoder, lease: timedelta) -> None:
+        self._settings = settings
+        self._lease = lease
+        self._encode = encoder.headers
+        self._admin = TopicAdmin(settings)
+        self._producers = Producers(self._configure)
+        self._handover = asyncio.Lock()
+        self._routes: dict[str, Route | Refused] = {}
+        self._limits: dict[str, int] = {}
+        self._smallest = min([settings.max_bytes, *settings.topic_max_bytes.values()])
+        self._batch_bytes = BATCH_BYTES_MAX
+        self._single = False
+
+    async def start(self) -> None:
+        """Connect. Raises BrokerUnavailable."""
+        self._producers.check_process()
+        self._producers.get(self._settings.partitioner)
+        await self._admin.ping(START_SECONDS)
+
+    def refuse(self, row: LogRow) -> Refused | None:
+        """Check size and encoding, cheaply where the message is far from the limit."""
+        extra = row[6]
+        size = len(row[4]) + HEADERS_ROOM + (EXTRA_FACTOR * len(extra) if extra else 0)
+        if size <= self._smallest and row[2] in self._routes:
+            return None
+        try:
+            topic = parse_kind(row[2]).topic
+            size = self._size(row)
+        except ValueError as error:
+            return _unencodable(error)
+        limit = self._limit(topic)
+        if size <= limit:
+            return None
+        return Refused(Refusal.PERMANENT, "publish.too_large", f"{size} bytes with headers; {topic} takes {limit}")
+
+    async def publish(self, rows: Sequence[LogRow], deadline_seconds: float, *, urgent: bool) -> Published:
+        """Send `rows` in order and give the outcomes, at the latest after `deadline_seconds`.
+
+        After an unknown outcome every call that was begun before this one returned gives Unknown too.
+        """
+        self._producers.check_process()
+        if not rows:
+            return Published()
+        loop = asyncio.get_running_loop()
+        batch = Batch(len(rows), loop.time() + deadline_seconds, partial(self._judge, rows))
+        if self._producers.halted is not None:
+            batch.give_up(Unknown("broker.unavailable", self._producers.halted))
+            return Published(batch.exceptions)
+        timer = loop.call_at(batch.deadline, self._expire, batch, f"no answer within {deadline_seconds} s")
+        self._producers.enter(batch)
+        try:
+            async with self._handover:
+                await self._send(batch, rows)
+            if urgent:
+                self._producers.flush()
+            await batch.done
+        finally:
+            timer.cancel()
+            self._producers.leave(batch)
+        published = Published(batch.exceptions)
+        if published.exceptions and published.unknown:
+            await self._producers.disposed()
+        return published
+
+    async def probe(self) -> bool:
+        """Ask for the cluster's description."""
+        try:
+            await self._admin.ping(PROBE_SECONDS)
+        except BrokerUnavailable:
+            return False
+        return True
+
+    async def check(self, topics: Collection[str]) -> Mapping[str, Refused]:
+        """Look the topics up: those that are missing, or may not be written to."""
+        found = await self._admin.look(topics)
+        for name, topic in found.items():
+            self._learn_limit(name, topic)
+        return {name: topic.refused for name, topic in found.items() if topic.refused is not None}
+
+    async def close(self) -> None:
+        """Drop what is in flight and close."""
+        self._producers.abandon("the publisher was closed")
+        await self._producers.disposed()
+        self._admin.close()
+
+    # -- sending -------------------------------------------------------------------------------------------------------
+
+    async def _send(self, batch: Batch, rows: Sequence[LogRow]) -> None:
+        """Hand rows to their producers until the batch is over; waits where a producer's queue is full."""
+        if self._producers.halted is not None:
+            batch.give_up(Unknown("broker.unavailable", self._producers.halted))
+        if not batch.finished and not {row[2] for row in rows} <= self._routes.keys():
+            await self._learn(batch, rows)
+        while batch.handed < batch.size and not batch.finished:
+            self._hand_over(batch, rows)
+            if batch.handed < batch.size:
+                await self._producers.space()
+        if batch.exceptions:  # a refused destination is looked up again by the next message to it
+            self._routes = {kind: route for kind, route in self._routes.items() if not isinstance(route, Refused)}
+        self._producers.poll()
+
+    def _hand_over(self, batch: Batch, rows: Sequence[LogRow]) -> None:
+        """Hand rows over until all are, or a queue is full; `batch.handed` says how far it came."""
+        routes, encode, loads, report = self._routes, self._encode, json.loads, batch.report
+        for index in range(batch.handed, batch.size):
+            log_id, message_id, kind, key, payload, time, extra = rows[index]
+            route = routes[kind]
+            if isinstance(route, Refused):
+                batch.refuse(index, route)
+                continue
+            produce, topic, type_, version, content_type = route
+            try:
+                produce(
+                    topic,
+                    payload,
+                    key,
+                    headers=encode(
+                        message_id, time, log_id, type_, version, content_type, loads(extra) if extra else None
+                    ),
+                    on_delivery=partial(report, index),
+                )
+            except BufferError:
+                batch.handed = index
+                return
+            except ValueError as error:
+                batch.refuse(index, _unencodable(error))
+            except KafkaException as exception:
+                batch.refuse(index, self._local(error_of(exception)))
+        batch.handed = batch.size
+
+    def _local(self, error: KafkaError) -> PublishOutcome:
+        """What it means that the client itself would not take a message."""
+        outcome = outcome_of(error)
+        if isinstance(outcome, Unknown):
+            self._producers.doom(outcome.reason)
+        return outcome
+
+    def _judge(self, rows: Sequence[LogRow], index: int, error: KafkaError) -> PublishOutcome:
+        """What a delivery report says about a message.
+
+        "Too large" is said about a batch: innocent messages are sent again, in batches that the topic takes.
+        """
+        outcome = outcome_of(error)
+        row = rows[index]
+        if error.code() in TOO_LARGE and not self._single:
+            topic = parse_kind(row[2]).topic
+            if self._size(row) + FRAMING_BYTES <= self._limits.get(topic, self._batch_bytes):
+                self._single = True
+                outcome = Unknown("broker.batch_refused", describe(error))
+        if isinstance(outcome, Unknown):
+            self._producers.doom(outcome.reason)
+            self._routes = {}
+        elif outcome.refusal is Refusal.CONFIGURATION:
+            self._routes = {}  # asked anew before the next message
+        return outcome
+
+    def _expire(self, batch: Batch, reason: str) -> None:
+        if not batch.finished:
+            self._routes = {}
+            self._producers.abandon(reason)
+
+    # -- what the cluster takes ----------------------------------------------------------------------------------------
+
+    async def _learn(self, batch: Batch, rows: Sequence[LogRow]) -> None:
+        """Look up what the batch's kinds need. Where no answer comes, the whole batch is unknown."""
+        kinds = {kind: parse_kind(kind) for kind in {row[2] for row in rows}}
+        try:
+            async with asyncio.timeout_at(batch.deadline):
+                found = await self._admin.look({kind.topic for kind in kinds.values()})
+        except (BrokerUnavailable, TimeoutError) as error:
+            self._producers.halted = str(error) or "Kafka did not answer in time"
+            batch.give_up(Unknown("broker.unavailable", self._producers.halted))
+            return
+        before = self._batch_bytes, self._single
+        for name, topic in found.items():
+            self._learn_limit(name, topic)
+        if (self._batch_bytes, self._single) != before:
+            await self._renew(batch)
+        if batch.finished:
+            return
+        for text, kind in kinds.items():
+            refused = found[kind.topic].refused
+            produce = self._producers.get(self._settings.partitioner_of(kind.topic)).produce
+            self._routes[text] = refused or Route(produce, kind.topic, kind.type, kind.version, kind.content_type)
+
+    async def _renew(self, batch: Batch) -> None:
+        """Make producers whose batches fit, once the others owe nothing; `batch` is not handed over yet."""
+        await self._producers.drain(batch)
+        self._producers.replace()
+        self._routes = {}
+
+    def _learn_limit(self, name: str, topic: Topic) -> None:
+        """Take over a topic's live limit, for single messages and for batches."""
+        if topic.max_bytes is None:
+            return
+        if self._single and topic.max_bytes < self._batch_bytes:
+            self._single = False  # batches were too large for this topic: found
+        self._limits[name] = topic.max_bytes - FRAMING_BYTES
+        self._batch_bytes = min(self._batch_bytes, topic.max_bytes)
+        self._smallest = min(self._smallest, self._limit(name))
+
+    def _limit(self, topic: str) -> int:
+        allowed = self._settings.limit(topic)
+        return min(allowed, self._limits.get(topic, allowed))
+
+    def _size(self, row: LogRow) -> int:
+        """Bytes of a message as it is sent: key, value and headers. Raises ValueError where it cannot be encoded."""
+        log_id, message_id, text, key, payload, time, extra = row
+        kind = parse_kind(text)
+        said = json.loads(extra) if extra else None
+        headers = self._encode(message_id, time, log_id, kind.type, kind.version, kind.content_type, said)
+        named = sum(len(name) + len(value) for name, value in headers)
+        return len(payload) + len((key or "").encode()) + named
+
+    def _configure(self, partitioner: Partitioner) -> ClientConfig:
+        return producer_config(self._settings, self._lease, partitioner, self._batch_bytes, single=self._single)
+
+
+def _unencodable(error: ValueError) -> Refused:
+    return Refused(Refusal.PERMANENT, "publish.unencodable", str(error))
