@@ -32,12 +32,10 @@ def find_subscription(db: MemoryAccess, params: Params) -> Rows:
 
 def insert_cursors(db: MemoryAccess, params: Params) -> Rows:
     """Make a lane's cursor, before the first message or behind what is visible now."""
-    beginning = params["beginning"]
-    position = Snapshot(FIRST_XID, FIRST_XID) if beginning else db.snapshot()
-    highest = 0 if beginning else max((row["id"] for row in db.rows("outbox_message")), default=0)
+    position = Snapshot(FIRST_XID, FIRST_XID) if params["beginning"] else db.snapshot()
     row: Record = {
         "subscription_id": params["subscription_id"], "lane": params["lane"], "done": str(position),
-        "target": str(position), "last_id": highest, "high_id": highest, "floor_id": 0, "cluster": db.cluster,
+        "target": str(position), "last_id": 0, "high_id": 0, "floor_id": 0, "cluster": db.cluster,
         "owner": None, "epoch": 0, "lease_until": None, "starts": 0, "marked_id": None, "passed": 0,
         "advanced_at": db.now,
     }  # fmt: skip
@@ -50,7 +48,7 @@ def take_lane(db: MemoryAccess, params: Params) -> Rows:
     subscription_id, now = params["subscription_id"], db.now
     for row in sorted(db.rows("outbox_cursor", subscription_id=subscription_id), key=lambda row: int(row["lane"])):
         wanted = params["lane"] is None or row["lane"] == params["lane"]
-        is_free = row["lease_until"] is None or row["lease_until"] <= now
+        is_free = row["lease_until"] is None or row["lease_until"] < now
         if wanted and is_free and not db.is_locked("outbox_cursor", subscription_id, row["lane"]):
             taken = db.update(
                 "outbox_cursor",
@@ -96,8 +94,9 @@ def write_position(db: MemoryAccess, params: Params) -> Rows:
     row = _own(db, params)
     if row is None:
         return []
-    moved = {name: params[name] for name in ("done", "target", "last_id", "high_id", "passed")}
-    db.update("outbox_cursor", row, **moved, starts=0, advanced_at=db.now)
+    moved = {name: params[name] for name in ("done", "target", "last_id", "passed")}
+    high_id = max(row["high_id"], params["high_id"])
+    db.update("outbox_cursor", row, **moved, high_id=high_id, starts=0, advanced_at=db.now)
     return [(row["epoch"],)]
 
 
@@ -121,7 +120,7 @@ def read_pauses(db: MemoryAccess, params: Params) -> Rows:
 def insert_automatic_pause(db: MemoryAccess, params: Params) -> Rows:
     """Pause a destination, unless it is."""
     row: Record = {
-        **params, "kind": "destination", "subject": "", "automatic": True, "actor": None, "paused_at": db.now,
+        **params, "kind": "destination", "subject": "", "automatic": True, "actor": "relay", "paused_at": db.now,
         "until": None,
     }  # fmt: skip
     db.insert("outbox_pause", row)

@@ -7,10 +7,10 @@ from typing import Final
 
 from outrider.core.steps import Params, Rows
 from outrider.storages.memory.access import MemoryAccess
-from outrider.storages.memory.statements import cursors, inbox, log, meta
+from outrider.storages.memory.statements import cursors, deliveries, inbox, log, meta, reading
 
 Function = Callable[[MemoryAccess, Params], Rows]
-_MODULES: Final[tuple[ModuleType, ...]] = (cursors, inbox, log, meta)
+_MODULES: Final[tuple[ModuleType, ...]] = (cursors, deliveries, inbox, log, meta, reading)
 
 
 def _public(module: ModuleType) -> dict[str, Function]:

@@ -1,0 +1,217 @@
+"""The exception rows of a subscription. Contracts: outrider/core/deliveries.py."""
+
+from datetime import timedelta
+from itertools import chain
+
+from outrider.core.steps import Params, Rows
+from outrider.storages.memory.access import MemoryAccess
+from outrider.storages.memory.statements.log_rows import log_row
+from outrider.storages.memory.tables import Record
+
+_MICROSECOND = timedelta(microseconds=1)
+_GIVEN = (
+    "subscription_id", "log_id", "message_id", "topic", "message_key", "key_hash", "status", "cause", "attempts",
+    "max_retry", "error_code", "last_error",
+)  # fmt: skip
+_DECIDED = ("status", "cause", "attempts", "next_retry_at", "error_code", "last_error", "updated_at")
+
+
+def due_deliveries(db: MemoryAccess, params: Params) -> Rows:
+    """Log rows of due deliveries with status, attempts, cause and microseconds since the first failure."""
+    now = db.now
+    found: list[Record] = []
+    for status in ("retrying", "waiting"):
+        due = [row for row in _of_lane(db, params, status) if row["next_retry_at"] <= now]
+        due.sort(key=lambda row: (row["next_retry_at"], row["log_id"]))
+        found.extend(due[: params["limit"] - len(found)])
+    rows = []
+    for delivery in found:
+        row = db.get("outbox_message", delivery["log_id"])
+        if row is not None:
+            first = delivery["first_failed_at"]
+            failing = 0 if first is None else (now - first) // _MICROSECOND
+            own = (delivery["status"], delivery["attempts"], delivery["cause"], failing)
+            rows.append((*log_row(db, row, delivery["generation"]), *own))
+    return rows
+
+
+def blocked_keys(db: MemoryAccess, params: Params) -> Rows:
+    """(topic, key) of the keys that later messages queue up behind."""
+    rows = chain(
+        _of_lane(db, params, "retrying"), _of_lane(db, params, "parked"), filter(_holds, _of_lane(db, params, "dead"))
+    )
+    return list({(row["topic"], row["message_key"]) for row in rows if row["message_key"] is not None})
+
+
+def parked_topics(db: MemoryAccess, params: Params) -> Rows:
+    """(topic) of parked rows."""
+    return [(topic,) for topic in sorted({row["topic"] for row in _of_lane(db, params, "parked")})]
+
+
+def release_heads(db: MemoryAccess, params: Params) -> Rows:
+    """(log_id) of the rows made due: the lowest parked one of each key that nothing stands in front of."""
+    topic, broker = params["topic"], params["broker"]
+    if _is_paused(db, topic, None, broker):
+        return []
+    first: dict[object, Record] = {}
+    for row in _of_lane(db, params, "parked"):
+        if row["topic"] == topic:
+            name = ("key", row["message_key"]) if row["message_key"] is not None else ("row", row["log_id"])
+            if name not in first or row["log_id"] < first[name]["log_id"]:
+                first[name] = row
+    free = [row for row in first.values() if row["message_key"] is None or not _is_blocked(db, params, row, broker)]
+    return _release(db, free, params["limit"])
+
+
+def insert_delivery(db: MemoryAccess, params: Params) -> Rows:
+    """Write a row; one that is there already takes the new decision."""
+    now = db.now
+    due_at = params["due_at"] if params["due_at"] is not None else _after(db, params["delay"])
+    row: Record = {name: params[name] for name in _GIVEN}
+    row |= {
+        "generation": 0, "next_retry_at": due_at, "first_failed_at": now if params["failed"] else None,
+        "updated_at": now, "done_at": None, "resolution": None,
+    }  # fmt: skip
+    if db.insert("outbox_delivery", row):
+        return []
+    stored = db.get("outbox_delivery", params["subscription_id"], params["log_id"])
+    if stored is not None:
+        first = stored["first_failed_at"] or row["first_failed_at"]
+        decided = {name: row[name] for name in _DECIDED}
+        db.update("outbox_delivery", stored, **decided, first_failed_at=first, done_at=None, resolution=None)
+    return []
+
+
+def finish_delivery(db: MemoryAccess, params: Params) -> Rows:
+    """The message was delivered."""
+    for row in _one(db, params):
+        db.update(
+            "outbox_delivery",
+            row,
+            status="done",
+            resolution="delivered",
+            next_retry_at=None,
+            done_at=db.now,
+            updated_at=db.now,
+        )
+    return []
+
+
+def retry_delivery(db: MemoryAccess, params: Params) -> Rows:
+    """The message will be tried again."""
+    for row in _one(db, params):
+        db.update(
+            "outbox_delivery",
+            row,
+            status="retrying",
+            cause=params["cause"],
+            attempts=params["attempts"],
+            next_retry_at=db.now + params["delay"],
+            error_code=params["error_code"] or row["error_code"],
+            last_error=params["last_error"] or row["last_error"],
+            first_failed_at=(row["first_failed_at"] or db.now) if params["failed"] else row["first_failed_at"],
+            updated_at=db.now,
+        )
+    return []
+
+
+def bury_delivery(db: MemoryAccess, params: Params) -> Rows:
+    """The message is dead."""
+    for row in _one(db, params):
+        given = {name: params[name] for name in ("cause", "attempts", "error_code", "last_error")}
+        first = row["first_failed_at"] or db.now
+        db.update(
+            "outbox_delivery",
+            row,
+            **given,
+            status="dead",
+            next_retry_at=None,
+            first_failed_at=first,
+            updated_at=db.now,
+        )
+    return []
+
+
+def park_delivery(db: MemoryAccess, params: Params) -> Rows:
+    """The message waits behind another, or behind a pause."""
+    for row in _one(db, params):
+        _park(db, row, params["cause"])
+    return []
+
+
+def park_followers(db: MemoryAccess, params: Params) -> Rows:
+    """Due rows of the key above `log_id` go behind it."""
+    for row in _of_key(db, params, "retrying"):
+        if row["log_id"] > params["log_id"]:
+            _park(db, row, "key")
+    return []
+
+
+def key_queues(db: MemoryAccess, params: Params) -> Rows:
+    """(topic, key, whether something stands in front of its parked rows, whether there are any)."""
+    blocked = _is_blocked(db, params, params, params["broker"])
+    return [(params["topic"], params["message_key"], blocked, bool(_of_key(db, params, "parked")))]
+
+
+def promote_parked(db: MemoryAccess, params: Params) -> Rows:
+    """(log_id) of the rows made due, the lowest of the key."""
+    return _release(db, _of_key(db, params, "parked"), params["limit"])
+
+
+def _after(db: MemoryAccess, delay: timedelta | None) -> object:
+    return None if delay is None else db.now + delay
+
+
+def _holds(row: Record) -> bool:
+    return bool(row["cause"] == "hold")
+
+
+def _one(db: MemoryAccess, params: Params) -> list[Record]:
+    db.lock("outbox_delivery", params["subscription_id"], params["log_id"])
+    row = db.get("outbox_delivery", params["subscription_id"], params["log_id"])
+    return [] if row is None else [row]
+
+
+def _of_lane(db: MemoryAccess, params: Params, status: str) -> list[Record]:
+    rows = db.rows("outbox_delivery", subscription_id=params["subscription_id"], status=status)
+    return [row for row in rows if row["key_hash"] % params["lanes"] == params["lane"]]
+
+
+def _of_key(db: MemoryAccess, params: Params, status: str, key: Params | None = None) -> list[Record]:
+    key = key or params
+    return db.rows(
+        "outbox_delivery",
+        subscription_id=params["subscription_id"],
+        topic=key["topic"],
+        message_key=key["message_key"],
+        status=status,
+    )
+
+
+def _is_blocked(db: MemoryAccess, params: Params, key: Params, broker: str) -> bool:
+    """Whether a due row, a dead one that holds its key, or a pause stands in front of the key's parked rows."""
+    return (
+        bool(_of_key(db, params, "retrying", key))
+        or any(map(_holds, _of_key(db, params, "dead", key)))
+        or _is_paused(db, key["topic"], key["message_key"], broker)
+    )
+
+
+def _is_paused(db: MemoryAccess, topic: str, key: str | None, broker: str) -> bool:
+    """Whether the destination is paused, or this key of it."""
+    return any(
+        row["kind"] == "destination" or (row["kind"] == "key" and row["subject"] == key)
+        for row in db.rows("outbox_pause")
+        if row["topic"] == topic and row["broker"] in {"", broker} and (row["until"] is None or row["until"] > db.now)
+    )
+
+
+def _park(db: MemoryAccess, row: Record, cause: str) -> None:
+    db.update("outbox_delivery", row, status="parked", cause=cause, next_retry_at=None, updated_at=db.now)
+
+
+def _release(db: MemoryAccess, rows: list[Record], limit: int) -> Rows:
+    lowest = sorted(rows, key=lambda row: int(row["log_id"]))[:limit]
+    for row in lowest:
+        db.update("outbox_delivery", row, status="retrying", cause="released", next_retry_at=db.now, updated_at=db.now)
+    return [(row["log_id"],) for row in lowest]
