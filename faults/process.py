@@ -9,7 +9,7 @@ from pathlib import Path
 from faults import roles
 from faults.load import Load
 from faults.shop import Cell
-from outrider.testing.faults import Board
+from outrider.testing.faults import Board, die_with_parent
 
 
 def main(role: str, name: str, cell: Cell, board: Board) -> None:
@@ -30,4 +30,5 @@ def main(role: str, name: str, cell: Cell, board: Board) -> None:
 
 
 if __name__ == "__main__":
+    die_with_parent()
     main(sys.argv[1], sys.argv[2], Cell(**json.loads(sys.argv[3])), Board(Path(sys.argv[4])))

@@ -31,6 +31,7 @@ class Play:
     kills: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _over: threading.Event = field(default_factory=threading.Event)
+    _stopping: threading.Event = field(default_factory=threading.Event)
     _victims: list[Victim] = field(default_factory=list)
     _placing: set[int] = field(default_factory=set)
     _failures: list[BaseException] = field(default_factory=list)
@@ -71,9 +72,13 @@ class Play:
         if self._failures:
             raise self._failures[0]
 
+    def stop_placing(self) -> None:
+        """End the killing, and have the producers end after their current order."""
+        self._stopping.set()
+
     def enough(self) -> bool:
-        """Whether as many were killed as were wanted."""
-        return self.kills >= self.kills_wanted
+        """Whether no more is to be killed."""
+        return self._stopping.is_set() or self.kills >= self.kills_wanted
 
     def _guarded(self, work: Callable[..., None], *args: object) -> None:
         try:
@@ -128,11 +133,14 @@ class Play:
         role = f"produce:{number}"
         producer = self._spawn(role)
         while not self._over.is_set():
+            if self._stopping.is_set():
+                producer.stop()
+                break
             if not producer.running:
                 if producer.wait():
                     raise StuckError(f"{role} failed:\n{producer.log_tail()}")
                 break
-            self._over.wait(PRODUCER_PAUSE_SECONDS * (0.5 + chance.random()))
+            self._stopping.wait(PRODUCER_PAUSE_SECONDS * (0.5 + chance.random()))
             if self._over.is_set() or self.enough() or not producer.running:
                 self._over.wait(0.05)
                 continue

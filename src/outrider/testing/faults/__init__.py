@@ -6,6 +6,6 @@ ordinary telemetry sink.
 """
 
 from outrider.testing.faults.board import Board, BoardSink
-from outrider.testing.faults.victim import Victim
+from outrider.testing.faults.victim import Victim, die_with_parent
 
-__all__ = ["Board", "BoardSink", "Victim"]
+__all__ = ["Board", "BoardSink", "Victim", "die_with_parent"]

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,19 @@ from pathlib import Path
 from outrider.testing.faults.board import Board
 
 POLL_SECONDS = 0.001
+ORPHAN_SECONDS = 0.5
+
+
+def die_with_parent() -> None:
+    """Have this process end when the one that started it is gone; a victim calls it first."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(ORPHAN_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class Victim:
@@ -27,7 +41,7 @@ class Victim:
         arguments = [part.replace("{board}", str(self._path)) for part in command]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                [sys.executable, *arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )
 
     @property

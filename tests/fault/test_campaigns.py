@@ -1,0 +1,32 @@
+"""A short version of every campaign: real processes, real servers, real SIGKILLs. The long ones are `./run fault`."""
+
+import pytest
+
+from faults.__main__ import WRONG, run
+from faults.options import Options
+
+SHORT = {
+    "relay": Options(kills=4, messages=400, seconds=0, transactional=False, seed=7),
+    "relay transactional": Options(kills=4, messages=400, seconds=0, transactional=True, seed=8),
+    "consume": Options(kills=4, messages=400, seconds=0, transactional=False, seed=9),
+    "add": Options(kills=6, messages=400, seconds=0, transactional=False, seed=10),
+    "postgres": Options(kills=2, messages=400, seconds=0, transactional=False, seed=11),
+    "kafka": Options(kills=1, messages=400, seconds=0, transactional=False, seed=12),
+    "zombie": Options(kills=2, messages=200, seconds=0, transactional=False, seed=13),
+    "zombie transactional": Options(kills=2, messages=200, seconds=0, transactional=True, seed=14),
+    "outage": Options(kills=0, messages=300, seconds=6, transactional=False, seed=15),
+}
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", SHORT)
+def test_nothing_is_lost_doubled_or_out_of_order_under_faults(name: str) -> None:
+    """OB-1 OB-2 OB-3 OB-4 OB-5: whatever is killed, each committed message takes effect once and in order."""
+    options = SHORT[name]
+    figures = run(name.split()[0], options, quiet=True)
+    assert not any(figures[wrong] for wrong in WRONG), figures
+    assert figures["kills"] == options.kills
+    if options.transactional:
+        assert figures["duplicates_in_topic"] == 0, figures
+    if name == "outage":
+        assert figures["dead"] == figures["attempts_counted"] == 0, figures
