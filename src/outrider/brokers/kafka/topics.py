@@ -12,11 +12,11 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import (
-    AclOperation,  # type: ignore[attr-defined]  public, but the package forgets to say so to type checkers
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but the package does not say so
+    AclOperation,
     AdminClient,
-    ConfigResource,  # type: ignore[attr-defined]  the same
-    TopicDescription,  # type: ignore[attr-defined]  the same
+    ConfigResource,
+    TopicDescription,
 )
 
 from outrider.brokers.kafka.config import KafkaSettings, QuietLog, common_config

@@ -7,7 +7,7 @@ nothing more. Source: spec/outbox.md OB-101; hazard H58. Tried on Kafka 4.1.1.
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
@@ -27,6 +27,8 @@ from outrider.core.lane import LaneKey
 from outrider.core.outcome import Unknown
 from outrider.ports.broker import Mark
 from outrider.ports.codec import HeaderEncoder
+
+T = TypeVar("T")
 
 MARK_PARTITION: Final = 0
 ABORT_SECONDS: Final = 5.0
@@ -127,7 +129,7 @@ class KafkaTransactionalPublisher(KafkaPublisher):
             raise KafkaException(place.error)
         return None if place.offset < 0 else Mark(place.offset, place.metadata or "")
 
-    async def _call(self, function: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401  each call's own result
+    async def _call(self, function: Callable[..., T], *args: object) -> T:
         """Call the driver in a thread. Raises LeaseLost where the lane's id was taken over, else BrokerUnavailable."""
         try:
             return await asyncio.to_thread(function, *args)
