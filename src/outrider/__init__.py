@@ -1,1 +1,46 @@
 """Outrider: a transactional outbox platform; what commits is delivered, in order per key, and takes effect once."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for type checkers and editors alone; a test holds it equal to the table below
+    from outrider.bootstrap.outbox import AsyncOutbox as AsyncOutbox
+    from outrider.bootstrap.outbox import Outbox as Outbox
+    from outrider.core.adding import Added as Added
+    from outrider.core.answers import Reject as Reject
+    from outrider.core.answers import Retry as Retry
+    from outrider.core.canonical import canonical_json as canonical_json
+    from outrider.core.catalog import Catalog as Catalog
+    from outrider.core.identity import message_id as message_id
+    from outrider.core.message import Message as Message
+    from outrider.core.status import MessageState as MessageState
+    from outrider.core.status import MessageStatus as MessageStatus
+
+_NAMES = {
+    "Added": "outrider.core.adding",
+    "AsyncOutbox": "outrider.bootstrap.outbox",
+    "Catalog": "outrider.core.catalog",
+    "Message": "outrider.core.message",
+    "MessageState": "outrider.core.status",
+    "MessageStatus": "outrider.core.status",
+    "Outbox": "outrider.bootstrap.outbox",
+    "Reject": "outrider.core.answers",
+    "Retry": "outrider.core.answers",
+    "canonical_json": "outrider.core.canonical",
+    "message_id": "outrider.core.identity",
+}
+"""The public names and the modules that hold them, each imported when first asked for (OB-99)."""
+
+__all__ = list(_NAMES)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_NAMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_NAMES})

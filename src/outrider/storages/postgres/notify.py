@@ -1,0 +1,97 @@
+"""NOTIFY after the commit, on a connection of its own.
+
+Never in the caller's transaction: there it would serialise all commits (H11). A background thread sends at most 20 a
+second, 20 at once; hints that come faster become one. Source: spec/outbox.md OB-43.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+
+import psycopg
+from psycopg import sql
+
+RATE_PER_SECOND = 20.0
+BURST = 20.0
+
+
+class TokenBucket:
+    """How many hints may be sent: `rate` a second, at most `burst` saved up. Times are seconds of any steady clock."""
+
+    def __init__(self, now: float, rate: float = RATE_PER_SECOND, burst: float = BURST) -> None:
+        self._rate, self._burst = rate, burst
+        self._tokens, self._at = burst, now
+
+    def take(self, now: float) -> float:
+        """Take a token and give 0.0, or give the seconds until there is one."""
+        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
+        self._at = now
+        if self._tokens >= 1.0:
+            self._tokens -= 1.0
+            return 0.0
+        return (1.0 - self._tokens) / self._rate
+
+
+class PostgresNotify:
+    """Sends hints to LISTENers, as `ports.wakeup.Wakeup`. The thread starts with the first hint, anew after a fork."""
+
+    def __init__(self, url: str, channel: str, boottime: Callable[[], float]) -> None:
+        self._url = url
+        self._text = sql.SQL("NOTIFY {}").format(sql.Identifier(channel))
+        self._boottime = boottime
+        self._lock = threading.Lock()
+        self._process = 0
+        self._hinted = threading.Event()
+        self._closed = threading.Event()
+
+    def wake(self) -> None:
+        """Have a NOTIFY sent soon. Never blocks on the network, never raises."""
+        if self._process != os.getpid():
+            self._start()
+        self._hinted.set()
+
+    def close(self, timeout_seconds: float = 5.0) -> None:
+        """End the thread; a hint that was given is sent first, if the server answers in time."""
+        self._closed.set()
+        self._hinted.set()
+        thread = getattr(self, "_thread", None)
+        if thread is not None and self._process == os.getpid():
+            thread.join(timeout_seconds)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._process == os.getpid() or self._closed.is_set():
+                return
+            self._hinted = threading.Event()
+            self._thread = threading.Thread(target=self._work, name="outrider-notify", daemon=True)
+            self._process = os.getpid()
+            self._thread.start()
+
+    def _work(self) -> None:
+        bucket = TokenBucket(self._boottime())
+        connection: psycopg.Connection | None = None
+        while True:
+            self._hinted.wait()
+            closing = self._closed.is_set()
+            while not closing and (wait := bucket.take(self._boottime())):
+                closing = self._closed.wait(wait)
+            self._hinted.clear()
+            connection = self._send(connection)
+            if self._closed.is_set():
+                if connection is not None:
+                    connection.close()
+                return
+
+    def _send(self, connection: psycopg.Connection | None) -> psycopg.Connection | None:
+        """Send one NOTIFY; None where the server cannot be reached: the next hint tries again."""
+        try:
+            if connection is None or connection.closed:
+                connection = psycopg.connect(
+                    self._url, autocommit=True, connect_timeout=5, application_name="outrider-notify"
+                )
+            connection.execute(self._text)
+        except psycopg.Error:
+            if connection is not None:
+                connection.close()
+            return None
+        return connection

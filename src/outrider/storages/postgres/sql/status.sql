@@ -1,0 +1,96 @@
+-- Where a message is, by what is written of it; no body is read. Source: spec/outbox.md OB-23, OB-24.
+
+-- name: status_message
+SELECT
+    message.id AS log_id, message.message_id, message.type, message.topic, message.message_key, message.max_retry,
+    message.created_at, CAST(route.consumers_here AS text) AS consumers_here
+FROM {outbox_message} AS message LEFT JOIN {outrider_route} AS route ON route.type = message.type
+WHERE message.message_id = :message_id
+
+-- name: status_message_at
+SELECT
+    message.id AS log_id, message.message_id, message.type, message.topic, message.message_key, message.max_retry,
+    message.created_at, CAST(route.consumers_here AS text) AS consumers_here
+FROM {outbox_message} AS message LEFT JOIN {outrider_route} AS route ON route.type = message.type
+WHERE message.id = :log_id
+
+-- name: status_subscriptions
+-- The journal is entered at the time the message was added and read on to the first row past it: as many rows as the
+-- message had to wait seconds while its lane moved.
+SELECT
+    line.name, line.kind, line.passed,
+    CASE WHEN line.passed AND line.status IS NULL THEN coalesce((
+        SELECT advance.at FROM {outbox_advance} AS advance
+        WHERE advance.subscription_id = line.subscription_id AND advance.lane = line.lane
+            AND advance.at >= line.created_at
+            AND (line.log_id <= advance.floor_id OR pg_visible_in_snapshot(line.xid, advance.done)
+                OR (pg_visible_in_snapshot(line.xid, advance.target) AND line.log_id <= advance.last_id))
+        ORDER BY advance.at LIMIT 1
+    ), line.advanced_at) END AS passed_at,
+    line.status, line.attempts, line.max_retry, line.next_retry_at, line.error_code, line.last_error, line.updated_at,
+    line.done_at, line.resolution
+FROM (
+    SELECT
+        subscription.id AS subscription_id, subscription.name, subscription.kind, place.lane, place.advanced_at,
+        message.id AS log_id, message.xid, message.created_at,
+        coalesce(message.id <= place.floor_id OR pg_visible_in_snapshot(message.xid, place.done)
+            OR (pg_visible_in_snapshot(message.xid, place.target) AND message.id <= place.last_id), false) AS passed,
+        delivery.status, delivery.attempts, delivery.max_retry, delivery.next_retry_at, delivery.error_code,
+        delivery.last_error, delivery.updated_at, delivery.done_at, delivery.resolution
+    FROM {outbox_message} AS message
+    CROSS JOIN {outbox_subscription} AS subscription
+    LEFT JOIN {outbox_cursor} AS place
+        ON place.subscription_id = subscription.id AND place.lane = message.key_hash % subscription.lanes
+    LEFT JOIN {outbox_delivery} AS delivery
+        ON delivery.subscription_id = subscription.id AND delivery.log_id = message.id
+    WHERE message.id = :log_id AND subscription.kind IN ('relay', 'handler')
+        AND (subscription.types IS NULL OR subscription.types @> to_jsonb(message.type))
+) AS line
+ORDER BY line.subscription_id
+
+-- name: status_consumers
+SELECT
+    consumer.name, receipt.consumed_at, delivery.status, delivery.attempts, delivery.max_retry, delivery.next_retry_at,
+    delivery.error_code, delivery.last_error, delivery.updated_at, delivery.done_at, delivery.resolution
+FROM {inbox_consumer} AS consumer
+LEFT JOIN {inbox_receipt} AS receipt ON receipt.consumer_id = consumer.id AND receipt.message_id = :message_id
+LEFT JOIN {inbox_delivery} AS delivery ON delivery.consumer_id = consumer.id AND delivery.message_id = :message_id
+WHERE receipt.message_id IS NOT NULL OR delivery.message_id IS NOT NULL
+ORDER BY consumer.id
+
+-- name: due_messages
+-- Unread messages are looked for from the oldest transaction on that a carrier has not done with.
+SELECT
+    message.id AS log_id, message.message_id, message.type, message.topic, message.message_key, due.due_at, due.attempts,
+    message.max_retry, due.error_code, due.last_error, message.created_at
+FROM (
+    SELECT unread.id, coalesce(unread.deliver_at, unread.created_at) AS due_at, 0 AS attempts,
+        CAST(NULL AS text) AS error_code, CAST(NULL AS text) AS last_error
+    FROM {outbox_message} AS unread
+    WHERE (unread.deliver_at IS NULL OR unread.deliver_at <= clock_timestamp())
+        AND unread.xid >= coalesce((
+            SELECT pg_snapshot_xmin(place.done) FROM {outbox_cursor} AS place ORDER BY 1 LIMIT 1
+        ), CAST('0' AS xid8))
+        AND NOT EXISTS (SELECT FROM {outbox_delivery} AS delivery WHERE delivery.message_id = unread.message_id)
+        AND (
+            NOT EXISTS (SELECT FROM {outbox_subscription} WHERE kind IN ('relay', 'handler'))
+            OR EXISTS (
+                SELECT FROM {outbox_subscription} AS subscription
+                LEFT JOIN {outbox_cursor} AS place
+                    ON place.subscription_id = subscription.id AND place.lane = unread.key_hash % subscription.lanes
+                WHERE subscription.kind IN ('relay', 'handler')
+                    AND (subscription.kind = 'relay'
+                        OR NOT EXISTS (SELECT FROM {outbox_subscription} WHERE kind = 'relay'))
+                    AND (subscription.types IS NULL OR subscription.types @> to_jsonb(unread.type))
+                    AND NOT coalesce(unread.id <= place.floor_id OR pg_visible_in_snapshot(unread.xid, place.done)
+                        OR (pg_visible_in_snapshot(unread.xid, place.target) AND unread.id <= place.last_id), false)
+            )
+        )
+    UNION ALL
+    SELECT delivery.log_id, delivery.next_retry_at, delivery.attempts, delivery.error_code, delivery.last_error
+    FROM {outbox_delivery} AS delivery
+    WHERE delivery.status IN ('waiting', 'retrying') AND delivery.next_retry_at <= clock_timestamp()
+) AS due
+JOIN {outbox_message} AS message ON message.id = due.id
+ORDER BY due.due_at, message.id
+LIMIT :limit

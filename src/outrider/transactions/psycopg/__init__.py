@@ -1,0 +1,1 @@
+"""Transactions of psycopg 3, synchronous and asynchronous."""

@@ -1,0 +1,1 @@
+"""Transactions of SQLAlchemy 2: Session and Connection, and their asynchronous faces."""

@@ -1,0 +1,1 @@
+"""Transactions of the standard library's sqlite3."""
