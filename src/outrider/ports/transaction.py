@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Literal, Protocol
 
+from outrider.core.consume_plan import DatabaseFault
 from outrider.core.steps import Rows, Statement
 from outrider.ports.statements import Texts
 
@@ -119,6 +120,13 @@ class Transactions(Protocol):
         """Begin one; commits when the block ends, rolls back when it raises."""
         ...
 
+    def fault_of(self, error: BaseException) -> DatabaseFault | None:
+        """What a driver's error says of our database; None where it is the statement's own fault, or no driver's error.
+
+        Only this very error is looked at, not its causes. Source: OB-28.
+        """
+        ...
+
 
 class AsyncTransactions(Protocol):
     """The same for asynchronous libraries."""
@@ -127,4 +135,11 @@ class AsyncTransactions(Protocol):
 
     def begin(self) -> AbstractAsyncContextManager[AsyncHandlerTransaction]:
         """Begin one; commits when the block ends, rolls back when it raises."""
+        ...
+
+    def fault_of(self, error: BaseException) -> DatabaseFault | None:
+        """What a driver's error says of our database; None where it is the statement's own fault, or no driver's error.
+
+        Only this very error is looked at, not its causes. Source: OB-28.
+        """
         ...

@@ -1,0 +1,21 @@
+"""What a consumer is told about itself. Durations are seconds. Source: spec/outbox.md section 14."""
+
+from dataclasses import dataclass, field
+
+from outrider.core.retry import RetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerConfig:
+    """`in_place_delays` are waited before each try in place; `threads_lost_max` threads lost end the process (OB-69)."""
+
+    name: str
+    service: str
+    concurrency: int = 8
+    batch_size: int = 50
+    in_place_delays: tuple[float, ...] = (0.05, 0.25)
+    max_bytes: int = 16 * 1024 * 1024
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    threads_lost_max: int = 4
+    backoff_seconds: tuple[float, float] = (0.1, 5.0)
+    tick_seconds: float = 1.0

@@ -1,0 +1,70 @@
+"""What the consumer tells: telemetry events of each boundary that a message crosses, never a body (OB-93)."""
+
+from collections.abc import Sequence
+
+from outrider.consumer.item import Item
+from outrider.core.consume_plan import DUPLICATE, HANDLED, Failed, Quarantined
+from outrider.core.delivery import Status
+from outrider.core.events import (
+    DuplicateSkipped,
+    HandlerFailed,
+    MessageDied,
+    MessageParked,
+    MessageQuarantined,
+    MessageReleased,
+    OrderRegressed,
+    ReceiptRecorded,
+    RetryScheduled,
+)
+from outrider.core.inbox import RowFailure
+from outrider.ports.telemetry import Telemetry
+
+
+class Teller:
+    """Tells what happened to the messages of one consumer."""
+
+    def __init__(self, telemetry: Telemetry, service: str, consumer: str) -> None:
+        self._telemetry = telemetry
+        self._service = service
+        self._consumer = consumer
+
+    def batch_done(self, items: Sequence[Item], seconds: float) -> None:
+        """What was handled or skipped; rows are told of when they are written."""
+        handled = tuple([str(item.message_id) for item in items if item.outcome is HANDLED])
+        if handled:
+            self._telemetry.emit(ReceiptRecorded(self._service, self._consumer, len(handled), handled, seconds))
+        if len(handled) < len(items):
+            for item in items:
+                if item.outcome is DUPLICATE:
+                    self._telemetry.emit(DuplicateSkipped(*self._message(item)))
+
+    def failed(self, item: Item, failure: Failed) -> None:
+        """A handler raised, overran its timeout, or left its transaction."""
+        self._telemetry.emit(HandlerFailed(*self._message(item), attempt=item.attempts + 1, code=failure.code))
+
+    def row_written(self, item: Item, failure: RowFailure, *, parked: bool) -> None:
+        """A row was written for `item`, or moved on."""
+        message = self._message(item)
+        if isinstance(item.outcome, Quarantined):
+            last = item.outcome.last_sequence
+            if last is not None:
+                sequence = 0 if item.envelope is None else item.envelope.sequence or 0
+                self._telemetry.emit(OrderRegressed(*message, sequence=sequence, last_sequence=last))
+            self._telemetry.emit(MessageQuarantined(*message, code=failure.code))
+        elif failure.status == Status.DEAD:
+            self._telemetry.emit(MessageDied(*message, attempt=failure.attempts, code=failure.code))
+        elif parked:
+            self._telemetry.emit(MessageParked(*message, cause="key"))
+        else:
+            delay = 0.0 if failure.delay is None else failure.delay.total_seconds()
+            counted = failure.attempts > item.attempts
+            self._telemetry.emit(
+                RetryScheduled(*message, attempt=failure.attempts, code=failure.code, delay=delay, counted=counted)
+            )
+
+    def released(self, message_id: str, type_name: str, topic: str) -> None:
+        """A quarantined message has become understandable."""
+        self._telemetry.emit(MessageReleased(self._service, self._consumer, message_id, type_name, topic))
+
+    def _message(self, item: Item) -> tuple[str, str, str, str, str]:
+        return self._service, self._consumer, str(item.message_id), item.type, item.topic

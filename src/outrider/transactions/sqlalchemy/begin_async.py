@@ -1,0 +1,84 @@
+"""The same for async_sessionmaker and AsyncEngine: the synchronous face, driven where SQLAlchemy may wait."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+
+from outrider.core.consume_plan import DatabaseFault
+from outrider.core.steps import Rows, Statement
+from outrider.ports.statements import Texts
+from outrider.ports.transaction import Dialect
+from outrider.transactions.sqlalchemy.begin import (
+    ConnectionHandlerTransaction,
+    HandlerFace,
+    SessionHandlerTransaction,
+    dialect_of,
+    fault_of,
+)
+from outrider.transactions.sqlalchemy.joined_async import AsyncAlchemyTransaction
+
+
+class AsyncAlchemyHandlerTransaction(AsyncAlchemyTransaction):
+    """As `ports.transaction.AsyncHandlerTransaction`; `handle` is the AsyncSession or AsyncConnection."""
+
+    __slots__ = ("handle", "inner")
+
+    def __init__(self, face: AsyncSession | AsyncConnection, inner: HandlerFace) -> None:
+        super().__init__(face)
+        self.handle: Any = face
+        self.inner = inner
+
+    async def execute(self, statement: Statement, texts: Texts) -> Rows:
+        """Execute on the connection."""
+        return await self.handle.run_sync(lambda _: self.inner.execute(statement, texts))  # type: ignore[no-any-return]
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A savepoint."""
+        async with self.handle.begin_nested():
+            yield
+
+    def is_intact(self) -> bool:
+        """Whether the very transaction that was begun is still open and usable."""
+        return self.inner.is_intact()
+
+
+class AsyncAlchemyTransactions:
+    """As `ports.transaction.AsyncTransactions`, over an async_sessionmaker or an AsyncEngine."""
+
+    def __init__(self, source: Callable[[], AsyncSession] | AsyncEngine) -> None:
+        self._source = source
+        self.dialect: Dialect = dialect_of(source)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncAlchemyHandlerTransaction]:
+        """Begin one; commits when the block ends, rolls back when it raises."""
+        opened = self._source.connect() if isinstance(self._source, AsyncEngine) else self._source()
+        async with opened as face, face.begin():
+            inner = await face.run_sync(_inner)
+            with _noted(inner):
+                yield AsyncAlchemyHandlerTransaction(face, inner)
+            await face.run_sync(lambda _: inner.prove())
+
+    def fault_of(self, error: BaseException) -> DatabaseFault | None:
+        """By what the driver raised."""
+        return fault_of(error)
+
+
+def _inner(face: Any) -> HandlerFace:  # noqa: ANN401 - a synchronous Session or Connection
+    begun = face.get_transaction()
+    made = SessionHandlerTransaction if hasattr(face, "begin_nested") and hasattr(face, "flush") else None
+    return made(face, begun) if made else ConnectionHandlerTransaction(face, begun)
+
+
+@contextmanager
+def _noted(inner: HandlerFace) -> Iterator[None]:
+    """Watch for failed statements on a driver that does not tell whether its transaction has failed."""
+    watch = getattr(inner.raw, "query_logger", None)
+    if watch is None:
+        yield
+        return
+    with watch(inner.note):
+        yield
