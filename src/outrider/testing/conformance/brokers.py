@@ -5,6 +5,7 @@ Use: subclass `PublisherConformance` and `SubscriberConformance` in a test modul
 asks that something does *not* come.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -27,6 +28,7 @@ from outrider.testing.conformance.broker_harness import (
 )
 
 SEVERAL = 30
+LONG_SECONDS = 3_600.0
 
 
 def needs(broker: BrokerHarness, *capabilities: Capability) -> None:
@@ -62,6 +64,12 @@ async def send(publisher: Publisher, rows: Sequence[LogRow], *, urgent: bool = T
     """Publish rows, all of which must be acknowledged."""
     published = await publisher.publish(rows, DEADLINE_SECONDS, urgent=urgent)
     assert published.exceptions == {}
+
+
+async def arrives_in_order(broker: BrokerHarness, subscriber: Subscriber, wanted: Sequence[int]) -> bool:
+    """Whether each wanted message comes, those of before a resend at most as a prefix that is sent again."""
+    got = numbers(await take_all(broker, subscriber))
+    return list(dict.fromkeys(got)) == list(wanted)
 
 
 class PublisherConformance:
@@ -183,6 +191,29 @@ class PublisherConformance:
                 assert numbers(await take(subscriber, SEVERAL - 1)) == [each[0] for each in rows[1:]]
                 assert await take_all(broker, subscriber) == []
 
+    async def test_calls_that_were_open_at_an_unknown_outcome_are_unknown_too(self, broker: BrokerHarness) -> None:
+        """OB-38: a later batch never overtakes one that will be sent again, whatever its own deadline."""
+        needs(broker, "confirms", "ordered")
+        topic = await broker.create_topic()
+        rows = [row(number, topic) for number in range(1, SEVERAL + 1)]
+        async with publishing(broker) as publisher:
+            await send(publisher, rows[:1])
+            await broker.stop_answering()
+            try:
+                first, second = await asyncio.gather(
+                    publisher.publish(rows[1:10], BRIEF_SECONDS, urgent=False),
+                    publisher.publish(rows[10:], LONG_SECONDS, urgent=False),
+                )
+            finally:
+                await broker.answer_again()
+            assert set(first.exceptions) == set(range(9))
+            assert set(second.exceptions) == set(range(SEVERAL - 10))
+            assert first.unknown
+            assert second.unknown
+            await send(publisher, rows[1:])
+        async with consuming(broker, topic, f"{topic}.open") as subscriber:
+            assert await arrives_in_order(broker, subscriber, [each[0] for each in rows])
+
     async def test_publisher_that_was_never_connected_gives_unknown(self, broker: BrokerHarness) -> None:
         """OB-38, OB-40: a broker that is down from the start is no refusal either, and the deadline holds."""
         topic = await broker.create_topic()
@@ -211,8 +242,7 @@ class PublisherConformance:
                 assert len(published.exceptions) == SEVERAL - 20, "acks of a key are a prefix, so all or from one on"
                 published = await publisher.publish(rows[20:], DEADLINE_SECONDS, urgent=True)
         async with consuming(broker, topic, f"{topic}.crash") as subscriber:
-            got = numbers(await take_all(broker, subscriber))
-        assert list(dict.fromkeys(got)) == [each[0] for each in rows]
+            assert await arrives_in_order(broker, subscriber, [each[0] for each in rows])
 
     async def test_publishing_nothing_gives_nothing(self, broker: BrokerHarness) -> None:
         """OB-38: an empty batch is answered without asking the broker."""

@@ -142,7 +142,8 @@ class KafkaServer:
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic. Raises KafkaException when there is none."""
-        self._admin().delete_topics([name], operation_timeout=ADMIN_SECONDS)[name].result(ADMIN_SECONDS)
+        admin = self._admin()  # a name of its own: a client that is collected drops its question
+        admin.delete_topics([name], operation_timeout=ADMIN_SECONDS)[name].result(ADMIN_SECONDS)
 
     def _admin(self) -> "AdminClient":
         from confluent_kafka.admin import AdminClient  # noqa: PLC0415 - as above
