@@ -77,6 +77,11 @@ def make(values: Mapping[str, object]) -> Settings:
     return _checked(layers)
 
 
+def wants_color() -> bool:
+    """Whether the person has not set NO_COLOR, the terminals' own convention (no-color.org)."""
+    return not os.environ.get("NO_COLOR")
+
+
 def is_known(key: str) -> bool:
     """Whether there is such a setting, `broker.destinations.TOPIC.max_bytes` included (a topic may have dots)."""
     if key.startswith(f"{OPEN_KEYS}."):

@@ -1,0 +1,63 @@
+"""The program `outrider`: its commands, by name."""
+
+import typer
+
+from outrider.cli.examples import epilog
+from outrider.cli.lazy import LazyGroup
+
+HELP = """A transactional outbox: what commits with your data is delivered, in order, once.
+
+Settings come from flags, OUTRIDER_… variables and outrider.toml, in this order.
+"""
+EXAMPLES = (
+    ("outrider init --service orders --database sqlite:///shop.db", "make the tables"),
+    ("outrider relay", "publish until a signal"),
+    ("outrider status --json", "lanes, backlog, what waits for a person"),
+    ("outrider dead replay --code publish.refused --dry-run", "what a replay would send again"),
+)
+
+
+class Commands(LazyGroup):
+    """The first level."""
+
+    table = {  # noqa: RUF012  read only, and typer wants the class itself
+        "init": ("outrider.cli.init", "Make the tables, the relay's subscription and outrider.toml."),
+        "migrate": ("outrider.cli.migrate", "Bring the tables to this release."),
+        "doctor": ("outrider.cli.doctor", "Check everything that a start checks, and say what to do."),
+        "status": ("outrider.cli.status", "Lanes, backlog, pauses, and what waits for a person."),
+        "routes": ("outrider.cli.routes", "Which type travels where, and who expects it."),
+        "relay": ("outrider.cli.relay", "Publish committed messages, until a signal or once."),
+        "consume": ("outrider.cli.consume", "Run a consumer's handlers, until a signal."),
+        "messages": ("outrider.cli.messages", "Look at messages in any state."),
+        "dead": ("outrider.cli.dead", "Look at dead messages; replay or discard them."),
+        "pause": ("outrider.cli.pause", "Stop sending to a destination, of a key, or altogether."),
+        "resume": ("outrider.cli.resume", "End a pause; what waited follows in order."),
+        "cursor": ("outrider.cli.cursor", "Where the readers of the log stand."),
+        "prune": ("outrider.cli.prune", "Delete what nobody needs any more, now."),
+        "verify": ("outrider.cli.verify", "Prove the invariants on the tables."),
+    }
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415  only for this flag
+
+        typer.echo(f"outrider {version('outrider')}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=Commands, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=True
+)
+
+
+@app.callback(help=HELP, epilog=epilog(EXAMPLES))
+def root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """The group itself has nothing to do."""
+
+
+def main() -> None:
+    """Run the command line; the program's entry point."""
+    app()

@@ -1,0 +1,65 @@
+"""`outrider pause`: stop sending, until resumed."""
+
+from typing import Annotated
+
+import typer
+
+from outrider.admin.operations import PauseKind
+from outrider.bootstrap.operations import operations
+from outrider.bootstrap.wiring import RELAY_SUBSCRIPTION, site
+from outrider.cli.filters import instant
+from outrider.cli.frame import Call, command, new_app
+
+app = new_app(
+    "Stop sending to a destination, of a key, or altogether. Holds within a second, and outlives the process."
+)
+
+Topic = Annotated[str, typer.Argument(metavar="TOPIC", help="The destination's topic.")]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The key.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The consumer.")]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="End by itself then (RFC 3339).")]
+
+DESTINATION = (
+    ('outrider pause destination shop.orders --reason "maintenance" --until 2026-12-01T06:00:00Z', "a topic"),
+)
+KEY = (('outrider pause key shop.orders order-17 --reason "wrong total"', "one key of a topic; others go on"),)
+RELAY = (('outrider pause relay --reason "broker upgrade"', "all publishing of this service"),)
+CONSUMER = (('outrider pause consumer billing --reason "ledger closed"', "all handling of a consumer"),)
+
+
+async def _pause(call: Call, kind: PauseKind, topic: str, subject: str, until: str | None) -> None:
+    reason = call.reason()
+    end = None if until is None else instant(until, "--until")
+    made = site(call.settings())
+    what = " ".join(part for part in (topic, subject) if part)
+    if call.dry_run:
+        call.out.say(f"{kind} {what} would be paused")
+        return
+    await operations(made, actor=call.actor).pause(kind, topic=topic, subject=subject, reason=reason, until=end)
+    if call.out.as_json:
+        call.out.json({"paused": kind, "topic": topic, "subject": subject, "until": end})
+    call.out.say(f"{kind} {what} is paused: outrider resume ends it")
+
+
+@command(app, "destination", examples=DESTINATION, writes=True)
+async def destination(call: Call, topic: Topic, until: Until = None) -> None:
+    """Send nothing to a topic; its messages are parked in order."""
+    await _pause(call, "destination", topic, "", until)
+
+
+@command(app, "key", examples=KEY, writes=True)
+async def key(call: Call, topic: Topic, key_: Key, until: Until = None) -> None:
+    """Send nothing of one key to a topic; other keys go on."""
+    await _pause(call, "key", topic, key_, until)
+
+
+@command(app, "relay", examples=RELAY, writes=True)
+async def relay(call: Call, until: Until = None) -> None:
+    """Send nothing at all; the lanes stand still."""
+    await _pause(call, "subscription", "", RELAY_SUBSCRIPTION, until)
+
+
+@command(app, "consumer", examples=CONSUMER, writes=True)
+async def consumer(call: Call, name: Name, until: Until = None) -> None:
+    """Let a consumer handle nothing."""
+    await _pause(call, "subscription", "", name, until)

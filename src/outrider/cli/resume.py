@@ -1,0 +1,52 @@
+"""`outrider resume`: end a pause."""
+
+from outrider.admin.operations import PauseKind
+from outrider.bootstrap.operations import operations
+from outrider.bootstrap.wiring import RELAY_SUBSCRIPTION, site
+from outrider.cli.frame import DONE, FAILED, Call, command, new_app
+from outrider.cli.pause import Key, Name, Topic
+
+app = new_app("End a pause, a person's or an automatic one; what waited follows in order.")
+
+DESTINATION = (('outrider resume destination shop.orders --reason "topic exists now"', "a topic"),)
+KEY = (('outrider resume key shop.orders order-17 --reason "corrected"', "one key of a topic"),)
+RELAY = (('outrider resume relay --reason "broker upgraded"', "all publishing"),)
+CONSUMER = (('outrider resume consumer billing --reason "ledger open"', "all handling of a consumer"),)
+
+
+async def _resume(call: Call, kind: PauseKind, topic: str, subject: str) -> int:
+    reason = call.reason()
+    made = site(call.settings())
+    what = " ".join(part for part in (topic, subject) if part)
+    if call.dry_run:
+        call.out.say(f"{kind} {what} would be resumed")
+        return DONE
+    ended = await operations(made, actor=call.actor).resume(kind, topic=topic, subject=subject, reason=reason)
+    if call.out.as_json:
+        call.out.json({"resumed": kind, "topic": topic, "subject": subject, "was_paused": ended})
+    call.out.say(f"{kind} {what} {'goes on' if ended else 'was not paused'}")
+    return DONE if ended else FAILED
+
+
+@command(app, "destination", examples=DESTINATION, writes=True)
+async def destination(call: Call, topic: Topic) -> int:
+    """Send to a topic again."""
+    return await _resume(call, "destination", topic, "")
+
+
+@command(app, "key", examples=KEY, writes=True)
+async def key(call: Call, topic: Topic, key_: Key) -> int:
+    """Send a key's messages to a topic again."""
+    return await _resume(call, "key", topic, key_)
+
+
+@command(app, "relay", examples=RELAY, writes=True)
+async def relay(call: Call) -> int:
+    """Publish again."""
+    return await _resume(call, "subscription", "", RELAY_SUBSCRIPTION)
+
+
+@command(app, "consumer", examples=CONSUMER, writes=True)
+async def consumer(call: Call, name: Name) -> int:
+    """Handle again."""
+    return await _resume(call, "subscription", "", name)

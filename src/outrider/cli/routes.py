@@ -1,0 +1,67 @@
+"""`outrider routes`: which type travels where. Source: spec/outbox.md OB-33, OB-97."""
+
+from typing import Annotated
+
+import typer
+
+from outrider.bootstrap.wiring import known_catalog, site, update_routes
+from outrider.cli.frame import DONE, FAILED, Call, command, new_app
+from outrider.core.routes import forget_route
+
+app = new_app()
+
+EXAMPLES = (
+    ("outrider routes", "type, owner, topic, who adds it and who expects it"),
+    ("outrider routes --json", "the same with tables and groups"),
+    ("outrider routes --forget order.counted", "remove a type that nobody uses any more from the table"),
+)
+
+
+@command(app, "routes", examples=EXAMPLES)
+async def routes(
+    call: Call,
+    forget: Annotated[str | None, typer.Option(metavar="TYPE", help="Remove this type from the table.")] = None,
+) -> int:
+    """Which type travels where: from the catalog, or without one from the table that others keep."""
+    made = site(call.settings())
+    async with made.session() as session:
+        if forget is not None:
+            async with session.transaction() as transaction:
+                gone = await transaction.run(forget_route(forget))
+            call.out.say(f"{forget}: {'removed' if gone else 'is not in the table'}")
+            return DONE if gone else FAILED
+        await update_routes(made, session)
+        catalog = await known_catalog(made, session)
+    found = sorted(catalog.routes.values(), key=lambda route: route.type)
+    services = catalog.services
+    if call.out.as_json:
+        call.out.json(
+            {
+                "items": [
+                    {
+                        "type": route.type,
+                        "version": route.version,
+                        "owner": route.owner,
+                        "table": f"{services[route.owner].prefix}outbox_message",
+                        "topic": route.topic,
+                        "group": services[route.owner].group,
+                        "producers": route.producers,
+                        "consumers": route.consumers,
+                        "on_dead": route.on_dead,
+                        "late": route.late,
+                    }
+                    for route in found
+                ],
+                "next_cursor": None,
+            }
+        )
+        return DONE
+    rows = [
+        (route.type, route.version, route.owner, route.topic, services[route.owner].group, ", ".join(route.consumers))
+        for route in found
+    ]
+    if rows:
+        call.out.table(("type", "version", "service", "topic", "group", "consumers"), rows)
+    else:
+        call.out.say("no type is known here: set service.catalog = module:name")
+    return DONE

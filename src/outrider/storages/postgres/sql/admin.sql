@@ -1,0 +1,190 @@
+-- What operators look at and change. Filters are optional: NULL means any. Source: spec/outbox.md sections 5 and 13.
+
+-- name: list_messages
+SELECT message_id, log_id, type, topic, key, state, retry_count, max_retry, next_retry_at, error_code, last_error,
+       published_at, consumed_at, created_at, updated_at, resolution
+FROM {outbox_status} AS s
+WHERE (CAST(:before AS bigint) IS NULL OR log_id < :before)
+  AND (CAST(:id AS uuid) IS NULL OR message_id = :id)
+  AND (CAST(:log_id AS bigint) IS NULL OR log_id = :log_id)
+  AND (CAST(:state AS text) IS NULL OR state = :state)
+  AND (CAST(:type AS text) IS NULL OR type = :type)
+  AND (CAST(:destination AS text) IS NULL OR topic = :destination)
+  AND (CAST(:message_key AS text) IS NULL OR key = :message_key)
+  AND (CAST(:code AS text) IS NULL OR error_code = :code)
+  AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
+  AND (CAST(:until AS timestamptz) IS NULL OR created_at < :until)
+  AND (CAST(:min_attempts AS integer) IS NULL OR retry_count >= :min_attempts)
+  AND (CAST(:consumer AS text) IS NULL OR EXISTS (
+      SELECT FROM {inbox_consumer} AS c
+      LEFT JOIN {inbox_receipt} AS r ON r.consumer_id = c.id AND r.message_id = s.message_id
+      LEFT JOIN {inbox_delivery} AS i ON i.consumer_id = c.id AND i.message_id = s.message_id
+      WHERE c.name = :consumer AND (r.message_id IS NOT NULL OR i.message_id IS NOT NULL)))
+  AND (CAST(:cause AS text) IS NULL OR EXISTS (
+      SELECT FROM {outbox_delivery} AS d WHERE d.message_id = s.message_id AND d.cause = :cause))
+ORDER BY log_id DESC LIMIT :limit
+
+-- name: list_exceptions
+SELECT * FROM (
+    SELECT 0 AS place, d.log_id AS row_id, CAST(d.subscription_id AS integer) AS owner_id, s.name AS reader, d.message_id,
+           coalesce(m.type, '') AS type, d.topic, d.message_key, d.key_hash, d.status, d.cause, d.attempts, d.max_retry,
+           d.generation, d.next_retry_at, d.error_code, d.last_error, d.first_failed_at, d.updated_at, d.resolution,
+           coalesce((SELECT v.state = 'consumed' FROM {outbox_status} AS v WHERE v.message_id = d.message_id), FALSE) AS consumed
+    FROM {outbox_delivery} AS d
+    JOIN {outbox_subscription} AS s ON s.id = d.subscription_id
+    LEFT JOIN {outbox_message} AS m ON m.id = d.log_id
+    WHERE (d.log_id, d.subscription_id) > (CASE WHEN :after_place < 0 THEN -1 ELSE :after_id END, :after_owner)
+      AND :after_place < 1
+    UNION ALL
+    SELECT 1, i.id, CAST(i.consumer_id AS integer), c.name, i.message_id, i.type, i.topic, i.message_key, i.key_hash,
+           i.status, i.cause, i.attempts, i.max_retry, i.generation, i.next_retry_at, i.error_code, i.last_error,
+           i.first_failed_at, i.updated_at, i.resolution,
+           EXISTS (SELECT FROM {inbox_receipt} AS r WHERE r.consumer_id = i.consumer_id AND r.message_id = i.message_id)
+    FROM {inbox_delivery} AS i
+    JOIN {inbox_consumer} AS c ON c.id = i.consumer_id
+    WHERE :after_place < 1 OR i.id > :after_id
+) AS e
+WHERE position(',' || status || ',' IN CAST(:statuses AS text)) > 0
+  AND (CAST(:state AS text) IS NULL OR status = :state)
+  AND (CAST(:id AS uuid) IS NULL OR message_id = :id)
+  AND (CAST(:log_id AS bigint) IS NULL OR (place = 0 AND row_id = :log_id))
+  AND (CAST(:type AS text) IS NULL OR type = :type)
+  AND (CAST(:destination AS text) IS NULL OR topic = :destination)
+  AND (CAST(:message_key AS text) IS NULL OR message_key = :message_key)
+  AND (CAST(:consumer AS text) IS NULL OR reader = :consumer)
+  AND (CAST(:code AS text) IS NULL OR error_code = :code)
+  AND (CAST(:cause AS text) IS NULL OR cause = :cause)
+  AND (CAST(:since AS timestamptz) IS NULL OR updated_at >= :since)
+  AND (CAST(:until AS timestamptz) IS NULL OR updated_at < :until)
+  AND (CAST(:min_attempts AS integer) IS NULL OR attempts >= :min_attempts)
+ORDER BY place, row_id, owner_id LIMIT :limit
+
+-- name: message_receipts
+SELECT c.name, r.consumed_at FROM {inbox_consumer} AS c
+JOIN {inbox_receipt} AS r ON r.consumer_id = c.id AND r.message_id = :message_id
+ORDER BY r.consumed_at, c.name
+
+-- name: message_body
+SELECT payload, content_type, CAST(headers AS text) FROM {outbox_message} WHERE message_id = :message_id
+UNION ALL
+SELECT body, content_type, CAST(headers AS text) FROM {inbox_delivery} WHERE message_id = :message_id
+LIMIT 1
+
+-- name: lock_cursor_of
+SELECT c.lane, s.broker FROM {outbox_cursor} AS c
+JOIN {outbox_subscription} AS s ON s.id = c.subscription_id
+WHERE c.subscription_id = :subscription_id AND c.lane = CAST(:key_hash AS integer) % s.lanes
+FOR UPDATE OF c
+
+-- name: lock_consumer
+SELECT id FROM {inbox_consumer} WHERE id = :consumer_id FOR UPDATE
+
+-- name: replay_delivery
+UPDATE {outbox_delivery}
+SET status = 'retrying', cause = 'replayed', attempts = 0, generation = generation + 1, next_retry_at = clock_timestamp(),
+    first_failed_at = NULL, done_at = NULL, resolution = NULL, updated_at = clock_timestamp()
+WHERE subscription_id = :subscription_id AND log_id = :log_id AND status = :status AND generation = :generation
+RETURNING log_id
+
+-- name: discard_delivery
+UPDATE {outbox_delivery}
+SET status = 'done', resolution = 'discarded', next_retry_at = NULL, done_at = clock_timestamp(),
+    updated_at = clock_timestamp()
+WHERE subscription_id = :subscription_id AND log_id = :log_id AND status = :status AND generation = :generation
+RETURNING log_id
+
+-- name: replay_inbox
+UPDATE {inbox_delivery} AS i
+SET status = 'retrying', cause = 'replayed', attempts = 0, generation = generation + 1, next_retry_at = clock_timestamp(),
+    first_failed_at = NULL, done_at = NULL, resolution = NULL, updated_at = clock_timestamp()
+WHERE id = :id AND status = :status AND generation = :generation
+  AND NOT EXISTS (SELECT FROM {inbox_receipt} AS r WHERE r.consumer_id = i.consumer_id AND r.message_id = i.message_id)
+RETURNING id
+
+-- name: discard_inbox
+UPDATE {inbox_delivery}
+SET status = 'done', resolution = 'discarded', next_retry_at = NULL, done_at = clock_timestamp(),
+    updated_at = clock_timestamp()
+WHERE id = :id AND status = :status AND generation = :generation
+RETURNING id
+
+-- name: insert_audit
+INSERT INTO {outrider_audit} (actor, verb, filter, affected, reason)
+VALUES (:actor, :verb, CAST(:filter AS jsonb), :affected, :reason)
+
+-- name: insert_pause
+INSERT INTO {outbox_pause} AS p (kind, broker, topic, subject, automatic, reason, actor, until)
+VALUES (:kind, :broker, :topic, :subject, FALSE, :reason, :actor, :until)
+ON CONFLICT (kind, broker, topic, subject) DO UPDATE SET
+    automatic = FALSE, code = NULL, reason = excluded.reason, actor = excluded.actor, until = excluded.until,
+    paused_at = excluded.paused_at
+
+-- name: delete_pause
+DELETE FROM {outbox_pause} WHERE kind = :kind AND topic = :topic AND subject = :subject RETURNING 1
+
+-- name: list_lanes
+SELECT CAST(s.id AS integer), s.name, s.kind, s.broker, c.lane, s.lanes, c.owner, c.epoch,
+       CAST(extract(epoch FROM c.lease_until - clock_timestamp()) * 1000000 AS bigint) AS lease_left,
+       CAST(c.done AS text), CAST(c.target AS text), c.last_id, c.floor_id, c.passed, c.cluster, c.advanced_at,
+       ahead.backlog, ahead.oldest_at
+FROM {outbox_cursor} AS c
+JOIN {outbox_subscription} AS s ON s.id = c.subscription_id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS backlog, min(m.created_at) AS oldest_at FROM (
+        SELECT created_at FROM {outbox_message} AS m
+        WHERE m.xid >= pg_snapshot_xmin(c.done) AND m.id > c.floor_id AND m.key_hash % s.lanes = c.lane
+          AND NOT pg_visible_in_snapshot(m.xid, c.done)
+          AND NOT (m.id <= c.last_id AND pg_visible_in_snapshot(m.xid, c.target))
+          AND (s.types IS NULL OR s.types @> to_jsonb(m.type))
+        ORDER BY m.xid, m.id LIMIT :limit
+    ) AS m
+) AS ahead
+ORDER BY s.id, c.lane
+
+-- name: list_pauses
+SELECT kind, broker, topic, subject, automatic, code, reason, actor, paused_at, until FROM {outbox_pause}
+WHERE until IS NULL OR until > clock_timestamp()
+ORDER BY kind, topic, subject, broker
+
+-- name: count_exceptions
+SELECT 0, s.name, d.status, count(*) FROM {outbox_delivery} AS d
+JOIN {outbox_subscription} AS s ON s.id = d.subscription_id
+WHERE d.status <> 'done' GROUP BY s.name, d.status
+UNION ALL
+SELECT 1, c.name, i.status, count(*) FROM {inbox_delivery} AS i
+JOIN {inbox_consumer} AS c ON c.id = i.consumer_id
+WHERE i.status <> 'done' GROUP BY c.name, i.status
+ORDER BY 1, 2, 3
+
+-- name: list_processes
+SELECT owner, role, host, pid, version, started_at, seen_at FROM {outrider_process}
+WHERE seen_at > clock_timestamp() - CAST('5 minutes' AS interval) ORDER BY role, started_at, owner
+
+-- name: database_now
+SELECT clock_timestamp() AS at
+
+-- name: server_facts
+SELECT 'version', current_setting('server_version_num')
+UNION ALL SELECT 'replica', CAST(pg_is_in_recovery() AS text)
+UNION ALL SELECT 'fsync', current_setting('fsync')
+UNION ALL SELECT 'full_page_writes', current_setting('full_page_writes')
+UNION ALL SELECT 'synchronous_commit', current_setting('synchronous_commit')
+UNION ALL SELECT 'autovacuum', current_setting('autovacuum')
+UNION ALL SELECT 'sequence_cache', CAST(q.seqcache AS text) FROM pg_sequence AS q
+    WHERE q.seqrelid = CAST(pg_get_serial_sequence('{outbox_message}', 'id') AS regclass)
+UNION ALL (
+    SELECT 'oldest_snapshot', a.pid || ' ' || coalesce(nullif(a.application_name, ''), '?') || ' '
+        || CAST(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start)) AS integer)
+    FROM pg_stat_activity AS a
+    WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
+    ORDER BY age(a.backend_xmin) DESC, a.pid LIMIT 1)
+UNION ALL (
+    SELECT 'prepared_transaction', gid || ' ' || CAST(extract(epoch FROM clock_timestamp() - prepared) AS integer)
+    FROM pg_prepared_xacts ORDER BY prepared LIMIT 1)
+
+-- name: unknown_statuses
+SELECT 'outbox_delivery', status, count(*) FROM {outbox_delivery}
+WHERE status NOT IN ('waiting', 'parked', 'retrying', 'dead', 'quarantined', 'done') GROUP BY status
+UNION ALL
+SELECT 'inbox_delivery', status, count(*) FROM {inbox_delivery}
+WHERE status NOT IN ('waiting', 'parked', 'retrying', 'dead', 'quarantined', 'done') GROUP BY status

@@ -1,0 +1,172 @@
+-- What operators look at and change. Filters are optional: NULL means any. Source: spec/outbox.md sections 5 and 13.
+
+-- name: list_messages
+SELECT message_id, log_id, type, topic, key, state, retry_count, max_retry, next_retry_at, error_code, last_error,
+       published_at, consumed_at, created_at, updated_at, resolution
+FROM {outbox_status} AS s
+WHERE (CAST(:before AS INTEGER) IS NULL OR log_id < :before)
+  AND (CAST(:id AS BLOB) IS NULL OR message_id = :id)
+  AND (CAST(:log_id AS INTEGER) IS NULL OR log_id = :log_id)
+  AND (CAST(:state AS TEXT) IS NULL OR state = :state)
+  AND (CAST(:type AS TEXT) IS NULL OR type = :type)
+  AND (CAST(:destination AS TEXT) IS NULL OR topic = :destination)
+  AND (CAST(:message_key AS TEXT) IS NULL OR key = :message_key)
+  AND (CAST(:code AS TEXT) IS NULL OR error_code = :code)
+  AND (CAST(:since AS INTEGER) IS NULL OR created_at >= :since)
+  AND (CAST(:until AS INTEGER) IS NULL OR created_at < :until)
+  AND (CAST(:min_attempts AS INTEGER) IS NULL OR retry_count >= :min_attempts)
+  AND (CAST(:consumer AS TEXT) IS NULL OR EXISTS (
+      SELECT 1 FROM {inbox_consumer} AS c
+      LEFT JOIN {inbox_receipt} AS r ON r.consumer_id = c.id AND r.message_id = s.message_id
+      LEFT JOIN {inbox_delivery} AS i ON i.consumer_id = c.id AND i.message_id = s.message_id
+      WHERE c.name = :consumer AND (r.message_id IS NOT NULL OR i.message_id IS NOT NULL)))
+  AND (CAST(:cause AS TEXT) IS NULL OR EXISTS (
+      SELECT 1 FROM {outbox_delivery} AS d WHERE d.message_id = s.message_id AND d.cause = :cause))
+ORDER BY log_id DESC LIMIT :limit
+
+-- name: list_exceptions
+SELECT * FROM (
+    SELECT 0 AS place, d.log_id AS row_id, CAST(d.subscription_id AS INTEGER) AS owner_id, s.name AS reader, d.message_id,
+           coalesce(m.type, '') AS type, d.topic, d.message_key, d.key_hash, d.status, d.cause, d.attempts, d.max_retry,
+           d.generation, d.next_retry_at, d.error_code, d.last_error, d.first_failed_at, d.updated_at, d.resolution,
+           coalesce((SELECT v.state = 'consumed' FROM {outbox_status} AS v WHERE v.message_id = d.message_id), FALSE) AS consumed
+    FROM {outbox_delivery} AS d
+    JOIN {outbox_subscription} AS s ON s.id = d.subscription_id
+    LEFT JOIN {outbox_message} AS m ON m.id = d.log_id
+    WHERE (d.log_id, d.subscription_id) > (CASE WHEN :after_place < 0 THEN -1 ELSE :after_id END, :after_owner)
+      AND :after_place < 1
+    UNION ALL
+    SELECT 1, i.id, CAST(i.consumer_id AS INTEGER), c.name, i.message_id, i.type, i.topic, i.message_key, i.key_hash,
+           i.status, i.cause, i.attempts, i.max_retry, i.generation, i.next_retry_at, i.error_code, i.last_error,
+           i.first_failed_at, i.updated_at, i.resolution,
+           EXISTS (SELECT 1 FROM {inbox_receipt} AS r WHERE r.consumer_id = i.consumer_id AND r.message_id = i.message_id)
+    FROM {inbox_delivery} AS i
+    JOIN {inbox_consumer} AS c ON c.id = i.consumer_id
+    WHERE :after_place < 1 OR i.id > :after_id
+) AS e
+WHERE instr(:statuses, ',' || status || ',') > 0
+  AND (CAST(:state AS TEXT) IS NULL OR status = :state)
+  AND (CAST(:id AS BLOB) IS NULL OR message_id = :id)
+  AND (CAST(:log_id AS INTEGER) IS NULL OR (place = 0 AND row_id = :log_id))
+  AND (CAST(:type AS TEXT) IS NULL OR type = :type)
+  AND (CAST(:destination AS TEXT) IS NULL OR topic = :destination)
+  AND (CAST(:message_key AS TEXT) IS NULL OR message_key = :message_key)
+  AND (CAST(:consumer AS TEXT) IS NULL OR reader = :consumer)
+  AND (CAST(:code AS TEXT) IS NULL OR error_code = :code)
+  AND (CAST(:cause AS TEXT) IS NULL OR cause = :cause)
+  AND (CAST(:since AS INTEGER) IS NULL OR updated_at >= :since)
+  AND (CAST(:until AS INTEGER) IS NULL OR updated_at < :until)
+  AND (CAST(:min_attempts AS INTEGER) IS NULL OR attempts >= :min_attempts)
+ORDER BY place, row_id, owner_id LIMIT :limit
+
+-- name: message_receipts
+SELECT c.name, r.consumed_at FROM {inbox_consumer} AS c
+JOIN {inbox_receipt} AS r ON r.consumer_id = c.id AND r.message_id = :message_id
+ORDER BY r.consumed_at, c.name
+
+-- name: message_body
+SELECT payload, content_type, headers FROM {outbox_message} WHERE message_id = :message_id
+UNION ALL
+SELECT body, content_type, headers FROM {inbox_delivery} WHERE message_id = :message_id
+LIMIT 1
+
+-- name: lock_cursor_of
+SELECT c.lane, s.broker FROM {outbox_cursor} AS c
+JOIN {outbox_subscription} AS s ON s.id = c.subscription_id
+WHERE c.subscription_id = :subscription_id AND c.lane = CAST(:key_hash AS INTEGER) % s.lanes
+
+-- name: lock_consumer
+SELECT id FROM {inbox_consumer} WHERE id = :consumer_id
+
+-- name: replay_delivery
+UPDATE {outbox_delivery}
+SET status = 'retrying', cause = 'replayed', attempts = 0, generation = generation + 1, next_retry_at = :now,
+    first_failed_at = NULL, done_at = NULL, resolution = NULL, updated_at = :now
+WHERE subscription_id = :subscription_id AND log_id = :log_id AND status = :status AND generation = :generation
+RETURNING log_id
+
+-- name: discard_delivery
+UPDATE {outbox_delivery}
+SET status = 'done', resolution = 'discarded', next_retry_at = NULL, done_at = :now,
+    updated_at = :now
+WHERE subscription_id = :subscription_id AND log_id = :log_id AND status = :status AND generation = :generation
+RETURNING log_id
+
+-- name: replay_inbox
+UPDATE {inbox_delivery} AS i
+SET status = 'retrying', cause = 'replayed', attempts = 0, generation = generation + 1, next_retry_at = :now,
+    first_failed_at = NULL, done_at = NULL, resolution = NULL, updated_at = :now
+WHERE id = :id AND status = :status AND generation = :generation
+  AND NOT EXISTS (SELECT 1 FROM {inbox_receipt} AS r WHERE r.consumer_id = i.consumer_id AND r.message_id = i.message_id)
+RETURNING id
+
+-- name: discard_inbox
+UPDATE {inbox_delivery}
+SET status = 'done', resolution = 'discarded', next_retry_at = NULL, done_at = :now,
+    updated_at = :now
+WHERE id = :id AND status = :status AND generation = :generation
+RETURNING id
+
+-- name: insert_audit
+INSERT INTO {outrider_audit} (at, actor, verb, filter, affected, reason)
+VALUES (:now, :actor, :verb, :filter, :affected, :reason)
+
+-- name: insert_pause
+INSERT INTO {outbox_pause} AS p (kind, broker, topic, subject, automatic, reason, actor, paused_at, until)
+VALUES (:kind, :broker, :topic, :subject, FALSE, :reason, :actor, :now, :until)
+ON CONFLICT (kind, broker, topic, subject) DO UPDATE SET
+    automatic = FALSE, code = NULL, reason = excluded.reason, actor = excluded.actor, until = excluded.until,
+    paused_at = excluded.paused_at
+
+-- name: delete_pause
+DELETE FROM {outbox_pause} WHERE kind = :kind AND topic = :topic AND subject = :subject RETURNING 1
+
+-- name: list_lanes
+SELECT s.id, s.name, s.kind, s.broker, c.lane, s.lanes, c.owner, c.epoch, c.lease_until - :now AS lease_left,
+       NULL AS done, NULL AS target, c.last_id, c.floor_id, c.passed, c.cluster, c.advanced_at,
+       (SELECT count(*) FROM (
+            SELECT 1 FROM {outbox_message} AS m
+            WHERE m.id > max(c.last_id, c.floor_id) AND m.key_hash % s.lanes = c.lane
+              AND (s.types IS NULL OR EXISTS (SELECT 1 FROM json_each(s.types) AS e WHERE e.value = m.type))
+            ORDER BY m.id LIMIT :limit)) AS backlog,
+       (SELECT m.created_at FROM {outbox_message} AS m
+        WHERE m.id > max(c.last_id, c.floor_id) AND m.key_hash % s.lanes = c.lane
+          AND (s.types IS NULL OR EXISTS (SELECT 1 FROM json_each(s.types) AS e WHERE e.value = m.type))
+        ORDER BY m.id LIMIT 1) AS oldest_at
+FROM {outbox_cursor} AS c
+JOIN {outbox_subscription} AS s ON s.id = c.subscription_id
+ORDER BY s.id, c.lane
+
+-- name: list_pauses
+SELECT kind, broker, topic, subject, automatic, code, reason, actor, paused_at, until FROM {outbox_pause}
+WHERE until IS NULL OR until > :now
+ORDER BY kind, topic, subject, broker
+
+-- name: count_exceptions
+SELECT 0, s.name, d.status, count(*) FROM {outbox_delivery} AS d
+JOIN {outbox_subscription} AS s ON s.id = d.subscription_id
+WHERE d.status <> 'done' GROUP BY s.name, d.status
+UNION ALL
+SELECT 1, c.name, i.status, count(*) FROM {inbox_delivery} AS i
+JOIN {inbox_consumer} AS c ON c.id = i.consumer_id
+WHERE i.status <> 'done' GROUP BY c.name, i.status
+ORDER BY 1, 2, 3
+
+-- name: list_processes
+SELECT owner, role, host, pid, version, started_at, seen_at FROM {outrider_process}
+WHERE seen_at > :now - 300000000 ORDER BY role, started_at, owner
+
+-- name: database_now
+SELECT CAST(:now AS INTEGER) AS at
+
+-- name: server_facts
+SELECT 'version', sqlite_version()
+UNION ALL SELECT 'journal_mode', journal_mode FROM pragma_journal_mode
+UNION ALL SELECT 'synchronous', synchronous FROM pragma_synchronous
+
+-- name: unknown_statuses
+SELECT 'outbox_delivery', status, count(*) FROM {outbox_delivery}
+WHERE status NOT IN ('waiting', 'parked', 'retrying', 'dead', 'quarantined', 'done') GROUP BY status
+UNION ALL
+SELECT 'inbox_delivery', status, count(*) FROM {inbox_delivery}
+WHERE status NOT IN ('waiting', 'parked', 'retrying', 'dead', 'quarantined', 'done') GROUP BY status
