@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from outrider.core.catalog import Catalog
 from outrider.core.envelope import Envelope
@@ -20,12 +20,9 @@ Call = Callable[..., Any]
 Middleware = Callable[..., Any]
 
 
-class EventReader(Protocol):
-    """Turns a body into the event that a handler takes, lifting old versions."""
-
-    def __call__(self, envelope: Envelope) -> object:
-        """Give the event. Raises CodecError; its code says which quarantine it goes to."""
-        ...
+EventReader = Callable[[Envelope], object]
+"""Turns a body into the event that a handler takes, lifting old versions; raises CodecError, whose code names the
+quarantine that the message goes to."""
 
 
 @dataclass(frozen=True, slots=True)

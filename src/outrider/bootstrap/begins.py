@@ -1,0 +1,179 @@
+"""What an application gives a consumer as `transactions`, turned into what begins them.
+
+Invariant: a library is imported only where its object, or a URL that needs it, was given. Source: spec/outbox.md OB-82.
+"""
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from inspect import iscoroutinefunction
+from pathlib import Path
+from typing import Any, Final
+
+from outrider.core.errors import CatalogError, MissingExtra
+from outrider.ports.transaction import AsyncTransactions, Transactions
+
+SUPPORTED: Final = (
+    "a SQLAlchemy sessionmaker, async_sessionmaker, Engine or AsyncEngine, a psycopg ConnectionPool or AsyncConnectionPool,"
+    " an asyncpg Pool, a postgresql:// or sqlite:/// URL, or a function that gives a psycopg or sqlite3 connection"
+)
+
+
+async def _nothing() -> None:
+    """Nothing of ours is to be opened or closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begins:
+    """`transactions` is of the asynchronous kind where `asynchronous`; `open` and `close` are for what we made."""
+
+    transactions: Any
+    asynchronous: bool
+    open: Callable[[], Awaitable[None]] = _nothing
+    close: Callable[[], Awaitable[None]] = _nothing
+
+    @property
+    def sync_face(self) -> Transactions:
+        """The transactions, where they are synchronous."""
+        made: Transactions = self.transactions
+        return made
+
+    @property
+    def async_face(self) -> AsyncTransactions:
+        """The transactions, where they are asynchronous."""
+        made: AsyncTransactions = self.transactions
+        return made
+
+
+def begins_of(given: Any, *, prefer_async: bool, size: int) -> Begins:  # noqa: ANN401 - that is the point
+    """Find what begins transactions on `given`; `prefer_async` decides where it would serve both kinds, `size` is how
+    many at a time. Raises CatalogError, naming what is supported, and MissingExtra.
+    """
+    if isinstance(given, str | Path):
+        return _by_url(str(given), prefer_async=prefer_async, size=size)
+    names = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in type(given).__mro__}
+    for known, make in _KNOWN.items():
+        if known in names:
+            return make(given)
+    if hasattr(given, "begin") and hasattr(given, "fault_of"):
+        return Begins(given, asynchronous=hasattr(given.begin(), "__aenter__"))
+    if callable(given):
+        return _by_function(given, prefer_async=prefer_async or iscoroutinefunction(given))
+    raise CatalogError(f"transactions={type(given).__module__}.{type(given).__qualname__}: give {SUPPORTED}")
+
+
+def _alchemy(given: Any) -> Begins:  # noqa: ANN401
+    module = import_module("outrider.transactions.sqlalchemy.begin")
+    return Begins(module.AlchemyTransactions(given), asynchronous=False)
+
+
+def _async_alchemy(given: Any) -> Begins:  # noqa: ANN401
+    module = import_module("outrider.transactions.sqlalchemy.begin_async")
+    return Begins(module.AsyncAlchemyTransactions(given), asynchronous=True)
+
+
+def _psycopg_pool(pool: Any) -> Begins:  # noqa: ANN401
+    module = import_module("outrider.transactions.psycopg.begin")
+    return Begins(module.PsycopgTransactions(pool.connection), asynchronous=False)
+
+
+def _async_psycopg_pool(pool: Any) -> Begins:  # noqa: ANN401
+    module = import_module("outrider.transactions.psycopg.begin")
+    return Begins(module.AsyncPsycopgTransactions(pool.connection), asynchronous=True)
+
+
+def _asyncpg_pool(pool: Any) -> Begins:  # noqa: ANN401
+    module = import_module("outrider.transactions.asyncpg.begin")
+    return Begins(module.AsyncpgTransactions(pool), asynchronous=True)
+
+
+_KNOWN: Final[dict[str, Callable[[Any], Begins]]] = {
+    "sqlalchemy.async_sessionmaker": _async_alchemy,
+    "sqlalchemy.AsyncEngine": _async_alchemy,
+    "sqlalchemy.sessionmaker": _alchemy,
+    "sqlalchemy.scoped_session": _alchemy,
+    "sqlalchemy.Engine": _alchemy,
+    "psycopg_pool.ConnectionPool": _psycopg_pool,
+    "psycopg_pool.AsyncConnectionPool": _async_psycopg_pool,
+    "asyncpg.Pool": _asyncpg_pool,
+}
+
+
+def _by_url(url: str, *, prefer_async: bool, size: int) -> Begins:
+    if url.startswith(("postgresql://", "postgres://")) or "=" in url:
+        try:
+            pools = import_module("psycopg_pool")
+        except ModuleNotFoundError as error:
+            raise MissingExtra("postgres", "a consumer's connections to PostgreSQL") from error
+        kind = pools.AsyncConnectionPool if prefer_async else pools.ConnectionPool
+        pool = kind(url, min_size=1, max_size=size, open=False, kwargs={"autocommit": True})
+        if prefer_async:
+            made = _async_psycopg_pool(pool)
+            return Begins(made.transactions, asynchronous=True, open=pool.open, close=pool.close)
+        made = _psycopg_pool(pool)
+        return Begins(made.transactions, asynchronous=False, open=_awaited(pool.open), close=_awaited(pool.close))
+    path = url.removeprefix("sqlite:///")
+    if "://" in path:
+        raise CatalogError(f"transactions={url.partition('://')[0]}://…: give {SUPPORTED}")
+    module = import_module("outrider.transactions.sqlite.begin")
+    transactions = module.SqliteTransactions(lambda: module.connect_file(path))
+    return Begins(transactions, asynchronous=False, close=_awaited(transactions.close))
+
+
+def _by_function(connect: Callable[[], Any], *, prefer_async: bool) -> Begins:
+    """A function that gives a connection, a new one for each transaction, closed after it."""
+    if prefer_async:
+        module = import_module("outrider.transactions.psycopg.begin")
+        return Begins(module.AsyncPsycopgTransactions(lambda: _lent_async(connect)), asynchronous=True)
+    first = connect()
+    if isinstance(first, sqlite3.Connection):
+        first.close()
+        module = import_module("outrider.transactions.sqlite.begin")
+        return Begins(module.SqliteTransactions(lambda: _unshared(connect)), asynchronous=False)
+    known = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in type(first).__mro__}
+    first.close()
+    if "sqlalchemy.Session" in known:
+        return _alchemy(connect)
+    if "psycopg.Connection" in known:
+        module = import_module("outrider.transactions.psycopg.begin")
+        return Begins(module.PsycopgTransactions(lambda: _lent(connect)), asynchronous=False)
+    raise CatalogError(f"transactions gave a {type(first).__module__}.{type(first).__qualname__}: give {SUPPORTED}")
+
+
+def _lent(connect: Callable[[], Any]) -> AbstractContextManager[Any]:
+    @contextmanager
+    def lend() -> Any:  # noqa: ANN401
+        connection = connect()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    return lend()
+
+
+def _lent_async(connect: Callable[[], Any]) -> AbstractAsyncContextManager[Any]:
+    @asynccontextmanager
+    async def lend() -> Any:  # noqa: ANN401
+        connection = await connect()
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    return lend()
+
+
+def _unshared(connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
+    connection = connect()
+    connection.isolation_level = None  # BEGIN IMMEDIATE is ours to say
+    return connection
+
+
+def _awaited(function: Callable[[], Any]) -> Callable[[], Awaitable[None]]:
+    async def call() -> None:
+        function()
+
+    return call

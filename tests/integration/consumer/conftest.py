@@ -1,0 +1,152 @@
+"""Databases and kinds of transactions for the consumer's tests."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import psycopg
+import psycopg_pool
+import pytest
+import sqlite3
+from sqlalchemy import create_engine, text
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.orm import sessionmaker
+
+from outrider.bootstrap.settings_model import Settings
+from outrider.testing.events import EventSink
+from outrider.testing.schema import create_tables
+from tests.integration.consumer.scripted import settings
+
+EFFECTS = "CREATE TABLE effect (order_id text NOT NULL, note text)"
+
+
+@dataclass
+class Database:
+    """A database with billing's and orders' tables and one table of effects."""
+
+    url: str
+    settings: Settings
+
+    @property
+    def is_postgres(self) -> bool:
+        return self.url.startswith("postgresql")
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        if self.is_postgres:
+            with psycopg.connect(self.url, autocommit=True) as connection:
+                found = connection.execute(query.encode())
+                return found.fetchall() if found.description else []
+        connection = sqlite3.connect(self.url.removeprefix("sqlite:///"), timeout=10)
+        try:
+            with connection:
+                return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+    def effects(self) -> list[str]:
+        return [row[0] for row in self.rows("SELECT order_id FROM effect ORDER BY note, order_id")]
+
+    def receipts(self) -> int:
+        return int(self.rows("SELECT count(*) FROM billing_inbox_receipt")[0][0])
+
+    def inbox(self, columns: str = "status, error_code, attempts") -> list[tuple[Any, ...]]:
+        return self.rows(f"SELECT {columns} FROM billing_inbox_delivery ORDER BY id")
+
+
+def prepared(url: str) -> Database:
+    for prefix in ("billing_", "orders_"):
+        create_tables(url, prefix)
+    database = Database(url, settings(url))
+    database.rows(EFFECTS)
+    return database
+
+
+@pytest.fixture
+def postgres(postgres_url: str) -> Database:
+    return prepared(postgres_url)
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Database:
+    return prepared(f"sqlite:///{tmp_path / 'shop.db'}")
+
+
+@pytest.fixture(params=["postgres", "sqlite"])
+def database(request: pytest.FixtureRequest) -> Database:
+    found: Database = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def sink() -> EventSink:
+    return EventSink()
+
+
+Insert = Callable[[Any, str, str], Any]
+KINDS = (
+    "sessionmaker", "engine", "psycopg_pool", "psycopg_url", "psycopg_function",
+    "async_sessionmaker", "async_engine", "async_sessionmaker_asyncpg", "async_psycopg_pool", "asyncpg",
+)  # fmt: skip
+
+
+@dataclass
+class Kind:
+    """One kind of transactions, and how a handler writes an effect with it."""
+
+    transactions: Any
+    asynchronous: bool
+    insert: Insert
+
+
+def _alchemy(tx: Any, order: str, note: str) -> Any:
+    return tx.execute(text("INSERT INTO effect VALUES (:order, :note)"), {"order": order, "note": note})
+
+
+def _percent(tx: Any, order: str, note: str) -> Any:
+    return tx.execute("INSERT INTO effect VALUES (%s, %s)", (order, note))
+
+
+def _dollar(tx: Any, order: str, note: str) -> Any:
+    return tx.execute("INSERT INTO effect VALUES ($1, $2)", order, note)
+
+
+@pytest.fixture(params=KINDS)
+async def kind(request: pytest.FixtureRequest, postgres: Database) -> AsyncIterator[Kind]:
+    """Each kind of transactions on PostgreSQL."""
+    url, close = postgres.url, _nothing
+    sync_url = url.replace("postgresql://", "postgresql+psycopg://")
+    match request.param:
+        case "sessionmaker" | "engine":
+            engine = create_engine(sync_url)
+            made = Kind(sessionmaker(engine) if request.param == "sessionmaker" else engine, False, _alchemy)
+            yield made
+            engine.dispose()
+        case "async_sessionmaker" | "async_engine" | "async_sessionmaker_asyncpg":
+            driver = "asyncpg" if request.param.endswith("asyncpg") else "psycopg"
+            async_engine = create_async_engine(url.replace("postgresql://", f"postgresql+{driver}://"))
+            bare = request.param == "async_engine"
+            yield Kind(async_engine if bare else async_sessionmaker(async_engine), True, _alchemy)
+            await async_engine.dispose()
+        case "psycopg_pool":
+            with psycopg_pool.ConnectionPool(url, min_size=1, max_size=8, open=True) as pool:
+                yield Kind(pool, False, _percent)
+        case "psycopg_url":
+            yield Kind(url, False, _percent)
+        case "psycopg_function":
+            yield Kind(lambda: psycopg.connect(url), False, _percent)
+        case "async_psycopg_pool":
+            async with psycopg_pool.AsyncConnectionPool(url, min_size=1, max_size=8, open=False) as async_pool:
+                yield Kind(async_pool, True, _percent)
+        case _:
+            async with asyncpg.create_pool(url, min_size=1, max_size=8) as lent:
+                yield Kind(lent, True, _dollar)
+    await close()
+
+
+async def _nothing() -> None:
+    return
+
+
+__all__ = ["Awaitable", "Iterator"]

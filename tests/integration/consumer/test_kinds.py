@@ -1,0 +1,64 @@
+"""Every kind of transactions: receipt, effect and the handler's messages commit together, or none of them."""
+
+from typing import Any
+
+from outrider.bootstrap.consumer import Consumer
+from outrider.core.events import DuplicateSkipped, ReceiptRecorded, RetryScheduled
+from outrider.core.message import Message
+from outrider.testing.events import EventSink
+from tests.integration.consumer.conftest import Database, Kind
+from tests.integration.consumer.scripted import OrderPlaced, Script, order_catalog, placed, running
+
+
+def consumer_of(kind: Kind, calls: list[Any]) -> Consumer:
+    """A consumer whose handler writes an effect, adds a message, and fails for a negative total."""
+    consumer = Consumer("billing", order_catalog(), transactions=kind.transactions)
+    if kind.asynchronous:
+
+        @consumer.handler(OrderPlaced)
+        async def open_invoice(event: OrderPlaced, tx: Any, context: Any) -> None:
+            calls.append((event.order_id, context.attempt, context.message.message_id))
+            await kind.insert(tx, event.order_id, "effect")
+            await context.outbox.add(Message("invoice.opened", {"order": event.order_id}, key=event.order_id))
+            if event.total < 0:
+                raise ValueError("negative")
+    else:
+
+        @consumer.handler(OrderPlaced)
+        def open_invoice_sync(event: OrderPlaced, tx: Any, context: Any) -> None:
+            calls.append((event.order_id, context.attempt, context.message.message_id))
+            kind.insert(tx, event.order_id, "effect")
+            context.outbox.add(Message("invoice.opened", {"order": event.order_id}, key=event.order_id))
+            if event.total < 0:
+                raise ValueError("negative")
+
+    return consumer
+
+
+async def test_receipt_effect_and_messages_commit_together(kind: Kind, postgres: Database, sink: EventSink) -> None:
+    """OB-66, OB-55, OB-2, OB-72: a handler that fails leaves neither effect, receipt nor message."""
+    calls: list[Any] = []
+    script = Script()
+    orders = [placed(f"order-{number}") for number in range(5)]
+    bad = placed("order-bad", -1)
+    script.add(*orders[:3], bad, *orders[3:])
+    async with running(consumer_of(kind, calls), postgres.settings, script, sink):
+        await sink.wait_for(RetryScheduled)
+    assert sorted(postgres.effects()) == [f"order-{number}" for number in range(5)]
+    assert postgres.receipts() == 5
+    assert postgres.inbox() == [("retrying", "handler.failed", 1)]
+    added = postgres.rows("SELECT message_key, correlation_id, causation_id FROM billing_outbox_message ORDER BY message_key")
+    assert added == [(f"order-{n}", str(orders[n].message_id), str(orders[n].message_id)) for n in range(5)]
+    assert sum(event.messages for event in sink.of(ReceiptRecorded)) == 5
+
+
+async def test_a_message_that_comes_again_has_no_second_effect(kind: Kind, postgres: Database, sink: EventSink) -> None:
+    """OB-3, OB-47: the receipt of the first decides."""
+    calls: list[Any] = []
+    script = Script()
+    order = placed("order-1")
+    script.add(order, order)
+    async with running(consumer_of(kind, calls), postgres.settings, script, sink):
+        await sink.wait_for(DuplicateSkipped)
+    assert len(calls) == 1
+    assert postgres.effects() == ["order-1"]
