@@ -15,7 +15,10 @@ class WakeupListener(Protocol):
     """Waits for a hint, or for the time to run out."""
 
     async def wait(self, timeout_seconds: float) -> bool:
-        """Return True as soon as a hint came (also one from before the call), False after `timeout_seconds`."""
+        """Return True as soon as a hint came (also one from before the call), False after `timeout_seconds`.
+
+        Raises StorageUnavailable when it cannot listen any more: somebody has to listen anew, and read once in full.
+        """
         ...
 
     async def close(self) -> None:

@@ -4,6 +4,8 @@ import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow
 
+from outrider.core.errors import StorageUnavailable
+
 
 class PostgresListener:
     """Waits for NOTIFY on the service's channel, as `ports.wakeup.WakeupListener`."""
@@ -18,18 +20,13 @@ class PostgresListener:
         return cls(connection)
 
     async def wait(self, timeout_seconds: float) -> bool:
-        """Return True as soon as a hint came, False after the timeout or when the connection is gone."""
+        """Return True as soon as a hint came, False after the timeout. Raises StorageUnavailable on a dead connection."""
         try:
             async for _ in self._connection.notifies(timeout=timeout_seconds, stop_after=1):
                 return True
-        except psycopg.Error:
-            return False
+        except psycopg.Error as error:
+            raise StorageUnavailable(f"{type(error).__name__}: {error}") from error
         return False
-
-    @property
-    def closed(self) -> bool:
-        """Whether the connection is gone, so that somebody has to listen anew."""
-        return self._connection.closed
 
     async def close(self) -> None:
         """Stop listening."""

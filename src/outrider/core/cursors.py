@@ -1,0 +1,148 @@
+"""Steps on a lane's cursor row: taking it, keeping it, moving it, giving it back.
+
+Invariant: whatever an owner writes is guarded by its epoch; a guard that finds no row raises LeaseLost (OB-41).
+All times are the database's. Parameters shared by the statements: `subscription_id`, `lane` int, `epoch` int,
+`done`, `target` text of a snapshot or None (storages with one writer ignore both), `last_id` int.
+Source: spec/outbox.md OB-19, OB-22, OB-35, OB-41; design.md section 4.
+"""
+
+from datetime import timedelta
+
+from outrider.core.errors import ForeignPosition, InvariantViolated, LeaseLost
+from outrider.core.lane import Cursor, LaneKey, Subscription
+from outrider.core.position import Position
+from outrider.core.snapshot import Snapshot
+from outrider.core.steps import Statement, Steps
+
+
+def read_cluster() -> Steps[tuple[str, Snapshot | None]]:
+    """Give the storage's identity and its present snapshot.
+
+    Statement `read_cluster`, no params → one row `(cluster text, snapshot text or None)`.
+    """
+    rows = yield Statement("read_cluster")
+    cluster, snapshot = rows[0]
+    return cluster, None if snapshot is None else Snapshot.parse(snapshot)
+
+
+def count_free(subscription_id: int) -> Steps[int]:
+    """Count the lanes that nobody holds. Statement `count_free_lanes`, params `subscription_id` → one row `(count,)`."""
+    rows = yield Statement("count_free_lanes", {"subscription_id": subscription_id})
+    return int(rows[0][0])
+
+
+def take_lane(
+    subscription: Subscription, owner: str, lease: timedelta, lane: int | None = None
+) -> Steps[Cursor | None]:
+    """Take a free or expired lane (`lane`, or the lowest): epoch and starts rise by one, in one statement.
+
+    None where all are held. Statement `take_lane`, params `subscription_id`, `lane` (int or None), `owner`, `lease`
+    (timedelta) → at most one row `(lane, lanes, done, target, last_id, high_id, floor_id, cluster, epoch, starts,
+    marked_id, passed)`. Rows locked by another's taking are skipped, never waited for. Source: OB-35.
+    """
+    params = {"subscription_id": subscription.id, "lane": lane, "owner": owner, "lease": lease}
+    rows = yield Statement("take_lane", params)
+    if len(rows) > 1:
+        raise InvariantViolated("one statement took more than one lane")
+    if not rows:
+        return None
+    taken, lanes, done, target, last_id, high_id, floor_id, cluster, epoch, starts, marked_id, passed = rows[0]
+    return Cursor(
+        key=LaneKey(subscription.id, taken),
+        lanes=lanes,
+        position=parse_position(done, target, last_id),
+        high_id=high_id,
+        floor_id=floor_id,
+        cluster=cluster,
+        epoch=epoch,
+        starts=starts,
+        marked_id=marked_id,
+        passed=passed,
+    )
+
+
+def parse_position(done: str | None, target: str | None, last_id: int) -> Position:
+    """Make a position of the stored columns."""
+    if done is None or target is None:
+        return Position(last_id=last_id)
+    return Position(Snapshot.parse(done), Snapshot.parse(target), last_id)
+
+
+def check_cluster(cursor: Cursor, cluster: str, now: Snapshot | None) -> None:
+    """Raise ForeignPosition unless the cursor's position was made in this cluster and lies in its past (OB-19)."""
+    where = f"lane {cursor.key.lane} of subscription {cursor.key.subscription_id}"
+    if cursor.cluster != cluster:
+        raise ForeignPosition(
+            f"{where} has a position of cluster {cursor.cluster}, this is {cluster}: run  outrider cursor rebase"
+        )
+    done = cursor.position.done
+    if now is not None and done is not None and now.xmax < done.xmax:
+        raise ForeignPosition(
+            f"{where} has seen transaction {done.xmax}, this server is only at {now.xmax}: run  outrider cursor rebase"
+        )
+
+
+def renew(key: LaneKey, epoch: int, lease: timedelta, *, idle: bool) -> Steps[None]:
+    """Lengthen the lease to `lease` from now. Raises LeaseLost.
+
+    `idle`: no publish has begun that did not come back, so `starts` becomes 0: an owner killed while idle makes no
+    suspect (OB-36). Statement `renew_lane`, params `lease`, `idle` bool → one row when the epoch still holds.
+    """
+    rows = yield Statement("renew_lane", {**_guard(key, epoch), "lease": lease, "idle": idle})
+    _held(rows, key, epoch)
+
+
+def release(key: LaneKey, epoch: int) -> Steps[bool]:
+    """Give the lane back: no owner, no lease, `starts` 0. Says whether it was still ours.
+
+    Statement `release_lane` → one row when the epoch held.
+    """
+    rows = yield Statement("release_lane", _guard(key, epoch))
+    return bool(rows)
+
+
+def lock(key: LaneKey, epoch: int) -> Steps[None]:
+    """Lock the cursor row for this transaction. Raises LeaseLost.
+
+    Statement `lock_lane` → one row when the epoch still holds. First in every transaction that writes more (H49).
+    """
+    rows = yield Statement("lock_lane", _guard(key, epoch))
+    _held(rows, key, epoch)
+
+
+def write_position(key: LaneKey, epoch: int, position: Position, high_id: int, passed: int) -> Steps[None]:
+    """Move the cursor; `starts` becomes 0. Raises LeaseLost. Safe to repeat.
+
+    `passed` is the total of messages gone by since the lane began, `high_id` the highest id passed. Statement
+    `write_position`, params of the position, `high_id`, `passed` → one row when the epoch still holds.
+    """
+    params = {**_guard(key, epoch), **position_params(position), "high_id": high_id, "passed": passed}
+    rows = yield Statement("write_position", params)
+    _held(rows, key, epoch)
+
+
+def note_advance(key: LaneKey, position: Position, floor_id: int, passed: int) -> Steps[None]:
+    """Append a row to `outbox_advance`, in a transaction that has locked the lane or moved its cursor (OB-22).
+
+    Statement `insert_advance`, params of the position, `floor_id`, `passed`; `seq` is the lane's next.
+    """
+    params = {"subscription_id": key.subscription_id, "lane": key.lane, **position_params(position)}
+    yield Statement("insert_advance", {**params, "floor_id": floor_id, "passed": passed})
+
+
+def position_params(position: Position) -> dict[str, str | int | None]:
+    """The position as parameters `done`, `target`, `last_id`."""
+    return {
+        "done": None if position.done is None else str(position.done),
+        "target": None if position.target is None else str(position.target),
+        "last_id": position.last_id,
+    }
+
+
+def _guard(key: LaneKey, epoch: int) -> dict[str, int]:
+    return {"subscription_id": key.subscription_id, "lane": key.lane, "epoch": epoch}
+
+
+def _held(rows: object, key: LaneKey, epoch: int) -> None:
+    if not rows:
+        raise LeaseLost(f"lane {key.lane} of subscription {key.subscription_id} is no longer held at epoch {epoch}")

@@ -1,0 +1,193 @@
+"""Writing: the position, the delivery rows, the lease, all under the lane's epoch and on one connection.
+
+Invariant: one write at a time; each is guarded by the epoch, and what it says of delivery rows and position is one
+transaction (OB-41). A position is written at most once per interval, or as soon as enough batches lie beyond it (OB-22).
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+
+from outrider.core import cursors, deliveries, pauses
+from outrider.core.deliveries import Changes, KeyOf, Written, key_of
+from outrider.core.errors import OutriderError
+from outrider.core.events import AdvanceRefused, CursorAdvanced, LeaseRenewed
+from outrider.core.lane import Cursor
+from outrider.core.position import Position
+from outrider.ports.clock import Clock
+from outrider.ports.storage import StorageSession, StorageTransaction
+from outrider.relay.holds import Holds
+from outrider.relay.publish import Lease
+from outrider.relay.settings import ADVANCE_SLOW_SECONDS, ADVANCE_STRETCH, JOURNAL_SECONDS, UNWRITTEN_WRITE
+from outrider.relay.tell import Tell
+from outrider.runtime.supervisor import wait_for_event
+
+RELEASE_BATCHES = 10  # how many batches of heads become due in one statement
+
+
+class Writer:
+    """The lane's writing connection. `written` counts the batches up to the written position."""
+
+    def __init__(
+        self,
+        session: StorageSession,
+        cursor: Cursor,
+        broker: str | None,
+        holds: Holds,
+        lease: Lease,
+        clock: Clock,
+        tell: Tell,
+        interval: timedelta,
+    ) -> None:
+        self._session, self._cursor, self._broker, self._holds = session, cursor, broker, holds
+        self._lease, self._clock, self._tell = lease, clock, tell
+        self._interval = interval.total_seconds()
+        self._stretch = 1
+        self._lock = asyncio.Lock()
+        self._position, self._high_id, self._passed = cursor.position, cursor.high_id, cursor.passed
+        self._stored_position, self._stored_passed = cursor.position, cursor.passed
+        self._settled = self.written = 0
+        self._dirty, self._hurry, self.progress = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._written_at = self._noted_at = clock.boottime()
+        self._noted_passed = cursor.passed
+        self._ending = False
+
+    @property
+    def passed_here(self) -> int:
+        """Messages that this owner has got past."""
+        return self._passed - self._cursor.passed
+
+    def settled(self, position: Position, high_id: int, messages: int) -> None:
+        """All up to `position` is acknowledged or has its row: it may be written."""
+        self._position, self._high_id = position, max(self._high_id, high_id)
+        self._passed += messages
+        self._settled += 1
+        self._dirty.set()
+        if self._settled - self.written >= UNWRITTEN_WRITE:
+            self._hurry.set()
+
+    def moved(self, position: Position) -> None:
+        """An empty tick: the position may be written with the next renewal, and is not worth a write (OB-19)."""
+        self._position = position
+
+    async def conclude(self, changes: Changes) -> Written:
+        """Write `changes` and the position settled so far, in one transaction."""
+        async with self._lock, self._refusals(), self._session.transaction() as tx:
+            await self._move(tx, note=self._note_due())
+            written = await tx.run(deliveries.write_changes(self._cursor.key, changes, self._broker))
+        self._holds.written(key_of(new.row) for new in changes.new if new.blocks)
+        self._holds.clear(written.cleared)
+        return written
+
+    async def release(self, passed_by: Iterable[str], batch_size: int) -> tuple[int, bool]:
+        """Make parked heads due where nothing stands in front of them. Gives how many, and whether there may be more."""
+        key, lanes, limit = self._cursor.key, self._cursor.lanes, batch_size * RELEASE_BATCHES
+        async with self._lock, self._refusals(), self._session.transaction() as tx:
+            await self._move(tx, note=False)
+            return await tx.run(deliveries.release_topics(key, lanes, self._broker, passed_by, limit))
+
+    async def decide_again(self, keys: dict[KeyOf, int]) -> Written:
+        """Decide the queues of `keys` anew."""
+        async with self._lock, self._refusals(), self._session.transaction() as tx:
+            await self._move(tx, note=False)
+            return await tx.run(deliveries.decide_queues(self._cursor.key, keys, self._broker))
+
+    async def resume(self, topic: str) -> bool:
+        """End the automatic pause of a destination."""
+        async with self._lock, self._refusals():
+            return await self._session.run(pauses.resume_destination(self._broker, topic))
+
+    async def renew(self, lease: timedelta) -> None:
+        """Renew the lease, and write what an empty tick moved."""
+        async with self._lock, self._refusals():
+            if self._position != self._stored_position:
+                await self._write()
+            asked_at = self._lease.asked_at()
+            await self._session.run(cursors.renew(self._cursor.key, self._cursor.epoch, lease, idle=self._lease.idle))
+            self._lease.extended(asked_at)
+        self._tell.lane(LeaseRenewed, duration=self._clock.boottime() - asked_at)
+
+    async def run(self) -> None:
+        """Write the position whenever it is due, until `end`."""
+        while not self._ending:
+            await wait_for_event(self._dirty, JOURNAL_SECONDS)
+            wait = self._written_at + self._interval * self._stretch - self._clock.boottime()
+            if wait > 0 and self._dirty.is_set() and not self._ending:
+                await wait_for_event(self._hurry, wait)
+            async with self._lock, self._refusals():
+                await self._write()
+        async with self._lock, self._refusals():
+            self._noted_at -= JOURNAL_SECONDS
+            await self._write()
+
+    def end(self) -> None:
+        """Have `run` write what is left, and return."""
+        self._ending = True
+        self._dirty.set()
+        self._hurry.set()
+
+    async def give_back(self) -> None:
+        """Release the lease."""
+        async with self._lock:
+            await self._session.run(cursors.release(self._cursor.key, self._cursor.epoch))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._session.close()
+
+    def _note_due(self) -> bool:
+        return self._passed != self._noted_passed and self._clock.boottime() - self._noted_at >= JOURNAL_SECONDS
+
+    async def _write(self) -> None:
+        note = self._note_due()
+        if self._position == self._stored_position and not note:
+            self._dirty.clear()
+            return
+        if note:
+            async with self._session.transaction() as tx:
+                await self._move(tx, note=True)
+        else:
+            await self._move(self._session, note=False)
+
+    async def _move(self, tx: StorageTransaction | StorageSession, *, note: bool) -> None:
+        """Write the position, which locks the cursor row; where it has not moved, lock it."""
+        self._dirty.clear()
+        self._hurry.clear()
+        key, epoch = self._cursor.key, self._cursor.epoch
+        position, passed, high_id, settled = self._position, self._passed, self._high_id, self._settled
+        started = self._clock.boottime()
+        if position == self._stored_position:
+            await tx.run(cursors.lock(key, epoch))
+        else:
+            await tx.run(cursors.write_position(key, epoch, position, high_id, passed))
+        if note:
+            await tx.run(cursors.note_advance(key, position, self._cursor.floor_id, passed))
+            self._noted_at, self._noted_passed = started, passed
+        now = self._clock.boottime()
+        self._written_at = now
+        self._stretch = ADVANCE_STRETCH if now - started > ADVANCE_SLOW_SECONDS else 1
+        if position != self._stored_position:
+            messages, self._stored_passed = passed - self._stored_passed, passed
+            self._stored_position, self.written = position, settled
+            self.progress.set()
+            if messages:
+                self._tell.lane(
+                    CursorAdvanced, messages=messages, last_id=high_id, passed=passed, duration=now - started
+                )
+
+    def _refusals(self) -> "_Refusals":
+        return _Refusals(self._tell)
+
+
+class _Refusals:
+    """Tells of a write that failed: nothing new is sent until the lane is taken again."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OutriderError):
+            self._tell.lane(AdvanceRefused, code=error.code)

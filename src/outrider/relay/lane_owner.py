@@ -1,0 +1,246 @@
+"""One lane under one lease: taken, served, drained, given back.
+
+Invariant: everything the owner remembers dies with its lease or its connections; the next owner starts from the tables
+(OB-19). What was handed to the broker comes to its end before the lane is left, and is discarded where the lease is lost.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from outrider.core import cursors, deliveries
+from outrider.core.backoff import OutageBackoff
+from outrider.core.errors import BrokerUnavailable, OutriderError
+from outrider.core.events import DestinationResumed, LaneTaken, LeaseLost
+from outrider.core.lane import Cursor, LaneKey, Subscription
+from outrider.core.pauses import Pauses
+from outrider.ports.broker import Publisher
+from outrider.ports.clock import Clock
+from outrider.ports.log_reader import LogReader
+from outrider.ports.storage import Storage, StorageSession
+from outrider.ports.telemetry import Telemetry
+from outrider.relay.advance import Writer
+from outrider.relay.conclude import Concluding
+from outrider.relay.holds import Holds
+from outrider.relay.judge import Judge
+from outrider.relay.launch import Launcher
+from outrider.relay.outage import Outage
+from outrider.relay.pipeline import Pipeline, Tally
+from outrider.relay.publish import Lease, Sender
+from outrider.relay.read import Reading
+from outrider.relay.rules import Routes
+from outrider.relay.settings import RelaySettings
+from outrider.relay.tell import Tell
+from outrider.relay.watch import Watch
+from outrider.runtime.supervisor import Supervisor, first_error, wait_for_event
+
+
+@dataclass(frozen=True, slots=True)
+class LaneContext:
+    """What every lane of a relay shares. `publishers` makes a lane's own publisher."""
+
+    service: str
+    subscription: Subscription
+    owner: str
+    storage: Storage
+    log: LogReader
+    publishers: Callable[[LaneKey], Publisher]
+    routes: Routes | None
+    settings: RelaySettings
+    clock: Clock
+    telemetry: Telemetry
+    watch: Watch
+
+
+class LaneOwner:
+    """Serves one lane. `lane` asks for that one, else for any that is free."""
+
+    def __init__(
+        self, context: LaneContext, *, lane: int | None = None, once: bool = False, limit: int | None = None
+    ) -> None:
+        self._context, self._wanted, self._once, self._limit = context, lane, once, limit
+        self._pipeline = Pipeline()
+        self._holds: Holds | None = None
+        self._ended = asyncio.Event()
+        self.cursor: Cursor | None = None
+
+    @property
+    def tally(self) -> Tally:
+        """What was done so far."""
+        return self._pipeline.tally
+
+    def stop(self) -> None:
+        """Take nothing new, end what is in flight, give the lease back."""
+        self._pipeline.stop()
+
+    def look(self, pauses: Pauses) -> None:
+        """These pauses hold now."""
+        if self._holds is not None and self._holds.watch(pauses):
+            self._pipeline.want_release()
+
+    def wake(self) -> None:
+        """Something may have been committed."""
+        self._pipeline.wake.set()
+
+    async def run(self) -> bool:
+        """Take a lane and serve it. Says whether there was one to take.
+
+        Raises LeaseLost, StorageUnavailable, and ForeignPosition, of which the last needs an operator.
+        """
+        context = self._context
+        lease = Lease(
+            context.clock,
+            context.settings.lease.total_seconds(),
+            context.settings.publish_timeout.total_seconds(),
+        )
+        writing = await context.storage.connect()
+        try:
+            reading = await context.storage.connect()
+            try:
+                cursor = await self._take(writing, lease)
+                if cursor is None:
+                    return False
+                self.cursor = cursor
+                await self._serve(cursor, lease, reading, writing)
+                return True
+            finally:
+                await reading.close()
+        finally:
+            await writing.close()
+
+    async def _take(self, session: StorageSession, lease: Lease) -> Cursor | None:
+        context = self._context
+        asked_at = lease.asked_at()
+        step = cursors.take_lane(context.subscription, context.owner, context.settings.lease, self._wanted)
+        cursor = await session.run(step)
+        if cursor is None:
+            return None
+        lease.extended(asked_at)
+        try:
+            cursors.check_cluster(cursor, *(await session.run(cursors.read_cluster())))
+        except OutriderError:
+            await session.run(cursors.release(cursor.key, cursor.epoch))
+            raise
+        return cursor
+
+    async def _serve(self, cursor: Cursor, lease: Lease, reading: StorageSession, writing: StorageSession) -> None:
+        context = self._context
+        tell = Tell(context.telemetry, context.service, context.subscription.name, cursor.key.lane, cursor.epoch)
+        tell.lane(LaneTaken, owner=context.owner, starts=cursor.starts)
+        blocked = await reading.run(deliveries.read_blocked(cursor.key, cursor.lanes))
+        holds = Holds(context.subscription.name, context.routes, blocked, context.watch.pauses)
+        publisher = context.publishers(cursor.key)
+        writer = Writer(
+            writing, cursor, context.subscription.broker, holds, lease, context.clock, tell,
+            context.settings.advance_interval,
+        )  # fmt: skip
+        self._holds = holds
+        context.watch.join(self)
+        try:
+            await self._with_sends(cursor, lease, reading, publisher, holds, writer, tell)
+        except OutriderError as error:
+            tell.lane(LeaseLost, reason=error.code)
+            raise
+        finally:
+            context.watch.leave(self)
+            await publisher.close()
+        await writer.give_back()
+
+    async def _with_sends(
+        self,
+        cursor: Cursor,
+        lease: Lease,
+        reading: StorageSession,
+        publisher: Publisher,
+        holds: Holds,
+        writer: Writer,
+        tell: Tell,
+    ) -> None:
+        """Run the loops inside the group of sends: a failed loop lets what is in flight end before it is told."""
+        failed: BaseException | None = None
+        try:
+            async with Supervisor() as sends:
+                try:
+                    async with Supervisor() as loops:
+                        await self._loops(loops, sends, cursor, lease, reading, publisher, holds, writer, tell)
+                except BaseExceptionGroup as group:
+                    failed = first_error(group)
+        except BaseExceptionGroup as group:
+            failed = failed or first_error(group)
+        if failed is not None:
+            raise failed
+
+    async def _loops(
+        self,
+        loops: Supervisor,
+        sends: Supervisor,
+        cursor: Cursor,
+        lease: Lease,
+        reading: StorageSession,
+        publisher: Publisher,
+        holds: Holds,
+        writer: Writer,
+        tell: Tell,
+    ) -> None:
+        context, settings, clock = self._context, self._context.settings, self._context.clock
+        longest = settings.outage_backoff_max.total_seconds()
+        pipeline = self._pipeline
+        loops.start(self._renewing(writer), "renew")
+        await self._start(publisher, longest)
+        sender = Sender(publisher, lease, holds, clock, tell, settings.publish_timeout.total_seconds())
+        launcher = Launcher(publisher, sender, lease, holds, sends, tell)
+        judge = Judge(holds, settings.retry, clock, tell, settings.batch_size)
+        outage = Outage(
+            pipeline, launcher, sender, publisher, lease, holds, OutageBackoff(longest), clock, tell, once=self._once
+        )
+        concluding = Concluding(
+            context.service, pipeline, launcher, lease, judge, writer, outage, holds, OutageBackoff(longest), clock,
+            context.telemetry, tell,
+        )  # fmt: skip
+        reader = Reading(
+            reading, context.log, cursor, pipeline, launcher, writer, holds, settings, clock, tell,
+            once=self._once, limit=self._limit,
+        )  # fmt: skip
+        loops.start(self._preflight(publisher, holds, writer), "preflight")
+        loops.start(reader.run(), "read")
+        advancing = loops.start(writer.run(), "advance")
+        await concluding.run()
+        pipeline.stop()
+        writer.end()
+        await advancing
+        self._ended.set()
+
+    async def _start(self, publisher: Publisher, longest: float) -> None:
+        """Connect to the broker, for as long as that takes: the lease is kept meanwhile."""
+        backoff = OutageBackoff(longest)
+        while not self._pipeline.stopping:
+            try:
+                await publisher.start()
+            except BrokerUnavailable:
+                if self._once:
+                    raise
+                await wait_for_event(self._pipeline.halted, backoff.next(self._context.clock.chance()))
+            else:
+                return
+
+    async def _renewing(self, writer: Writer) -> None:
+        lease = self._context.settings.lease
+        while not await wait_for_event(self._ended, lease.total_seconds() / 3):
+            await writer.renew(lease)
+
+    async def _preflight(self, publisher: Publisher, holds: Holds, writer: Writer) -> None:
+        """Ask for the destinations that are paused automatically, and resume those that are right again (OB-39)."""
+        every = self._context.settings.preflight_interval.total_seconds()
+        while not await wait_for_event(self._ended, every):
+            topics = holds.pauses.automatic
+            if not topics:
+                continue
+            try:
+                wrong = await publisher.check(topics)
+            except BrokerUnavailable:
+                continue
+            for topic in sorted(topics - set(wrong)):
+                await writer.resume(topic)
+                holds.resume(topic)
+                self._pipeline.want_release()
+                self._context.telemetry.emit(DestinationResumed(self._context.service, topic, automatic=True))

@@ -1,0 +1,152 @@
+"""Reading: due deliveries first, then the log, and sleeping when there is neither.
+
+Invariant: the log is read once, in order, each read from the position behind the one before; a batch that could have to
+wait for another is put into the pipeline unsent. Source: spec/outbox.md OB-37, OB-42, OB-43.
+"""
+
+from outrider.core import deliveries
+from outrider.core.backoff import PollBackoff
+from outrider.core.events import BatchRead, MessageUnparked, TickOpened
+from outrider.core.lane import Cursor
+from outrider.ports.clock import Clock
+from outrider.ports.log_reader import Batch, LogReader
+from outrider.ports.storage import StorageSession
+from outrider.relay.advance import Writer
+from outrider.relay.holds import Holds
+from outrider.relay.launch import Launcher
+from outrider.relay.pipeline import Flight, Pipeline
+from outrider.relay.settings import WATCH_SECONDS, RelaySettings
+from outrider.relay.tell import Tell
+from outrider.runtime.supervisor import wait_for_event
+
+
+class Reading:
+    """The reading end of a lane. `once`: return as soon as nothing is left, or `limit` messages were read."""
+
+    def __init__(
+        self,
+        session: StorageSession,
+        log: LogReader,
+        cursor: Cursor,
+        pipeline: Pipeline,
+        launcher: Launcher,
+        writer: Writer,
+        holds: Holds,
+        settings: RelaySettings,
+        clock: Clock,
+        tell: Tell,
+        *,
+        once: bool,
+        limit: int | None,
+    ) -> None:
+        self._session, self._log, self._cursor, self._pipeline = session, log, cursor, pipeline
+        self._launcher, self._writer, self._holds = launcher, writer, holds
+        self._settings, self._clock, self._tell = settings, clock, tell
+        self._once, self._left = once, limit
+        self._position = cursor.position
+        self._busy = True
+        self._idle = PollBackoff(settings.poll_min.total_seconds(), settings.poll_max.total_seconds())
+
+    async def run(self) -> None:
+        """Read until told to stop, or once."""
+        pipeline = self._pipeline
+        while not pipeline.stopping and self._left != 0:
+            pipeline.wake.clear()
+            if self._holds.lane_paused:
+                if self._once:
+                    break
+                await wait_for_event(pipeline.wake, WATCH_SECONDS)
+                continue
+            due = await self._read_due()
+            if self._is_tail(due):
+                await self._until_due_concluded()
+                continue
+            log = await self._read_log()
+            if due or log:
+                self._idle.reset()
+            elif self._once and pipeline.quiet and not pipeline.release_wanted:
+                break
+            else:
+                await wait_for_event(pipeline.wake, self._idle.next())
+        pipeline.close()
+
+    async def _read_due(self) -> list[deliveries.Due]:
+        pipeline = self._pipeline
+        if pipeline.due_flying or pipeline.standing:
+            return []
+        if pipeline.release_wanted:
+            pipeline.release_wanted = False
+            _, more = await self._writer.release(self._holds.suspended, self._settings.batch_size)
+            pipeline.release_wanted = pipeline.release_wanted or more
+            pipeline.due_at = 0.0
+        if self._clock.boottime() < pipeline.due_at:
+            return []
+        started = self._clock.boottime()
+        rows = await self._session.run(deliveries.read_due(self._cursor.key, self._cursor.lanes, self._due_limit))
+        pipeline.due_at = self._clock.boottime() + WATCH_SECONDS
+        if rows:
+            duration = self._clock.boottime() - started
+            self._tell.lane(BatchRead, messages=len(rows), last_id=rows[-1].row[0], duration=duration, due=True)
+            for one in rows:
+                if one.cause == "released":
+                    self._tell.message(MessageUnparked, one.row)
+            pipeline.due_flying = True
+            self._offer(Flight(due=rows))
+        return rows
+
+    def _is_tail(self, due: list[deliveries.Due]) -> bool:
+        """Whether these are the last of queues that became free: they go before the log is read on (OB-42)."""
+        return 0 < len(due) < self._due_limit and any(one.cause == "released" for one in due)
+
+    @property
+    def _due_limit(self) -> int:
+        size = self._settings.batch_size
+        return max(1, size // 2) if self._busy else size
+
+    async def _read_log(self) -> bool:
+        """Read the next batch, when there is room for it. Says whether it had messages."""
+        await self._until_room()
+        if self._pipeline.stopping:
+            return False
+        limit = self._settings.batch_size if self._left is None else min(self._settings.batch_size, self._left)
+        started = self._clock.boottime()
+        batch = await self._session.run(
+            self._log.read(self._position, self._cursor.key, self._cursor.lanes, self._cursor.floor_id, limit)
+        )
+        self._position = batch.after
+        self._busy = not batch.exhausted
+        if not batch.rows:
+            if self._pipeline.quiet:
+                self._writer.moved(batch.after)
+            return not batch.exhausted
+        self._told(batch, self._clock.boottime() - started)
+        if self._left is not None:
+            self._left -= len(batch.rows)
+        self._pipeline.tally.read += len(batch.rows)
+        self._offer(Flight(rows=batch.rows, after=batch.after, short=batch.exhausted))
+        return True
+
+    def _told(self, batch: Batch, duration: float) -> None:
+        if batch.opened and batch.after.target is not None:
+            self._tell.lane(TickOpened, target=str(batch.after.target))
+        self._tell.lane(BatchRead, messages=len(batch.rows), last_id=batch.rows[-1][0], duration=duration)
+
+    def _offer(self, flight: Flight) -> None:
+        if self._pipeline.may_launch and self._launcher.is_free(flight):
+            self._launcher.launch(flight)
+        self._pipeline.put(flight)
+
+    async def _until_room(self) -> None:
+        pipeline, writer = self._pipeline, self._writer
+        while not pipeline.stopping and not pipeline.has_room(writer.written):
+            pipeline.moved.clear()
+            writer.progress.clear()
+            if pipeline.read_batches and pipeline.open_flights == 0:
+                await wait_for_event(writer.progress, WATCH_SECONDS)
+            else:
+                await wait_for_event(pipeline.moved, WATCH_SECONDS)
+
+    async def _until_due_concluded(self) -> None:
+        while self._pipeline.due_flying and not self._pipeline.stopping:
+            self._pipeline.moved.clear()
+            await wait_for_event(self._pipeline.moved, WATCH_SECONDS)

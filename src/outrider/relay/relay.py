@@ -1,0 +1,229 @@
+"""The relay service: keeps this process's share of the lanes, and supervises their owners.
+
+Invariant: lanes are taken and kept by leases alone; the process table only says how many share them. A lane that fails
+is taken again with a higher epoch; a mistake that only a deployer can mend ends the relay. Source: spec/outbox.md §9.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from outrider.core import cursors, pauses, processes, subscriptions
+from outrider.core.backoff import OutageBackoff
+from outrider.core.errors import ConfigurationError, InvariantViolated, OutriderError, StorageError
+from outrider.core.events import DrainEnded, DrainStarted, ServiceFailed
+from outrider.core.lane import LaneKey, Subscription, fair_share
+from outrider.core.processes import Process
+from outrider.core.text import clean_text
+from outrider.ports.broker import Publisher
+from outrider.ports.clock import Clock
+from outrider.ports.log_reader import LogReader
+from outrider.ports.storage import Storage, StorageSession
+from outrider.ports.telemetry import Telemetry
+from outrider.relay.lane_owner import LaneContext, LaneOwner
+from outrider.relay.rules import Routes
+from outrider.relay.settings import WATCH_SECONDS, RelaySettings
+from outrider.relay.watch import Watch
+from outrider.runtime.service import Service
+from outrider.runtime.supervisor import Supervisor, first_error, wait_for_event
+
+LISTEN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RelayReport:
+    """What one pass did: lanes served, messages read, acknowledged, given a delivery row, left without an answer.
+
+    `errors` are the codes of lanes that failed; they are counted, not raised.
+    """
+
+    lanes: int
+    read: int
+    published: int
+    excepted: int
+    unknown: int
+    errors: tuple[str, ...] = ()
+
+
+class Relay(Service):
+    """Publishes a service's log to one broker. `publishers` makes a publisher for a lane; `process` names this one."""
+
+    role = "relay"
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        broker: str,
+        storage: Storage,
+        log: LogReader,
+        publishers: Callable[[LaneKey], Publisher],
+        process: Process,
+        clock: Clock,
+        telemetry: Telemetry,
+        settings: RelaySettings | None = None,
+        routes: Routes | None = None,
+        subscription: str = "relay",
+    ) -> None:
+        super().__init__()
+        self._service, self._broker, self._storage, self._log = service, broker, storage, log
+        self._publishers, self._process, self._clock, self._telemetry = publishers, process, clock, telemetry
+        self._settings = settings or RelaySettings()
+        self._routes, self._name = routes, subscription
+        self._watch = Watch()
+        self._owners: dict[LaneOwner, asyncio.Task[None]] = {}
+        self._stopping = asyncio.Event()
+        self._drain_began = 0.0
+
+    async def run_once(self, limit: int | None = None) -> RelayReport:
+        """Publish what is there, at most `limit` messages of each lane, on every lane that is free, and give them back.
+
+        Raises ServiceStateError while the relay runs, ConfigurationError, StorageUnavailable where nothing could be done.
+        """
+        self._check_stopped("run once")
+        context = await self._prepared_alone()
+        lanes = read = published = excepted = unknown = 0
+        errors: list[str] = []
+        for lane in range(context.subscription.lanes):
+            owner = LaneOwner(context, lane=lane, once=True, limit=limit)
+            try:
+                lanes += await owner.run()
+            except ConfigurationError:
+                raise
+            except OutriderError as error:
+                errors.append(error.code)
+            read, published = read + owner.tally.read, published + owner.tally.published
+            excepted, unknown = excepted + owner.tally.excepted, unknown + owner.tally.unknown
+        return RelayReport(lanes, read, published, excepted, unknown, tuple(errors))
+
+    async def _prepared_alone(self) -> LaneContext:
+        session = await self._storage.connect()
+        try:
+            context = await self._prepare(session)
+            self._watch.read(await session.run(pauses.read_pauses(self._broker)))
+        finally:
+            await session.close()
+        return context
+
+    async def _serve(self) -> None:
+        self._stopping.clear()
+        failed: BaseException | None = None
+        try:
+            async with Supervisor() as group:
+                listening = group.start(self._listening(), "listen")
+                await self._keeping(group)
+                await asyncio.gather(*self._owners.values())
+                listening.cancel()
+        except BaseExceptionGroup as errors:
+            failed = first_error(errors)
+        if failed is not None:
+            raise failed
+        await self._leave()
+        duration = self._clock.boottime() - self._drain_began
+        self._telemetry.emit(DrainEnded(self._service, self.role, clean=True, duration=duration))
+
+    def _drain(self, timeout_seconds: float) -> None:  # noqa: ARG002 - the service itself keeps the cap
+        self._drain_began = self._clock.boottime()
+        self._telemetry.emit(DrainStarted(self._service, self.role))
+        self._stopping.set()
+        for owner in self._owners:
+            owner.stop()
+
+    async def _keeping(self, group: Supervisor) -> None:
+        """Keep a connection for what the process does as a whole, until told to stop."""
+        backoff = OutageBackoff(self._settings.outage_backoff_max.total_seconds())
+        while not self._stopping.is_set():
+            try:
+                session = await self._storage.connect()
+                try:
+                    context = await self._prepare(session)
+                    backoff.reset()
+                    await self._keep(session, context, group)
+                finally:
+                    await session.close()
+            except StorageError as error:
+                self._failed(error)
+                await wait_for_event(self._stopping, backoff.next(self._clock.chance()))
+
+    async def _prepare(self, session: StorageSession) -> LaneContext:
+        async with session.transaction() as tx:
+            step = subscriptions.ensure_subscription(
+                self._name, "relay", broker=self._broker, lanes=self._settings.lanes
+            )
+            subscription = await tx.run(step)
+        return self._context(subscription)
+
+    def _context(self, subscription: Subscription) -> LaneContext:
+        return LaneContext(
+            service=self._service,
+            subscription=subscription,
+            owner=self._process.owner,
+            storage=self._storage,
+            log=self._log,
+            publishers=self._publishers,
+            routes=self._routes,
+            settings=self._settings,
+            clock=self._clock,
+            telemetry=self._telemetry,
+            watch=self._watch,
+        )
+
+    async def _keep(self, session: StorageSession, context: LaneContext, group: Supervisor) -> None:
+        lease = self._settings.lease
+        beat_at = self._clock.boottime()
+        share = 1
+        while not self._stopping.is_set():
+            self._watch.read(await session.run(pauses.read_pauses(self._broker)))
+            if self._clock.boottime() >= beat_at:
+                beat_at = self._clock.boottime() + lease.total_seconds() / 3
+                alive = await session.run(processes.beat(self._process, lease))
+                share = fair_share(context.subscription.lanes, alive)
+                for owner in list(self._owners)[share:]:
+                    owner.stop()
+            free = await session.run(cursors.count_free(context.subscription.id))
+            for _ in range(min(free, share - len(self._owners))):
+                owner = LaneOwner(context)
+                self._owners[owner] = group.start(self._own(owner), "lane")
+            await wait_for_event(self._stopping, WATCH_SECONDS)
+
+    async def _own(self, owner: LaneOwner) -> None:
+        """Serve a lane to its end. A failure that may pass is told, and the lane is taken anew at the next look."""
+        try:
+            await owner.run()
+        except ConfigurationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the supervisor's edge: told, and the lane is taken again
+            self._failed(error)
+        finally:
+            del self._owners[owner]
+
+    def _failed(self, error: BaseException) -> None:
+        code = error.code if isinstance(error, OutriderError | InvariantViolated) else type(error).__name__
+        self._telemetry.emit(ServiceFailed(self._service, self.role, code, clean_text(error)))
+
+    async def _listening(self) -> None:
+        """Let hints shorten the lanes' waits. After each new LISTEN everything is read once (OB-43)."""
+        backoff = OutageBackoff(self._settings.outage_backoff_max.total_seconds())
+        while True:
+            try:
+                listener = await self._storage.listen()
+                try:
+                    self._watch.wake()
+                    backoff.reset()
+                    while True:
+                        if await listener.wait(LISTEN_SECONDS):
+                            self._watch.wake()
+                finally:
+                    await listener.close()
+            except StorageError:
+                await self._clock.sleep(backoff.next(self._clock.chance()))
+
+    async def _leave(self) -> None:
+        try:
+            session = await self._storage.connect()
+            try:
+                await session.run(processes.leave(self._process.owner))
+            finally:
+                await session.close()
+        except StorageError as error:
+            self._failed(error)

@@ -1,0 +1,50 @@
+-- name: read_cluster
+SELECT CAST((SELECT system_identifier FROM pg_control_system()) AS text), CAST(pg_current_snapshot() AS text)
+
+-- name: take_lane
+UPDATE {outbox_cursor} AS c
+SET owner = :owner, epoch = c.epoch + 1, lease_until = clock_timestamp() + :lease, starts = c.starts + 1
+FROM {outbox_subscription} AS s
+WHERE s.id = c.subscription_id AND (c.subscription_id, c.lane) = (
+    SELECT free.subscription_id, free.lane FROM {outbox_cursor} AS free
+    WHERE free.subscription_id = :subscription_id
+      AND (CAST(:lane AS smallint) IS NULL OR free.lane = :lane)
+      AND (free.lease_until IS NULL OR free.lease_until < clock_timestamp())
+    ORDER BY free.lane LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING c.lane, s.lanes, CAST(c.done AS text), CAST(c.target AS text), c.last_id, c.high_id, c.floor_id, c.cluster,
+    c.epoch, c.starts, c.marked_id, c.passed
+
+-- name: count_free_lanes
+SELECT count(*) FROM {outbox_cursor}
+WHERE subscription_id = :subscription_id AND (lease_until IS NULL OR lease_until < clock_timestamp())
+
+-- name: renew_lane
+UPDATE {outbox_cursor}
+SET lease_until = clock_timestamp() + :lease, starts = CASE WHEN :idle THEN 0 ELSE starts END
+WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
+RETURNING 1
+
+-- name: release_lane
+UPDATE {outbox_cursor} SET owner = NULL, lease_until = NULL, starts = 0
+WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
+RETURNING 1
+
+-- name: lock_lane
+SELECT 1 FROM {outbox_cursor}
+WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
+FOR UPDATE
+
+-- name: write_position
+UPDATE {outbox_cursor}
+SET done = CAST(:done AS pg_snapshot), target = CAST(:target AS pg_snapshot), last_id = :last_id,
+    high_id = greatest(high_id, :high_id), passed = :passed, starts = 0, advanced_at = clock_timestamp()
+WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
+RETURNING 1
+
+-- name: insert_advance
+INSERT INTO {outbox_advance} (subscription_id, lane, seq, done, target, last_id, floor_id, passed)
+SELECT :subscription_id, :lane, coalesce(max(seq), 0) + 1, CAST(:done AS pg_snapshot), CAST(:target AS pg_snapshot),
+    :last_id, :floor_id, :passed
+FROM {outbox_advance} WHERE subscription_id = :subscription_id AND lane = :lane

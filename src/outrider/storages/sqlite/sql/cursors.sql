@@ -1,0 +1,43 @@
+-- name: read_cluster
+SELECT 'sqlite', NULL
+
+-- name: take_lane
+UPDATE {outbox_cursor}
+SET owner = :owner, epoch = epoch + 1, lease_until = :now + :lease, starts = starts + 1
+WHERE subscription_id = :subscription_id AND lane = (
+    SELECT free.lane FROM {outbox_cursor} AS free
+    WHERE free.subscription_id = :subscription_id AND (:lane IS NULL OR free.lane = :lane)
+      AND (free.lease_until IS NULL OR free.lease_until < :now)
+    ORDER BY free.lane LIMIT 1
+)
+RETURNING lane, (SELECT s.lanes FROM {outbox_subscription} AS s WHERE s.id = subscription_id), NULL, NULL, last_id,
+    high_id, floor_id, cluster, epoch, starts, marked_id, passed
+
+-- name: count_free_lanes
+SELECT count(*) FROM {outbox_cursor}
+WHERE subscription_id = :subscription_id AND (lease_until IS NULL OR lease_until < :now)
+
+-- name: renew_lane
+UPDATE {outbox_cursor} SET lease_until = :now + :lease, starts = CASE WHEN :idle THEN 0 ELSE starts END
+WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
+RETURNING 1
+
+-- name: release_lane
+UPDATE {outbox_cursor} SET owner = NULL, lease_until = NULL, starts = 0
+WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
+RETURNING 1
+
+-- name: lock_lane
+SELECT 1 FROM {outbox_cursor}
+WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
+
+-- name: write_position
+UPDATE {outbox_cursor}
+SET last_id = :last_id, high_id = max(high_id, :high_id), passed = :passed, starts = 0, advanced_at = :now
+WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
+RETURNING 1
+
+-- name: insert_advance
+INSERT INTO {outbox_advance} (subscription_id, lane, seq, last_id, floor_id, passed, at)
+SELECT :subscription_id, :lane, coalesce(max(seq), 0) + 1, :last_id, :floor_id, :passed, :now
+FROM {outbox_advance} WHERE subscription_id = :subscription_id AND lane = :lane

@@ -1,0 +1,137 @@
+-- name: due_deliveries
+WITH due AS (
+    SELECT * FROM (SELECT log_id, status, attempts, cause, generation, first_failed_at FROM {outbox_delivery}
+    WHERE subscription_id = :subscription_id AND status = 'retrying' AND next_retry_at <= :now
+      AND key_hash % :lanes = :lane
+    ORDER BY next_retry_at, log_id LIMIT :limit)
+    UNION ALL
+    SELECT * FROM (SELECT log_id, status, attempts, cause, generation, first_failed_at FROM {outbox_delivery}
+    WHERE subscription_id = :subscription_id AND status = 'waiting' AND next_retry_at <= :now
+      AND key_hash % :lanes = :lane
+    ORDER BY next_retry_at, log_id LIMIT :limit)
+    LIMIT :limit
+)
+SELECT m.id,
+    lower(substr(hex(m.message_id), 1, 8) || '-' || substr(hex(m.message_id), 9, 4) || '-'
+        || substr(hex(m.message_id), 13, 4) || '-' || substr(hex(m.message_id), 17, 4) || '-'
+        || substr(hex(m.message_id), 21)),
+    m.type || char(31) || m.version || char(31) || m.topic || char(31) || m.content_type || char(31) || m.max_retry,
+    m.message_key, m.payload,
+    strftime('%Y-%m-%dT%H:%M:%S', m.created_at / 1000000, 'unixepoch') || printf('.%06dZ', m.created_at % 1000000),
+    nullif(json_patch(json_patch('{}', json_object(
+        'headers', json(m.headers), 'subject', nullif(m.subject, m.message_key),
+        'deliver_at', strftime('%Y-%m-%dT%H:%M:%S', m.deliver_at / 1000000, 'unixepoch')
+            || printf('.%06dZ', m.deliver_at % 1000000),
+        'correlation_id', m.correlation_id, 'causation_id', m.causation_id, 'generation', nullif(due.generation, 0)
+    )), coalesce(m.trace, '{}')), '{}'),
+    due.status, due.attempts, due.cause,
+    coalesce(:now - due.first_failed_at, 0)
+FROM due JOIN {outbox_message} AS m ON m.id = due.log_id
+
+-- name: blocked_keys
+SELECT DISTINCT topic, message_key FROM {outbox_delivery}
+WHERE subscription_id = :subscription_id AND message_key IS NOT NULL
+  AND key_hash % :lanes = :lane
+  AND (status IN ('retrying', 'parked') OR (status = 'dead' AND cause = 'hold'))
+
+-- name: parked_topics
+SELECT DISTINCT topic FROM {outbox_delivery}
+WHERE subscription_id = :subscription_id AND status = 'parked'
+  AND key_hash % :lanes = :lane
+ORDER BY topic
+
+-- name: release_heads
+WITH held AS (
+    SELECT DISTINCT message_key FROM {outbox_delivery}
+    WHERE subscription_id = :subscription_id AND topic = :topic AND message_key IS NOT NULL
+      AND (status = 'retrying' OR (status = 'dead' AND cause = 'hold'))
+    UNION
+    SELECT subject FROM {outbox_pause}
+    WHERE kind = 'key' AND topic = :topic AND broker IN ('', :broker) AND (until IS NULL OR until > :now)
+), heads AS (
+    SELECT message_key, min(log_id) AS log_id FROM {outbox_delivery}
+    WHERE subscription_id = :subscription_id AND topic = :topic AND status = 'parked' AND message_key IS NOT NULL
+      AND key_hash % :lanes = :lane
+    GROUP BY message_key
+), free AS (
+    SELECT log_id FROM heads WHERE message_key NOT IN (SELECT message_key FROM held)
+    UNION ALL
+    SELECT log_id FROM {outbox_delivery}
+    WHERE subscription_id = :subscription_id AND topic = :topic AND status = 'parked' AND message_key IS NULL
+      AND key_hash % :lanes = :lane
+    ORDER BY log_id LIMIT :limit
+)
+UPDATE {outbox_delivery} SET status = 'retrying', cause = 'released', next_retry_at = :now, updated_at = :now
+WHERE subscription_id = :subscription_id AND log_id IN (SELECT log_id FROM free)
+  AND NOT EXISTS (
+    SELECT 1 FROM {outbox_pause} WHERE kind = 'destination' AND topic = :topic AND broker IN ('', :broker)
+      AND (until IS NULL OR until > :now))
+RETURNING log_id
+
+-- name: insert_delivery
+INSERT INTO {outbox_delivery} AS d (
+    subscription_id, log_id, message_id, topic, message_key, key_hash, status, cause, attempts, max_retry,
+    next_retry_at, error_code, last_error, first_failed_at, updated_at)
+VALUES (
+    :subscription_id, :log_id, :message_id, :topic, :message_key, :key_hash, :status, :cause, :attempts, :max_retry,
+    coalesce(:due_at, :now + :delay), :error_code, :last_error,
+    CASE WHEN :failed THEN :now END, :now)
+ON CONFLICT (subscription_id, log_id) DO UPDATE SET
+    status = excluded.status, cause = excluded.cause, attempts = excluded.attempts,
+    next_retry_at = excluded.next_retry_at, error_code = excluded.error_code, last_error = excluded.last_error,
+    first_failed_at = coalesce(d.first_failed_at, excluded.first_failed_at), updated_at = excluded.updated_at,
+    done_at = NULL, resolution = NULL
+
+-- name: finish_delivery
+UPDATE {outbox_delivery}
+SET status = 'done', resolution = 'delivered', next_retry_at = NULL, done_at = :now, updated_at = :now
+WHERE subscription_id = :subscription_id AND log_id = :log_id
+
+-- name: retry_delivery
+UPDATE {outbox_delivery}
+SET status = 'retrying', cause = :cause, attempts = :attempts, next_retry_at = :now + :delay,
+    error_code = coalesce(:error_code, error_code), last_error = coalesce(:last_error, last_error),
+    first_failed_at = CASE WHEN :failed THEN coalesce(first_failed_at, :now) ELSE first_failed_at END,
+    updated_at = :now
+WHERE subscription_id = :subscription_id AND log_id = :log_id
+
+-- name: bury_delivery
+UPDATE {outbox_delivery}
+SET status = 'dead', cause = :cause, attempts = :attempts, next_retry_at = NULL, error_code = :error_code,
+    last_error = :last_error, first_failed_at = coalesce(first_failed_at, :now),
+    updated_at = :now
+WHERE subscription_id = :subscription_id AND log_id = :log_id
+
+-- name: park_delivery
+UPDATE {outbox_delivery} SET status = 'parked', cause = :cause, next_retry_at = NULL, updated_at = :now
+WHERE subscription_id = :subscription_id AND log_id = :log_id
+
+-- name: park_followers
+UPDATE {outbox_delivery} SET status = 'parked', cause = 'key', next_retry_at = NULL, updated_at = :now
+WHERE subscription_id = :subscription_id AND topic = :topic AND message_key = :message_key AND status = 'retrying'
+  AND log_id > :log_id
+
+-- name: key_queues
+SELECT asked.topic, asked.message_key,
+    EXISTS (
+        SELECT 1 FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.topic = asked.topic
+          AND d.message_key = asked.message_key AND d.status = 'retrying')
+    OR EXISTS (
+        SELECT 1 FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.topic = asked.topic
+          AND d.message_key = asked.message_key AND d.status = 'dead' AND d.cause = 'hold')
+    OR EXISTS (
+        SELECT 1 FROM {outbox_pause} AS p WHERE p.topic = asked.topic AND p.broker IN ('', :broker)
+          AND (p.kind = 'destination' OR (p.kind = 'key' AND p.subject = asked.message_key))
+          AND (p.until IS NULL OR p.until > :now)),
+    EXISTS (
+        SELECT 1 FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.topic = asked.topic
+          AND d.message_key = asked.message_key AND d.status = 'parked')
+FROM (SELECT :topic AS topic, :message_key AS message_key) AS asked
+
+-- name: promote_parked
+UPDATE {outbox_delivery} SET status = 'retrying', cause = 'released', next_retry_at = :now, updated_at = :now
+WHERE subscription_id = :subscription_id AND log_id IN (
+    SELECT log_id FROM {outbox_delivery}
+    WHERE subscription_id = :subscription_id AND topic = :topic AND message_key = :message_key AND status = 'parked'
+    ORDER BY log_id LIMIT :limit)
+RETURNING log_id

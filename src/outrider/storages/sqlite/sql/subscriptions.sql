@@ -1,0 +1,15 @@
+-- name: find_subscription
+SELECT id, name, kind, broker, lanes FROM {outbox_subscription} WHERE name = :name
+
+-- name: insert_subscription
+INSERT INTO {outbox_subscription} (id, name, kind, broker, lanes)
+SELECT coalesce(max(id), 0) + 1, :name, :kind, :broker, :lanes FROM {outbox_subscription}
+WHERE true
+ON CONFLICT DO NOTHING
+
+-- name: insert_cursors
+INSERT INTO {outbox_cursor} (subscription_id, lane, last_id, cluster, advanced_at)
+SELECT :subscription_id, :lane,
+    CASE WHEN :beginning THEN 0 ELSE coalesce((SELECT max(id) FROM {outbox_message}), 0) END, 'sqlite', :now
+WHERE true
+ON CONFLICT DO NOTHING
