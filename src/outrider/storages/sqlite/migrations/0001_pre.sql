@@ -85,7 +85,7 @@ CREATE TABLE {outbox_delivery} (
     PRIMARY KEY (subscription_id, log_id)
 );
 CREATE INDEX "{p}outbox_delivery_due" ON {outbox_delivery} (subscription_id, status, next_retry_at, log_id);
-CREATE INDEX "{p}outbox_delivery_key" ON {outbox_delivery} XX;
+CREATE INDEX "{p}outbox_delivery_key" ON {outbox_delivery} (subscription_id, topic, message_key, status, log_id);
 CREATE INDEX "{p}outbox_delivery_message" ON {outbox_delivery} (message_id);
 
 CREATE TABLE {outbox_pause} (
