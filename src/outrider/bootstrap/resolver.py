@@ -25,6 +25,7 @@ _SYNC: Final = (
     _Known("sqlalchemy", "Connection", "outrider.transactions.sqlalchemy.joined", "ConnectionTransaction"),
     _Known("psycopg", "Connection", "outrider.transactions.psycopg.joined", "PsycopgTransaction"),
     _Known("sqlite3", "Connection", "outrider.transactions.sqlite.joined", "SqliteTransaction"),
+    _Known("outrider", "MemoryTransaction", "outrider.transactions.memory", "MemoryTransactionAdapter"),
 )
 _ASYNC: Final = (
     _Known("sqlalchemy", "AsyncSession", "outrider.transactions.sqlalchemy.joined_async", "AsyncAlchemyTransaction"),
@@ -32,6 +33,7 @@ _ASYNC: Final = (
     _Known("psycopg", "AsyncConnection", "outrider.transactions.psycopg.joined", "AsyncPsycopgTransaction"),
     _Known("asyncpg", "Connection", "outrider.transactions.asyncpg.joined", "AsyncpgTransaction"),
     _Known("asyncpg", "PoolConnectionProxy", "outrider.transactions.asyncpg.joined", "AsyncpgTransaction"),
+    _Known("outrider", "MemoryTransaction", "outrider.transactions.memory", "AsyncMemoryTransactionAdapter"),
 )
 _SCOPED: Final = ("scoped_session", "async_scoped_session")
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from outrider.core.row_writer import RowWriter
 from outrider.outbox.parts import LogAccess, access
 from outrider.ports.transaction import Dialect
 from outrider.runtime.system_clock import SystemClock
@@ -23,7 +24,10 @@ def log_access(prefix: str, db_schema: str | None = None) -> Callable[[Dialect],
         texts = _module("sqlite", "queries").queries(prefix, now_us=SystemClock().now_us)
         return LogAccess(texts, _module("sqlite", "log_writer").SqliteLogWriter())
 
-    return access({"postgresql": postgresql, "sqlite": sqlite})
+    def memory() -> LogAccess:
+        return LogAccess(_module("memory", "queries").queries(prefix), RowWriter())
+
+    return access({"postgresql": postgresql, "sqlite": sqlite, "memory": memory})
 
 
 def _module(storage: str, name: str) -> Any:  # noqa: ANN401 - a module

@@ -53,7 +53,10 @@ def get_record(id: UUID | int) -> Steps[StoredRecord]:  # noqa: A002 - the param
 def due_messages(limit: int = DUE_LIMIT) -> Steps[tuple[DueMessage, ...]]:
     """At most `limit` due messages (≤ 0: 100), by due time, then log id."""
     rows = yield Statement("due_messages", {"limit": limit if limit > 0 else DUE_LIMIT})
-    return tuple(DueMessage(row[0], as_uuid(row[1]), *row[2:5], utc(row[5]), *row[6:10], utc(row[10])) for row in rows)
+    return tuple(
+        DueMessage(log_id, as_uuid(id_), type_, topic, key, utc(due_at), tries, most, code, error, utc(created_at))
+        for log_id, id_, type_, topic, key, due_at, tries, most, code, error, created_at in rows
+    )
 
 
 def utc(moment: datetime) -> datetime:

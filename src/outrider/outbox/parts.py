@@ -73,7 +73,7 @@ def as_id(id: UUID | int) -> UUID | int:  # noqa: A002 - the parameter's name in
     """The id, refused before it reaches the database where it is neither a message id nor a log id."""
     if isinstance(id, UUID):
         return id
-    if isinstance(id, int) and not isinstance(id, bool) and 0 <= id <= LOG_ID_MAX:
+    if type(id) is int and 0 <= id <= LOG_ID_MAX:
         return id
     raise InvalidMessage("id", "", "must be a message id (UUID) or a log id (a whole number)")
 

@@ -140,6 +140,8 @@ def refuse_autocommit(connection: Connection) -> None:
         raise NoTransaction(f"the SQLAlchemy Connection is of no use: {error}") from error
     alone = getattr(raw, "autocommit", False) is True
     if connection.dialect.name == "sqlite" and raw.isolation_level is None:
+        if not connection.in_transaction():  # autobegin now: an application may send BEGIN itself, by an event
+            connection.exec_driver_sql("SELECT 1")
         alone = not raw.in_transaction
     if alone:
         raise NoTransaction("the SQLAlchemy connection is in autocommit: use an engine without AUTOCOMMIT")

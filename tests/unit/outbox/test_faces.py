@@ -1,0 +1,45 @@
+"""The two faces of the outbox, and what is re-exported."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+import outrider
+from outrider import AsyncOutbox, Catalog, Outbox
+from outrider.core.errors import CatalogError
+
+
+def methods(face: type) -> dict[str, tuple[list[str], str | None]]:
+    found = inspect.getmembers(face, inspect.isfunction)
+    return {
+        name: (list(inspect.signature(method).parameters), method.__doc__)
+        for name, method in found
+        if not name.startswith("_") or name == "__init__"
+    }
+
+
+def test_both_faces_have_the_same_methods() -> None:
+    """OB-8: names, parameters and docstrings are equal; only the waiting differs."""
+    assert methods(Outbox) == methods(AsyncOutbox)
+    assert {"add", "get", "status", "due", "wake"} <= set(methods(Outbox))
+    for name in ("add", "get", "status", "due"):
+        assert inspect.iscoroutinefunction(getattr(AsyncOutbox, name))
+        assert not inspect.iscoroutinefunction(getattr(Outbox, name))
+
+
+def test_an_unknown_service_is_refused() -> None:
+    """OB-32: an outbox is bound to one service of its catalog."""
+    with pytest.raises(CatalogError, match="shipping"):
+        Outbox(Catalog("orders"), "shipping")
+
+
+def test_type_checkers_see_what_is_loaded_lazily() -> None:
+    """OB-99: the table of public names and the imports for type checkers are equal."""
+    tree = ast.parse(Path(outrider.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.asname: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert seen == outrider._NAMES
