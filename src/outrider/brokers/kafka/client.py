@@ -9,9 +9,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from outrider.brokers.kafka.config import ClientConfig, Partitioner, QuietLog
+from outrider.brokers.kafka.errors import describe, error_of
 from outrider.brokers.kafka.topics import ForkGuard
 from outrider.core.outcome import PublishOutcome, Unknown
 
@@ -55,6 +56,7 @@ class Batch:
 
     def give_up(self, outcome: Unknown) -> None:
         """Note `outcome` for all that was not handed over; if that leaves any open, for all that has no exception."""
+        self.judge = lambda _index, _error: outcome  # reports that come after this change nothing
         for index in range(self.handed, self.size):
             self.refuse(index, outcome)
         if self.left:
@@ -76,12 +78,15 @@ class Batch:
 class Producers:
     """A lane's producers, one for each partitioner in use, made on first use by `configure`.
 
+    `forget` is called when they are let go of: nobody may keep a producer, or its connections stay.
+
     Between an unknown outcome and the return of every call that was open then, `halted` says that nothing may be sent: a
     later message must not overtake one that will be sent again.
     """
 
-    def __init__(self, configure: Callable[[Partitioner], ClientConfig]) -> None:
+    def __init__(self, configure: Callable[[Partitioner], ClientConfig], forget: Callable[[], None]) -> None:
         self._configure = configure
+        self._forget = forget
         self._guard: ForkGuard | None = None
         self._clients: dict[Partitioner, Producer] = {}
         self._open: set[Batch] = set()
@@ -123,12 +128,12 @@ class Producers:
     def poll(self) -> None:
         """Read the acknowledgements that have come."""
         for client in self._clients.values():
-            client.poll(0)
+            self._serve(client.poll, 0)
 
     def flush(self) -> None:
         """Send at once what lingers."""
         for client in self._clients.values():
-            client.flush(FLUSH_SECONDS)
+            self._serve(client.flush, FLUSH_SECONDS)
 
     async def space(self) -> None:
         """Wait until the full queue of a producer has moved, or the producers were abandoned."""
@@ -159,7 +164,8 @@ class Producers:
         self._abandoning = True
         for client in clients:
             client.purge()
-            client.flush(PURGE_SECONDS)
+            if not self._serve(client.flush, PURGE_SECONDS):
+                self._serve(client.flush, PURGE_SECONDS)  # a fatal error interrupts it once
         self._abandoning = False
         for batch in self._open:
             if not batch.finished:
@@ -179,11 +185,21 @@ class Producers:
     def _detach(self) -> list[Producer]:
         clients = list(self._clients.values())
         self._clients = {}
+        self._forget()
         return clients
 
     def _dispose(self, clients: list[Producer]) -> None:
         if clients:
             self._disposal = asyncio.get_running_loop().run_in_executor(None, _close, clients)
+
+    def _serve(self, call: Callable[[float], int], seconds: float) -> bool:
+        """Let a producer call back. False where it had a fatal error instead, which dooms it."""
+        try:
+            call(seconds)
+        except KafkaException as exception:
+            self.doom(describe(error_of(exception)))
+            return False
+        return True
 
     def _pump(self) -> None:
         self._timer = None
@@ -199,7 +215,9 @@ class Producers:
 
 
 def _close(clients: list[Producer]) -> None:
-    """Close connections and end threads; runs in a thread, for it waits for librdkafka's own."""
-    for client in clients:
-        client.purge()
-        client.close()
+    """Close connections and end threads; runs in a thread, for it waits for librdkafka's own.
+
+    Dropping the last reference does it. `Producer.close` would first flush, and end a transaction that may be another's.
+    """
+    while clients:
+        clients.pop().purge()

@@ -59,7 +59,7 @@ class KafkaPublisher:
         self._lease = lease
         self._encode = encoder.headers
         self._admin = TopicAdmin(settings)
-        self._producers = Producers(self._configure)
+        self._producers = Producers(self._configure, self._forget_routes)
         self._handover = asyncio.Lock()
         self._routes: dict[str, Route | Refused] = {}
         self._limits: dict[str, int] = {}
@@ -145,9 +145,10 @@ class KafkaPublisher:
         """Hand rows to their producers until the batch is over; waits where a producer's queue is full."""
         if self._producers.halted is not None:
             batch.give_up(Unknown("broker.unavailable", self._producers.halted))
-        if not batch.finished and not {row[2] for row in rows} <= self._routes.keys():
-            await self._learn(batch, rows)
         while batch.handed < batch.size and not batch.finished:
+            if not {row[2] for row in rows} <= self._routes.keys():
+                await self._learn(batch, rows)
+                continue
             self._hand_over(batch, rows)
             if batch.handed < batch.size:
                 await self._producers.space()
@@ -205,15 +206,16 @@ class KafkaPublisher:
                 outcome = Unknown("broker.batch_refused", describe(error))
         if isinstance(outcome, Unknown):
             self._producers.doom(outcome.reason)
-            self._routes = {}
         elif outcome.refusal is Refusal.CONFIGURATION:
             self._routes = {}  # asked anew before the next message
         return outcome
 
     def _expire(self, batch: Batch, reason: str) -> None:
         if not batch.finished:
-            self._routes = {}
             self._producers.abandon(reason)
+
+    def _forget_routes(self) -> None:
+        self._routes = {}
 
     # -- what the cluster takes ----------------------------------------------------------------------------------------
 
@@ -243,7 +245,6 @@ class KafkaPublisher:
         """Make producers whose batches fit, once the others owe nothing; `batch` is not handed over yet."""
         await self._producers.drain(batch)
         self._producers.replace()
-        self._routes = {}
 
     def _learn_limit(self, name: str, topic: Topic) -> None:
         """Take over a topic's live limit, for single messages and for batches."""

@@ -70,7 +70,6 @@ class KafkaTransactionalPublisher(KafkaPublisher):
 
         Raises BrokerUnavailable; LeaseLost when another owner did the same at the same time.
         """
-        self._client = None
         self._producers.abandon("the lane is taken over")
         await self._producers.disposed()
         own = self._name_lane(lane)
@@ -95,7 +94,7 @@ class KafkaTransactionalPublisher(KafkaPublisher):
         try:
             await self._call(self._commit, client, mark, deadline_seconds)
         except BrokerUnavailable:
-            self._forget("the outcome of a commit is not known")
+            self._producers.abandon("the outcome of a commit is not known")
             return False
         return True
 
@@ -106,7 +105,13 @@ class KafkaTransactionalPublisher(KafkaPublisher):
         try:
             await self._call(self._client.abort_transaction, ABORT_SECONDS)
         except (BrokerUnavailable, LeaseLost):
-            self._forget("the transaction could not be aborted")
+            self._producers.abandon("the transaction could not be aborted")
+
+    async def close(self) -> None:
+        """End the open transaction, if any, and close."""
+        await self.abort()
+        self._client = None
+        await super().close()
 
     # -- in a thread ---------------------------------------------------------------------------------------------------
 
@@ -136,7 +141,7 @@ class KafkaTransactionalPublisher(KafkaPublisher):
         except KafkaException as exception:
             error = error_of(exception)
             if error.code() in FENCED:
-                self._forget("the lane was taken over by another owner")
+                self._producers.abandon("the lane was taken over by another owner")
                 raise LeaseLost(describe(error)) from exception
             raise BrokerUnavailable(describe(error)) from exception
 
@@ -147,14 +152,14 @@ class KafkaTransactionalPublisher(KafkaPublisher):
             raise ServiceStateError("fence the lane before a transaction begins")
         return self._client
 
-    def _forget(self, reason: str) -> None:
+    def _forget_routes(self) -> None:
+        super()._forget_routes()
         self._client = None
-        self._producers.abandon(reason)
 
     async def _renew(self, batch: Batch) -> None:
         """A transaction cannot change its producer: the batch is unknown, and the next `fence` makes a fitting one."""
         batch.give_up(Unknown("broker.batch_refused", "the topic takes smaller batches than this transaction's"))
-        self._forget("the topic takes smaller batches")
+        self._producers.abandon("the topic takes smaller batches")
 
     def _transactional(self, name: str) -> ClientConfig:
         return transactional_config(super()._configure(self._settings.partitioner), name, self._lease)
