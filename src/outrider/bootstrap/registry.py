@@ -15,12 +15,14 @@ ADAPTERS: Final = {
     "queries.postgresql": ("outrider.storages.postgres.queries:queries", "postgres"),
     "schema.postgresql": ("outrider.storages.postgres.schema:PostgresSchema", "postgres"),
     "log_reader.postgresql": ("outrider.storages.postgres.log_reader:PostgresLogReader", "postgres"),
-    "facts.postgresql": ("outrider.storages.postgres.facts:server_facts", "postgres"),
     "storage.sqlite": ("outrider.storages.sqlite.storage:SqliteStorage", ""),
     "queries.sqlite": ("outrider.storages.sqlite.queries:queries", ""),
     "schema.sqlite": ("outrider.storages.sqlite.schema:SqliteSchema", ""),
     "log_reader.sqlite": ("outrider.storages.sqlite.log_reader:SqliteLogReader", ""),
-    "facts.sqlite": ("outrider.storages.sqlite.facts:server_facts", ""),
+    "publisher.kafka": ("outrider.brokers.kafka.publisher:KafkaPublisher", "kafka"),
+    "settings.kafka": ("outrider.brokers.kafka.config:KafkaSettings", "kafka"),
+    "topics.kafka": ("outrider.brokers.kafka.topics:TopicAdmin", "kafka"),
+    "publisher.memory": ("outrider.brokers.memory.publisher:MemoryPublisher", ""),
 }
 
 

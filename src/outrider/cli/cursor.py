@@ -12,6 +12,11 @@ SHOW = (
 )
 
 
+@app.callback()
+def group() -> None:
+    """Where the readers of the log stand."""
+
+
 @command(app, "show", examples=SHOW)
 async def show(call: Call) -> None:
     """Position, epoch and last advance of every lane."""

@@ -118,7 +118,7 @@ class Output:
         )  # fmt: skip
         for index, column in enumerate(columns):
             cells = [row[index] for row in rows]
-            numbers = any(cells) and all(map(_is_number, cells))
+            numbers = any(cell is not None for cell in cells) and all(map(_is_number, cells))
             made.add_column(column, justify="right" if numbers else "left", overflow="fold")
         for row in rows:
             made.add_row(*(cell(value) for value in row))

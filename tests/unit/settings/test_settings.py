@@ -204,7 +204,7 @@ def test_a_file_that_is_no_toml_or_not_there_is_a_fault(tmp_path: Path, text: st
     "flags",
     [
         {"database.url": "mysql://db/shop"}, {"database.tls.ca": "ca.pem"}, {"broker.sasl.username": "me"},
-        {"prune.partition_rows": 1000},
+        {"prune.partition_rows": 1000}, {"broker.transactional": True},
     ],
 )  # fmt: skip
 def test_what_this_release_does_not_do_is_refused_rather_than_passed_over(flags: dict[str, object]) -> None:

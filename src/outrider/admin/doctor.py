@@ -1,0 +1,66 @@
+"""`doctor`: every check that a start makes, and what a person may want to know, each with what to do."""
+
+from typing import Final
+
+from outrider.core.cursors import read_cluster
+from outrider.core.errors import BrokerUnavailable, SchemaMismatch
+from outrider.core.health import (
+    Finding,
+    Verdict,
+    judge_lanes,
+    judge_meta,
+    judge_retention,
+    judge_server,
+    judge_statuses,
+)
+from outrider.core.meta import read_meta
+from outrider.core.overview import overview
+from outrider.core.prune import Retention
+from outrider.core.steps import Rows, Statement, Steps
+from outrider.ports.broker import Publisher
+from outrider.ports.storage import StorageSession
+
+MISSING: Final = Finding("schema", Verdict.FAIL, "there are no tables of this service", "run  outrider init")
+
+
+async def examine(session: StorageSession, retention: Retention) -> list[Finding]:
+    """Look at the database and the tables. Raises StorageUnavailable."""
+    try:
+        found = judge_meta(await session.run(read_meta()))
+    except SchemaMismatch:
+        return [MISSING]
+    if found[0].verdict is Verdict.FAIL:
+        return found
+    facts = await session.run(rows_of("server_facts"))
+    found += judge_server([(str(name), str(value)) for name, value in facts])
+    seen = await session.run(overview())
+    cluster, now = await session.run(read_cluster())
+    found += judge_lanes(seen.lanes, cluster, now)
+    unknown = await session.run(rows_of("unknown_statuses"))
+    found += judge_statuses([(str(table), str(status), int(count)) for table, status, count in unknown])
+    return [*found, judge_retention(retention)]
+
+
+async def preflight(publisher: Publisher, topics: list[str]) -> list[Finding]:
+    """Ask the broker about every destination (OB-34)."""
+    try:
+        await publisher.start()
+        refused = await publisher.check(topics)
+    except BrokerUnavailable as error:
+        return [Finding("broker", Verdict.FAIL, str(error), "messages wait in the log; no attempt is spent")]
+    finally:
+        await publisher.close()
+    found = [Finding("broker", Verdict.OK, "answers")]
+    for topic in topics:
+        if topic in refused:
+            advice = "create it or grant access; the relay tries again by itself"
+            found.append(Finding(f"destination {topic}", Verdict.FAIL, refused[topic].reason, advice))
+        else:
+            found.append(Finding(f"destination {topic}", Verdict.OK, "takes messages"))
+    return found
+
+
+def rows_of(name: str) -> Steps[Rows]:
+    """The rows of a statement without parameters: `server_facts` → (name, value text), `unknown_statuses`."""
+    rows = yield Statement(name)
+    return rows

@@ -1,0 +1,63 @@
+"""From `broker.url` to a publisher. The scheme names the kind: kafka, memory; `log:` and `none:` have none."""
+
+from datetime import timedelta
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from outrider.bootstrap.registry import adapter
+from outrider.bootstrap.settings_model import Broker
+from outrider.bootstrap.wiring import Site
+from outrider.codecs.cloudevents import HeaderWriter
+from outrider.ports.broker import Publisher
+
+KAFKA_PREFIX = "ce_"
+
+
+def publisher_of(made: Site) -> Publisher | None:
+    """A publisher of the site's broker, connected on first use; None where the setting names none.
+
+    Raises MissingExtra.
+    """
+    settings = made.settings
+    namespace = made.catalog.namespace if made.catalog is not None else "outrider"
+    encoder = HeaderWriter(KAFKA_PREFIX, namespace, made.service)
+    found: Publisher | None = None
+    match settings.broker.kind:
+        case "kafka":
+            found = adapter("publisher", "kafka")(kafka_settings(settings.broker), encoder, settings.relay.lease)
+        case "memory":
+            found = adapter("publisher", "memory")(
+                memory_broker(settings.broker.url), encoder, settings.broker.max_bytes
+            )
+    return found
+
+
+async def retention_of_topics(made: Site, topics: list[str]) -> dict[str, timedelta | None]:
+    """How long the broker keeps each topic's messages; None for ever, or where it does not say. Raises BrokerUnavailable."""
+    if made.settings.broker.kind != "kafka":
+        return {}
+    admin = adapter("topics", "kafka")(kafka_settings(made.settings.broker))
+    try:
+        found = await admin.look(topics)
+    finally:
+        admin.close()
+    return {name: topic.retention for name, topic in found.items() if topic.refused is None}
+
+
+def kafka_settings(broker: Broker) -> Any:  # noqa: ANN401  the adapter's own class, imported when asked for
+    """The settings of Kafka's adapter. Raises MissingExtra."""
+    chosen = broker.destinations.items()
+    return adapter("settings", "kafka")(
+        bootstrap_servers=broker.url.removeprefix("kafka://").rstrip("/"),
+        max_bytes=broker.max_bytes,
+        topic_max_bytes={topic: one.max_bytes for topic, one in chosen if one.max_bytes is not None},
+        partitioner=broker.partitioner,
+        topic_partitioners={topic: one.partitioner for topic, one in chosen if one.partitioner is not None},
+    )
+
+
+@cache
+def memory_broker(url: str) -> Any:  # noqa: ANN401, ARG001  as above; the URL is the key of the cache
+    """The one broker of this process behind `memory:NAME`: a relay and a consumer that know nothing of each other meet."""
+    return import_module("outrider.brokers.memory.broker").MemoryBroker()

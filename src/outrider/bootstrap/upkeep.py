@@ -1,0 +1,64 @@
+"""What a process that relays does beside it: pruning, and keeping the routes fresh."""
+
+import asyncio
+
+from outrider.bootstrap.pruning import pruner
+from outrider.bootstrap.wiring import Site, known_catalog
+from outrider.core.errors import OutriderError, StorageError
+from outrider.core.events import ServiceFailed
+from outrider.core.routing import Route
+from outrider.core.text import clean_text
+from outrider.ports.telemetry import Telemetry
+from outrider.runtime.service import Service
+from outrider.runtime.supervisor import Supervisor, wait_for_event
+
+AGAIN_SECONDS = 60.0
+
+
+class Upkeep(Service):
+    """Prunes as the settings say and reads the table of routes anew, until told to stop. A failure is told, not raised:
+    the relay beside it goes on.
+    """
+
+    role = "upkeep"
+
+    def __init__(self, made: Site, telemetry: Telemetry, routes: dict[str, Route] | None = None) -> None:
+        super().__init__()
+        self._made = made
+        self._telemetry = telemetry
+        self._routes = routes
+        self._pruner = pruner(made, telemetry)
+        self._stopping = asyncio.Event()
+
+    async def _serve(self) -> None:
+        self._stopping = asyncio.Event()
+        async with Supervisor() as group:
+            pruning = group.start(self._prune(), "prune")
+            while not await wait_for_event(
+                self._stopping, self._made.settings.relay.preflight_interval.total_seconds()
+            ):
+                await self._refresh()
+            pruning.cancel()
+
+    def _drain(self, timeout_seconds: float) -> None:  # noqa: ARG002  nothing of it needs time
+        self._stopping.set()
+
+    async def _prune(self) -> None:
+        while True:
+            try:
+                return await self._pruner.run()
+            except OutriderError as error:
+                self._failed(error)
+                await self._made.clock.sleep(AGAIN_SECONDS)
+
+    async def _refresh(self) -> None:
+        if self._routes is None or self._made.catalog is not None:
+            return
+        try:
+            async with self._made.session(check=False) as session:
+                self._routes |= (await known_catalog(self._made, session)).routes
+        except StorageError as error:
+            self._failed(error)
+
+    def _failed(self, error: OutriderError) -> None:
+        self._telemetry.emit(ServiceFailed(self._made.service, self.role, error.code, clean_text(error)))

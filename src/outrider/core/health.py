@@ -1,0 +1,178 @@
+"""What `doctor` judges: facts of the database's server and of the tables, each with a verdict and what to do.
+
+Invariant: a check that finds something never hides the others. Source: spec/outbox.md section 13, OB-34.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from outrider.core.errors import ForeignPosition, SchemaMismatch
+from outrider.core.meta import HASH, INSTANCE, PRE, check_meta
+from outrider.core.overview import LaneLine
+from outrider.core.prune import Retention
+from outrider.core.snapshot import Snapshot
+
+OLD_SNAPSHOT: Final = timedelta(minutes=5)
+POSTGRES_MINIMUM: Final = 14
+SQLITE_MINIMUM: Final = (3, 35)
+
+
+class Verdict(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Finding(NamedTuple):
+    """One check: its name, how it came out, what was seen, and what to do (empty where nothing)."""
+
+    check: str
+    verdict: Verdict
+    seen: str
+    advice: str = ""
+
+
+def judge_meta(meta: Mapping[str, str]) -> list[Finding]:
+    """Schema, hash function, instance (OB-34, OB-13)."""
+    try:
+        check_meta(meta)
+    except SchemaMismatch as error:
+        return [Finding("schema", Verdict.FAIL, str(error), "run  outrider migrate, or upgrade outrider")]
+    return [
+        Finding("schema", Verdict.OK, f"version {meta[PRE]}"),
+        Finding("hash function", Verdict.OK, meta[HASH]),
+        Finding("instance", Verdict.OK, meta.get(INSTANCE, "?")),
+    ]
+
+
+def judge_server(facts: Iterable[tuple[str, str]]) -> list[Finding]:
+    """The server's own settings, by the names that the storage's `server_facts` gives."""
+    return [found for name, value in facts if (found := _fact(name, value)) is not None]
+
+
+class _Rule(NamedTuple):
+    """A server's setting: its name for people, the values that are right, and what another one means."""
+
+    shown: str
+    right: frozenset[str]
+    otherwise: Verdict
+    advice: str
+
+
+_CRASH: Final = "a crash of the host loses committed messages: switch it on"
+_RULES: Final = {
+    "replica": _Rule("replica", frozenset({"false"}), Verdict.FAIL, "give the primary's URL: a replica lags (OB-7)"),
+    "fsync": _Rule("fsync", frozenset({"on"}), Verdict.FAIL, _CRASH),
+    "full_page_writes": _Rule("full_page_writes", frozenset({"on"}), Verdict.FAIL, _CRASH),
+    "synchronous_commit": _Rule(
+        "synchronous_commit", frozenset({"on", "local", "remote_write", "remote_apply"}), Verdict.WARN,
+        "the last commits are lost in a crash; fine only where that is meant",
+    ),
+    "autovacuum": _Rule("autovacuum", frozenset({"on"}), Verdict.WARN, "exception rows will bloat (H15)"),
+    "sequence_cache": _Rule("sequence cache", frozenset({"1"}), Verdict.FAIL, "ids would not rise: set CACHE 1 (H56)"),
+    "journal_mode": _Rule("journal mode", frozenset({"wal"}), Verdict.FAIL, "WAL is needed; another program switched it (H23)"),
+    "synchronous": _Rule("synchronous", frozenset({"1", "2", "3"}), Verdict.FAIL, "a crash of the host can damage the file"),
+}  # fmt: skip
+
+
+def _fact(name: str, value: str) -> Finding | None:
+    match name:
+        case "version":
+            return _version(value)
+        case "oldest_snapshot":
+            return _oldest(value)
+        case "prepared_transaction":
+            gid, seconds = value.rsplit(" ", 1)
+            advice = "commit or roll it back: vacuum cannot pass it"
+            return Finding("prepared transaction", Verdict.WARN, f"{gid} for {seconds} s", advice)
+    rule = _RULES.get(name)
+    if rule is None:
+        return None
+    good = value in rule.right
+    return Finding(rule.shown, Verdict.OK if good else rule.otherwise, value, "" if good else rule.advice)
+
+
+def _found(name: str, good: bool, seen: str, advice: str) -> Finding:
+    return Finding(name, Verdict.OK if good else Verdict.FAIL, seen, "" if good else advice)
+
+
+def _version(value: str) -> Finding:
+    if value.isdecimal():
+        major = int(value) // 10_000
+        good, seen, needed = (
+            major >= POSTGRES_MINIMUM,
+            f"PostgreSQL {major}.{int(value) % 10_000}",
+            f"{POSTGRES_MINIMUM}",
+        )
+    else:
+        good = tuple(int(part) for part in value.split(".")[:2]) >= SQLITE_MINIMUM
+        seen, needed = f"SQLite {value}", ".".join(map(str, SQLITE_MINIMUM))
+    return _found("server", good, seen, f"at least {needed} is needed (OB-16)")
+
+
+def _oldest(value: str) -> Finding:
+    pid, rest = value.split(" ", 1)
+    program, seconds = rest.rsplit(" ", 1)
+    age = timedelta(seconds=int(seconds))
+    seen = f"pid {pid} ({program}) for {seconds} s"
+    if age < OLD_SNAPSHOT:
+        return Finding("oldest snapshot", Verdict.OK, seen)
+    return Finding(
+        "oldest snapshot", Verdict.WARN, seen, f"it holds back vacuum: SELECT pg_terminate_backend({pid}) (H42)"
+    )
+
+
+def judge_lanes(lanes: Iterable[LaneLine], cluster: str, now: Snapshot | None) -> list[Finding]:
+    """Whether every position was made in this cluster and lies in its past (OB-19)."""
+    found = []
+    for line in lanes:
+        name = f"position of {line.subscription}, lane {line.lane}"
+        try:
+            _own(line, cluster, now)
+        except ForeignPosition as error:
+            advice = (
+                "a restored or upgraded database: its undelivered messages must be found by  outrider cursor rebase"
+            )
+            found.append(Finding(name, Verdict.FAIL, str(error), advice))
+        else:
+            found.append(Finding(name, Verdict.OK, f"{line.passed:,} passed"))
+    return found
+
+
+def _own(line: LaneLine, cluster: str, now: Snapshot | None) -> None:
+    if line.cluster != cluster:
+        raise ForeignPosition(f"made in cluster {line.cluster}, this is {cluster}")
+    if now is not None and line.done is not None and now.xmax < Snapshot.parse(line.done).xmax:
+        raise ForeignPosition("lies in the future of this server")
+
+
+def judge_retention(retention: Retention) -> Finding:
+    """Receipts against the log rows that they guard (OB-77)."""
+    enough = retention.receipts_keep >= retention.keep
+    seen = f"receipts {retention.receipts_keep.days} d, log {retention.keep.days} d"
+    return _found("retention", enough, seen, "raise prune.receipts_keep: a late copy would take effect twice")
+
+
+def judge_sources(retention: Retention, sources: Mapping[str, timedelta | None]) -> list[Finding]:
+    """Receipts against what each topic keeps; None is one that keeps for ever (OB-77, H34)."""
+    advice = "an old message that comes again would go to quarantine as receipt.expired: raise prune.receipts_keep"
+    return [
+        Finding(
+            f"retention of {topic}", Verdict.WARN, f"keeps {'for ever' if kept is None else f'{kept.days} d'}", advice
+        )
+        for topic, kept in sources.items()
+        if kept is None or kept > retention.receipts_keep
+    ]
+
+
+def judge_statuses(unknown: Iterable[tuple[str, str, int]]) -> list[Finding]:
+    """Rows with a status of a newer release: left alone (OB-91)."""
+    found = [
+        Finding("statuses", Verdict.FAIL, f"{table}: {status} x{count}", "a newer release wrote it: upgrade outrider")
+        for table, status, count in unknown
+    ]
+    return found or [Finding("statuses", Verdict.OK, "all known")]
