@@ -1,0 +1,67 @@
+"""Hints: within a process, and how many a second go to the database."""
+
+import asyncio
+import threading
+
+from outrider.runtime.wakeup import SeveralWakeups, in_process, wakeup_channel
+from outrider.storages.postgres.notify import TokenBucket
+
+
+async def test_a_hint_wakes_a_listener_from_any_thread() -> None:
+    """OB-43: also one that came before the wait; it is used up by waiting."""
+    source = in_process("unit_hint")
+    listener = source.listen()
+    threading.Thread(target=source.wake).start()
+    assert await listener.wait(10)
+    assert not await listener.wait(0)
+    source.wake()
+    await asyncio.sleep(0)
+    assert await listener.wait(10)
+    await listener.close()
+    source.wake()
+    assert not await listener.wait(0)
+
+
+def test_a_listener_of_a_closed_loop_is_forgotten() -> None:
+    """OB-43: a hint never raises."""
+    source = in_process("unit_closed")
+
+    async def listen() -> None:
+        source.listen()
+
+    asyncio.run(listen())
+    source.wake()
+    assert source._listeners == ()
+
+
+def test_one_wakeup_a_channel() -> None:
+    """OB-43: an outbox and a relay of one process meet by the name of the service's tables."""
+    assert in_process(wakeup_channel("orders_")) is in_process("orders_outrider")
+    assert in_process("orders_outrider") is not in_process("billing_outrider")
+
+
+def test_several_are_hinted_at_once() -> None:
+    """OB-43: in-process and NOTIFY."""
+    hints: list[str] = []
+
+    class Noted:
+        """Notes its name."""
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def wake(self) -> None:
+            hints.append(self.name)
+
+    SeveralWakeups(Noted("one"), Noted("two")).wake()
+    assert hints == ["one", "two"]
+
+
+def test_token_bucket_allows_a_burst_then_a_rate() -> None:
+    """OB-43: 20 at once, then 20 a second, never more than 20 saved up."""
+    bucket = TokenBucket(0.0)
+    assert [bucket.take(0.0) for _ in range(20)] == [0.0] * 20
+    assert bucket.take(0.0) == 0.05
+    assert bucket.take(0.05) == 0.0
+    assert bucket.take(0.05) > 0.0
+    assert sum(bucket.take(1000.0) == 0.0 for _ in range(50)) == 20
