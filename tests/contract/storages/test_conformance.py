@@ -7,7 +7,11 @@ import pytest
 
 from outrider.testing.conformance.storage_harness import StorageHarness
 from outrider.testing.conformance.storage_urls import harness_of
+from outrider.testing.conformance.storages_adding import AddingSuite
+from outrider.testing.conformance.storages_deliveries import DeliverySuite
+from outrider.testing.conformance.storages_owning import OwningSuite
 from outrider.testing.conformance.storages_reading import ReadingSuite
+from outrider.testing.conformance.storages_receipts import ReceiptSuite
 
 
 class OnMemory:
@@ -32,6 +36,54 @@ class OnPostgres:
         made = harness_of(postgres_url)
         yield made
         made.close()
+
+
+class TestMemoryAdding(OnMemory, AddingSuite):
+    pass
+
+
+class TestSqliteAdding(OnSqlite, AddingSuite):
+    pass
+
+
+class TestPostgresAdding(OnPostgres, AddingSuite):
+    pass
+
+
+class TestMemoryOwning(OnMemory, OwningSuite):
+    pass
+
+
+class TestSqliteOwning(OnSqlite, OwningSuite):
+    pass
+
+
+class TestPostgresOwning(OnPostgres, OwningSuite):
+    pass
+
+
+class TestMemoryDeliveries(OnMemory, DeliverySuite):
+    pass
+
+
+class TestSqliteDeliveries(OnSqlite, DeliverySuite):
+    pass
+
+
+class TestPostgresDeliveries(OnPostgres, DeliverySuite):
+    pass
+
+
+class TestMemoryReceipts(OnMemory, ReceiptSuite):
+    pass
+
+
+class TestSqliteReceipts(OnSqlite, ReceiptSuite):
+    pass
+
+
+class TestPostgresReceipts(OnPostgres, ReceiptSuite):
+    pass
 
 
 class TestMemoryReading(OnMemory, ReadingSuite):

@@ -6,11 +6,13 @@ import psycopg
 import pytest
 
 from outrider.core import cursors
-from outrider.core.errors import LeaseLost
+from outrider.core.lane import LaneKey
+from outrider.core.position import Position
+from outrider.core.steps import Steps
 from outrider.testing.conformance.mutants import ReadsById, ReadsInOrderOfNumbers, WaitsForXmin, without_epoch
-from outrider.testing.conformance.reading import Reading
 from outrider.testing.conformance.storage_harness import StorageHarness
 from outrider.testing.conformance.storage_urls import PREFIX, MemoryHarness, harness_of
+from outrider.testing.conformance.storages_owning import prove_fence
 from outrider.testing.conformance.storages_reading import prove_reading
 
 SEEDS = range(3)
@@ -64,12 +66,11 @@ async def test_reading_by_transaction_number_turns_messages_round(database: tupl
 async def test_a_position_written_without_looking_at_the_epoch_is_caught(
     database: tuple[StorageHarness, NumberOf],
 ) -> None:
-    """OB-41: M8, what the suite's fence test demands, this mutant does not do."""
+    """OB-41: M8, a former owner is taken at his word (H49)."""
     harness, _ = database
-    reading = await Reading.open(harness)
-    old = reading.cursor.epoch
-    await reading.crash()
-    with pytest.raises(LeaseLost):
-        await reading.session.run(cursors.write_position(reading.key, old, reading.position, 0, 0))
-    await reading.session.run(without_epoch(cursors.write_position(reading.key, old, reading.position, 0, 0)))
-    await reading.close()
+
+    def write_position(key: LaneKey, epoch: int, position: Position, high_id: int, passed: int) -> Steps[None]:
+        return without_epoch(cursors.write_position(key, epoch, position, high_id, passed))
+
+    with pytest.raises(AssertionError, match="a former owner's write was taken"):
+        await prove_fence(harness, write_position)

@@ -1,28 +1,7 @@
 """Adding to the log in memory: all records of a call in one statement."""
 
-from collections.abc import Sequence
-from uuid import UUID
-
-from outrider.core.adding import Added, record_params, refuse_twins, settle
-from outrider.core.record import OutboxRecord
-from outrider.core.steps import Rows, Statement, Steps
+from outrider.core.row_writer import RowWriter
 
 
-class MemoryLogWriter:
+class MemoryLogWriter(RowWriter):
     """As `ports.log_writer.LogWriter`. An open twin is waited for, and the statement then runs again."""
-
-    def append(self, records: Sequence[OutboxRecord]) -> Steps[list[Added]]:
-        """Add `records`, in order."""
-        refuse_twins(records)
-        rows = yield Statement("add_messages", many=[record_params(record) for record in records])
-        if len(rows) == len(records):
-            return [Added(record.message_id, row[1], True) for record, row in zip(records, rows, strict=True)]
-        return (yield from settle(records, {row[0]: row[1] for row in rows}, _read, _withdraw))
-
-
-def _read(ids: list[UUID]) -> Steps[Rows]:
-    return (yield Statement("stored_messages", many=[{"message_id": id_} for id_ in ids]))
-
-
-def _withdraw(log_ids: list[int]) -> Steps[Rows]:
-    return (yield Statement("withdraw_messages", many=[{"log_id": id_} for id_ in log_ids]))
