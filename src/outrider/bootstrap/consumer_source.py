@@ -1,28 +1,75 @@
 """Where a consumer takes from, by the settings: a broker's subscriber, or the log of each producing service."""
 
-from importlib import import_module
+import os
+import socket
+from uuid import UUID
 
+from outrider.bootstrap.registry import adapter, dialect_of
 from outrider.bootstrap.settings_model import Settings
-from outrider.bootstrap.wiring import Site
+from outrider.bootstrap.wiring import Site, site
+from outrider.codecs.cloudevents import read_headers
 from outrider.consumer.attempt import Facts
 from outrider.consumer.config import ConsumerConfig
+from outrider.consumer.log_lane import LogLane
+from outrider.consumer.log_rows import LogRows
+from outrider.consumer.log_source import LogOfService, LogSource
 from outrider.consumer.router import Router
-from outrider.consumer.source import Source
+from outrider.consumer.sessions import Sessions
 from outrider.consumer.tell import Teller
-from outrider.core.errors import ConfigurationError
+from outrider.core.envelope import source_urn
+from outrider.core.errors import CatalogError, ConfigurationError
+from outrider.core.identity import uuid7
 from outrider.core.subscriptions import Start
 from outrider.ports.broker import Subscriber
+from outrider.ports.wakeup import WakeupListener
+from outrider.runtime.wakeup import in_process, wakeup_channel
+
+
+def log_source(
+    made: Site, router: Router, config: ConsumerConfig, facts: Facts, teller: Teller, start: Start | None
+) -> LogSource:
+    """The log of each service that produces a type handled here; all share one database (OB-32)."""
+    if made.catalog is None:
+        raise CatalogError("a consumer needs its catalog")
+    logs = [_log(made, name, router, config, facts, teller, start) for name in router.producers]
+    owner = f"{socket.gethostname()}:{os.getpid()}:{_unique(made)}"
+    return LogSource(logs, router, owner, made.settings.relay.lease, made.clock)
+
+
+def _log(
+    made: Site, name: str, router: Router, config: ConsumerConfig, facts: Facts, teller: Teller, start: Start | None
+) -> LogOfService:
+    settings = made.settings
+    service = settings.service.model_copy(update={"name": name})
+    there = site(settings.model_copy(update={"service": service}), made.catalog)
+    lanes: dict[int, LogLane] = {}
+    namespace = "outrider" if made.catalog is None else made.catalog.namespace
+    rows = LogRows(
+        Sessions(there.storage), there.texts, lanes, facts.hold_types, config.policy, made.clock, teller
+    )
+
+    async def listen() -> list[WakeupListener]:
+        found: list[WakeupListener] = [in_process(wakeup_channel(there.names.prefix)).listen()]
+        if settings.wakeup.notify:
+            found.append(await there.storage.listen())
+        return found
+
+    return LogOfService(
+        source=source_urn(namespace, name),
+        subscription=config.name,
+        start=start,
+        sessions=Sessions(there.storage),
+        reader=adapter("log_reader", dialect_of(settings.database.url))(),
+        rows=rows,
+        lanes=lanes,
+        listen=listen,
+    )
+
+
+def _unique(made: Site) -> UUID:
+    return uuid7(made.clock.now_ms(), made.clock.random_bytes(10))
 
 
 def subscriber_of(settings: Settings) -> Subscriber:
     """The subscriber of the broker that the settings name. Raises ConfigurationError where there is none to take from."""
-    raise ConfigurationError(f"broker.url {settings.broker.kind}: has nothing to consume from")
-
-
-def log_source(
-    site: Site, router: Router, config: ConsumerConfig, facts: Facts, teller: Teller, start: Start | None
-) -> Source:
-    """The log of each service that produces a type handled here."""
-    raise ConfigurationError(
-        f"{site.service} {router.producers} {config.name} {facts} {teller} {start} {import_module}"
-    )
+    raise ConfigurationError(f"broker.url {settings.broker.kind}: has nothing to consume from {read_headers}")

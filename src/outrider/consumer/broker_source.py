@@ -26,12 +26,16 @@ class BrokerSource:
         *,
         identity: Mapping[str, str],
     ) -> None:
-        self.name = "broker"
-        self.rows = rows
+        self._rows = rows
         self._subscriber = subscriber
         self._topics = topics
         self._group = group
         self._identity = identity
+
+    @property
+    def rows(self) -> Rows:
+        """The consumer's inbox."""
+        return self._rows
 
     async def start(self) -> None:
         """Join the group."""

@@ -46,8 +46,10 @@ class Rows(Protocol):
 class Source(Protocol):
     """Gives messages in order per key. One task at a time."""
 
-    name: str
-    rows: Rows
+    @property
+    def rows(self) -> Rows:
+        """Where what did not go straight through is kept."""
+        ...
 
     async def start(self) -> None:
         """Begin. Raises BrokerUnavailable, StorageUnavailable, ConfigurationError."""

@@ -1,0 +1,23 @@
+-- Due rows of a handler subscription, inside the handling transaction. Contracts: outrider/consumer/log_rows.py.
+
+-- name: lock_delivery
+SELECT attempts, coalesce(:now - first_failed_at, 0) AS failing FROM {outbox_delivery}
+WHERE subscription_id = :subscription_id AND log_id = :log_id AND status IN ('retrying', 'waiting')
+    AND next_retry_at <= :now
+
+-- name: next_delivery_due
+SELECT (min(next_retry_at) - :now) / 1000000.0 AS seconds FROM {outbox_delivery}
+WHERE subscription_id = :subscription_id AND status IN ('retrying', 'waiting')
+
+-- name: close_dead_deliveries
+UPDATE {outbox_delivery}
+SET status = 'done', resolution = 'delivered', next_retry_at = NULL, done_at = :now, updated_at = :now
+WHERE message_id = :message_id AND status = 'dead'
+    AND subscription_id IN (SELECT id FROM {outbox_subscription} WHERE kind = 'relay')
+RETURNING log_id
+
+-- name: has_dead_deliveries
+SELECT EXISTS (
+    SELECT 1 FROM {outbox_delivery}
+    WHERE status = 'dead' AND subscription_id IN (SELECT id FROM {outbox_subscription} WHERE kind = 'relay')
+) AS found
