@@ -34,6 +34,7 @@ SHAPES: Final[dict[str, Shape]] = {
     "outbox_delivery": Shape(
         ("subscription_id", "log_id"),
         indexes=(
+            ("status",),
             ("subscription_id", "status"),
             ("subscription_id", "topic", "message_key"),
             ("subscription_id", *_UNFINISHED_OF_KEY),

@@ -7,10 +7,22 @@ from typing import Final
 
 from outrider.core.steps import Params, Rows
 from outrider.storages.memory.access import MemoryAccess
-from outrider.storages.memory.statements import cursors, deliveries, inbox, log, meta, reading, status
+from outrider.storages.memory.statements import (
+    cursors,
+    deliveries,
+    inbox,
+    log,
+    meta,
+    operations,
+    pruning,
+    reading,
+    status,
+)
 
 Function = Callable[[MemoryAccess, Params], Rows]
-_MODULES: Final[tuple[ModuleType, ...]] = (cursors, deliveries, inbox, log, meta, reading, status)
+_MODULES: Final[tuple[ModuleType, ...]] = (
+    cursors, deliveries, inbox, log, meta, operations, pruning, reading, status,
+)  # fmt: skip
 
 
 def _public(module: ModuleType) -> dict[str, Function]:
