@@ -26,15 +26,22 @@ class Publisher(Protocol):
         ...
 
     def refuse(self, row: LogRow) -> Refused | None:
-        """Check locally what the broker would refuse for ever: size, encoding. Called for each row, so it is quick."""
+        """Check locally what the broker would refuse for ever: size, encoding. Called for each row, so it is quick.
+
+        The limit is the smaller of the setting's and the destination's own, where that is known.
+        """
         ...
 
     async def publish(self, rows: Sequence[LogRow], deadline_seconds: float, *, urgent: bool) -> Published:
         """Send `rows` in order and give an outcome for each: those without an entry were acknowledged.
 
         Whatever has no answer after `deadline_seconds` is Unknown, and nothing of it may reach the broker later. `urgent`
-        asks for sending at once instead of lingering for more. Calls may overlap; order is that of the calls. Never
-        raises for a message's sake.
+        asks for sending at once instead of lingering for more. Calls may overlap; order is that of the calls. Once an
+        outcome is Unknown, every call that was open then, or is begun before those have all returned, gives Unknown for
+        what had no outcome yet: a later message must not overtake one that will be sent again. The caller therefore looks
+        at what returned before it begins another call. Connecting and looking topics up lie inside the deadline, unless
+        `start` or `probe` did it before. A cancelled call leaves nothing behind that is still to be sent. Raises
+        ServiceStateError in a forked child, nothing for a message's sake.
         """
         ...
 
@@ -67,15 +74,25 @@ class TransactionalPublisher(Publisher, Protocol):
 
     async def fence(self, lane: LaneKey, earlier: Sequence[LaneKey]) -> Mark | None:
         """Take the lane's transactional id over: owners before are fenced, what they left open is aborted, of this lane
-        and of `earlier` ones. Gives the last committed mark, reading stable offsets only, or None where there is none."""
+        and of `earlier` ones. Gives the last committed mark, reading stable offsets only, or None where there is none.
+
+        The caller checks its lease immediately before (H58). Needed before the first `begin`, after any Unknown outcome,
+        a `commit` that gave False and a LeaseLost that the lease itself disproves. Raises LeaseLost when another owner
+        did the same in between, BrokerUnavailable.
+        """
         ...
 
     async def begin(self) -> None:
-        """Begin a transaction. Raises LeaseLost when another owner has fenced this one."""
+        """Begin a transaction. Raises LeaseLost when another owner has fenced this one, which may also show only in the
+        outcomes or at `commit`; BrokerUnavailable; ServiceStateError without a `fence`."""
         ...
 
     async def commit(self, mark: Mark | None, deadline_seconds: float) -> bool:
-        """Commit with `mark`. False when the outcome is not known: fence and read the mark again. Raises LeaseLost."""
+        """Commit with `mark`, after every `publish` of the transaction has returned. Raises LeaseLost.
+
+        False when the outcome is not known, or when a message of it was refused or unknown: `fence` and read the mark
+        again. A batch with a refusal is aborted and sent again without that message (H47).
+        """
         ...
 
     async def abort(self) -> None:
@@ -87,7 +104,9 @@ class TransactionalPublisher(Publisher, Protocol):
 class ReceivedMessage:
     """One message that arrived: what it says, or why it cannot be understood, and where it lay.
 
-    `coordinates` name its place in the source for ever (`topic/partition/offset`); `envelope` is None where `fault` is set.
+    `origin` names the kind of source (`kafka`), `coordinates` its place there for ever (`topic/partition/offset`).
+    `envelope` is None where `fault` is set; only then `raw_body` and `raw_headers` (values as text, what is no UTF-8
+    replaced) hold what came, and `key` is the broker's own as far as it can be read.
     """
 
     origin: str
@@ -103,18 +122,29 @@ class ReceivedMessage:
 
 
 class Subscriber(Protocol):
-    """A consumer's source at a broker. One task at a time."""
+    """A consumer's source at a broker. One task at a time; a cancelled `receive` loses nothing.
+
+    Made and joined in the process that uses it: use in a forked child raises ServiceStateError (H59).
+    """
 
     async def start(self, topics: Collection[str], group: str) -> None:
-        """Join. Raises BrokerUnavailable, ConfigurationError."""
+        """Join. Raises BrokerUnavailable, ConfigurationError where a topic is missing or may not be read."""
         ...
 
     async def receive(self, limit: int, timeout_seconds: float) -> Sequence[ReceivedMessage]:
-        """Give up to `limit` messages, or none after `timeout_seconds`. Revoked partitions' messages are no more given."""
+        """Give up to `limit` messages as soon as there is one, or none after `timeout_seconds`.
+
+        Called again and again even while paused: membership, revocations and commits live here. Messages of a partition
+        come in its order. Raises ConfigurationError, BrokerUnavailable after an error that ends the client.
+        """
         ...
 
     async def settle(self, messages: Sequence[ReceivedMessage]) -> None:
-        """Acknowledge: the settled prefix of each partition is committed, never past a message that was not settled."""
+        """Acknowledge: the settled prefix of each partition is committed, never past a message that was not settled.
+
+        It may be written later, at the latest by `close` or when the partition goes; of what is revoked, or was settled
+        before, nothing happens.
+        """
         ...
 
     async def rewind(self, messages: Sequence[ReceivedMessage]) -> None:

@@ -25,7 +25,9 @@ class Holding:
         self.committed: int | None = None
 
     def settle(self, offset: int) -> None:
-        """Note one message as settled, and move over what is settled without a gap."""
+        """Note one message as settled, and move over what is settled without a gap. Safe to repeat."""
+        if not self.given or offset < self.given[0]:
+            return
         self.settled.add(offset)
         while self.given and self.given[0] in self.settled:
             self.next = self.given.popleft() + 1
@@ -76,7 +78,7 @@ class Holdings:
 
     def due(self) -> list[TopicPartition]:
         """The offsets that have moved since they were last committed; they count as committed from now on."""
-        return _due(self._held.values())
+        return _due(list(self._held.values()))
 
     def undo(self, partitions: Iterable[TopicPartition]) -> None:
         """A commit did not succeed: its offsets are due again."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from outrider.brokers.kafka.config import KafkaSettings, QuietLog, consumer_config
-from outrider.brokers.kafka.errors import REFUSALS, describe
+from outrider.brokers.kafka.errors import REFUSALS, describe, error_of
 from outrider.brokers.kafka.headers import to_received
 from outrider.brokers.kafka.partitions import Holdings, Token
 from outrider.brokers.kafka.topics import ForkGuard, TopicAdmin
@@ -57,12 +57,16 @@ class KafkaSubscriber:
         return (await self._admin.look([topic]))[topic].retention
 
     async def receive(self, limit: int, timeout_seconds: float) -> Sequence[ReceivedMessage]:
-        """Give up to `limit` messages, as soon as there is one, or none after `timeout_seconds`; rebalances happen here."""
+        """Give up to `limit` messages, as soon as there is one, or none after `timeout_seconds`; rebalances happen here.
+
+        Raises ConfigurationError for a topic that may not be read, BrokerUnavailable after a fatal error of the client.
+        """
         consumer = self._consumer()
         self._commit(consumer)
-        records = [] if self._polling else consumer.consume(limit, 0)
-        if not records:
+        try:
             records = await self._poll(consumer, limit, timeout_seconds)
+        except KafkaException as exception:
+            raise BrokerUnavailable(describe(error_of(exception))) from exception
         given = []
         for record in records:
             error = record.error()
@@ -122,13 +126,17 @@ class KafkaSubscriber:
     # -- inside librdkafka's calls -------------------------------------------------------------------------------------
 
     async def _poll(self, consumer: Consumer, limit: int, timeout_seconds: float) -> list[Message]:
-        """Wait for messages in a thread. What a cancelled call was about to give is given by the next one."""
+        """Wait for messages in a thread, where rebalances may wait for the broker too.
+
+        What a cancelled call was about to give is given by the next one.
+        """
         if self._polling is None:
             wait = min(timeout_seconds, SLICE_SECONDS)
             self._polling = asyncio.get_running_loop().run_in_executor(None, _wait, consumer, limit, wait)
-        records = await asyncio.shield(self._polling)
+        polling = self._polling
+        await asyncio.wait([polling])
         self._polling = None
-        return records
+        return polling.result()
 
     def _commit(self, consumer: Consumer) -> None:
         """Commit what is due, unless a commit is on its way: its answer comes inside `receive`."""
