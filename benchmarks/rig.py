@@ -17,6 +17,8 @@ from benchmarks.shop import TABLES, topic
 from outrider.testing.services import KafkaServer, PostgresServer
 
 PARTITIONS = 4
+RETAINED_BYTES = str(2 << 30)
+SEGMENT_BYTES = str(256 << 20)
 
 
 class PartFailed(Exception):
@@ -71,6 +73,7 @@ class Rig:
     stack: ExitStack
     folder: Path
     running: list[Part] = field(default_factory=list)
+    _topics: set[str] = field(default_factory=set)
     _count: int = 0
 
     @cached_property
@@ -91,10 +94,14 @@ class Rig:
                 connection.execute(TABLES.encode())
         return url
 
-    def new_topic(self, namespace: str) -> str:
-        """Create the topic of the services under `namespace`."""
+    def topic(self, namespace: str) -> str:
+        """The topic of the services under `namespace`, created when first asked for."""
         name = topic(namespace)
-        self.kafka.create_topic(name, PARTITIONS)
+        if name not in self._topics:
+            self.kafka.create_topic(
+                name, PARTITIONS, {"retention.bytes": RETAINED_BYTES, "segment.bytes": SEGMENT_BYTES}
+            )
+            self._topics.add(name)
         return name
 
     def part(self, module: str, **arguments: object) -> Part:
