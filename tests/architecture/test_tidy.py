@@ -21,6 +21,7 @@ FOREIGN = {
     "brokers/kafka": {"partition", "offset", "purge", "callback", "journal"},
     "ports/broker.py": {"partition", "offset", "settle", "callback"},  # where a received message came from
     "ports/wakeup.py": {"listener"},  # LISTEN and NOTIFY are PostgreSQL's words
+    "runtime/wakeup.py": {"listener"},  # the port's word
     "storages/postgres": {"listener", "partition"},  # a table's partition
     "transactions": {"engine"},  # SQLAlchemy's word
     "bootstrap": {"engine", "partition"},

@@ -1,6 +1,7 @@
 """The public `Outbox` and `AsyncOutbox`: the service of `outbox`, given its adapters."""
 
 from outrider.bootstrap.resolver import async_resolver, sync_resolver
+from outrider.bootstrap.settings import notify_url
 from outrider.bootstrap.storages import log_access
 from outrider.codecs.events import encode
 from outrider.core.catalog import Catalog
@@ -21,8 +22,9 @@ class Outbox(outbox.Outbox):
     """Adds messages of `service` in the caller's transaction: SQLAlchemy Session or Connection, psycopg, sqlite3.
 
     Cheap to make, safe to share between threads; opens no connection for what it adds. `notify` is a PostgreSQL URL:
-    then a NOTIFY follows the commit, on a connection of its own (OB-43). `db_schema` is the schema of the tables, if it
-    is not on the search path. Raises CatalogError for a service that the catalog does not name.
+    then a NOTIFY follows the commit, on a connection of its own (OB-43); None takes it from the settings, if
+    `wakeup.notify` is on. `db_schema` is the schema of the tables, if it is not on the search path. Raises CatalogError
+    for a service that the catalog does not name.
     """
 
     def __init__(
@@ -44,8 +46,9 @@ class AsyncOutbox(async_outbox.AsyncOutbox):
     """Adds messages of `service` in the caller's transaction: AsyncSession or AsyncConnection, psycopg, asyncpg.
 
     Cheap to make, safe to share between tasks; opens no connection for what it adds. `notify` is a PostgreSQL URL:
-    then a NOTIFY follows the commit, on a connection of its own (OB-43). `db_schema` is the schema of the tables, if it
-    is not on the search path. Raises CatalogError for a service that the catalog does not name.
+    then a NOTIFY follows the commit, on a connection of its own (OB-43); None takes it from the settings, if
+    `wakeup.notify` is on. `db_schema` is the schema of the tables, if it is not on the search path. Raises CatalogError
+    for a service that the catalog does not name.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ def outbox_parts(
     clock = SystemClock()
     channel = wakeup_channel(names.prefix)
     wakeup: Wakeup = in_process(channel)
+    notify = notify_url() if notify is None else notify
     if notify is not None:
         from outrider.storages.postgres.notify import PostgresNotify  # noqa: PLC0415 - psycopg only where asked for
 

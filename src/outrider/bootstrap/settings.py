@@ -69,6 +69,18 @@ def load(
     return _checked(layers)
 
 
+def notify_url(environment: Mapping[str, str] | None = None) -> str | None:
+    """The PostgreSQL URL for the NOTIFY after a commit, where `wakeup.notify` is on, else None. Never raises: an outbox
+    works without settings, and what is wrong with them is said by the processes that need them (OB-43).
+    """
+    layers = _Layers()
+    _read_file(layers, None)
+    _read_environment(layers, os.environ if environment is None else environment)
+    url = str(layers.values.get("database.url", ""))
+    wanted = str(layers.values.get("wakeup.notify", "off")).lower() in {"true", "on", "yes", "1"}
+    return url if wanted and url.startswith(("postgresql:", "postgres:")) else None
+
+
 def make(values: Mapping[str, object]) -> Settings:
     """Settings from values by dotted key alone: neither environment nor file is read. Raises as `load`."""
     layers = _Layers()

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+from outrider.bootstrap.settings import notify_url
 from outrider.runtime.wakeup import SeveralWakeups, in_process, wakeup_channel
 from outrider.storages.postgres.notify import TokenBucket
 
@@ -65,3 +66,14 @@ def test_token_bucket_allows_a_burst_then_a_rate() -> None:
     assert bucket.take(0.05) == 0.0
     assert bucket.take(0.05) > 0.0
     assert sum(bucket.take(1000.0) == 0.0 for _ in range(50)) == 20
+
+
+def test_the_settings_say_whether_to_notify() -> None:
+    """OB-43: off by default, PostgreSQL alone, and settings that are wrong elsewhere do not stop an outbox."""
+    url = "postgresql://shop@localhost/shop"
+    on = {"OUTRIDER_WAKEUP__NOTIFY": "true", "OUTRIDER_DATABASE__URL": url}
+    assert notify_url(on) == url
+    assert notify_url({**on, "OUTRIDER_RELAY__LANES": "many", "OUTRIDER_NO_SUCH": "1"}) == url
+    assert notify_url({"OUTRIDER_DATABASE__URL": url}) is None
+    assert notify_url({**on, "OUTRIDER_DATABASE__URL": "sqlite:///shop.db"}) is None
+    assert notify_url({}) is None
