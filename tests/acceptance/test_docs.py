@@ -1,0 +1,212 @@
+"""What the pages show is run as a reader would: Python blocks become files, consoles are typed, what is printed is compared.
+
+A line of output may hold `…` for whatever stands there; a line that is `…` alone stands for any number of lines. `^C` ends a
+command that runs until told to: it is interrupted once it has printed what stands before, and must exit with 0.
+"""
+
+import os
+import queue
+import re
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from outrider.testing.services import KafkaServer
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+TOPIC = "outrider.orders.outbox"
+INTERRUPT = "^C"
+LINE_SECONDS = 40
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language and its text."""
+
+    kind: str
+    text: str
+
+
+def blocks(path: Path) -> list[Block]:
+    return [Block(kind, text) for kind, text in FENCE.findall(path.read_text(encoding="utf-8"))]
+
+
+def shown(block: Block) -> Iterator[tuple[str, list[str]]]:
+    """Each command of a console with the lines that stand below it."""
+    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+        command, *lines = part.splitlines()
+        yield command, lines
+
+
+def pattern(lines: list[str]) -> re.Pattern[str]:
+    """What `lines` stand for, blanks at the end of a line and between columns aside."""
+    parts = [r"(?:[^\n]*\n)*?" if line == "…" else wild(line) + r"\n" for line in lines]
+    return re.compile("".join(parts))
+
+
+def wild(line: str) -> str:
+    return "[^\n]*".join(re.escape(part) for part in plain(line).split("…"))
+
+
+def plain(line: str) -> str:
+    return re.sub(r"(?<=\S) {2,}", " ", line.rstrip())
+
+
+@dataclass
+class Terminal:
+    """A folder and an environment, as one terminal of a reader has them. `stands_for` replaces what is only an example."""
+
+    folder: Path
+    stands_for: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("OUTRIDER_")}
+        bin_ = str(Path(sys.executable).parent)
+        self.environment = {
+            **kept, "PATH": f"{bin_}:{kept['PATH']}", "NO_COLOR": "1", "OUTRIDER_LOG__FORMAT": "text", "PYTHONUTF8": "1",
+            "OUTRIDER_RUNTIME__STATE_DIR": str(self.folder),
+        }  # fmt: skip
+
+    def play(self, page: list[Block]) -> None:
+        for block in page:
+            if block.kind == "python":
+                self.write(block.text)
+            elif block.kind == "console":
+                for command, lines in shown(block):
+                    self.type(command, lines)
+
+    def write(self, text: str) -> None:
+        """A Python block that begins with `# name.py` is that file."""
+        if name := re.match(r"# (\w+\.py)\n", text):
+            (self.folder / name[1]).write_text(text, encoding="utf-8")
+
+    def type(self, command: str, lines: list[str]) -> None:
+        for example, real in self.stands_for.items():
+            command = command.replace(example, real)
+        if command.startswith("export "):
+            name, _, value = command.removeprefix("export ").partition("=")
+            self.environment[name] = value
+        elif lines[-1:] == [INTERRUPT]:
+            self.run_until(command, lines[:-1])
+        else:
+            printed = self.run(command)
+            assert pattern(lines).fullmatch("".join(f"{plain(line)}\n" for line in printed.splitlines())), (
+                f"$ {command}\nprinted\n{printed}\nnot what the page shows:\n" + "\n".join(lines)
+            )
+
+    def run(self, command: str) -> str:
+        """What a command prints, on both streams in the order of the page: words first, then data."""
+        words, environment = self.split(command)
+        done = subprocess.run(
+            words, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=LINE_SECONDS, check=False
+        )
+        return (done.stderr if done.returncode == 0 else "\n".join(done.stderr.splitlines()[-3:]) + "\n") + done.stdout
+
+    def run_until(self, command: str, lines: list[str]) -> None:
+        """Run until these lines have come, in their order and others between them; then interrupt."""
+        words, environment = self.split(command)
+        process = subprocess.Popen(
+            words, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        printed: queue.SimpleQueue[str] = queue.SimpleQueue()
+        reading = threading.Thread(target=lambda: [printed.put(line) for line in process.stdout or ()], daemon=True)
+        reading.start()
+        seen: list[str] = []
+        try:
+            for line in lines:
+                wanted = re.compile(wild(line))
+                while not wanted.fullmatch(plain(seen[-1]) if seen else "\0"):
+                    seen.append(printed.get(timeout=LINE_SECONDS))
+            process.send_signal(signal.SIGINT)
+            code = process.wait(LINE_SECONDS)
+        except (queue.Empty, subprocess.TimeoutExpired):
+            pytest.fail(f"$ {command}\nprinted\n{''.join(seen)}")
+        finally:
+            process.kill()
+            process.wait()
+            reading.join()
+            if process.stdout:
+                process.stdout.close()
+        assert code == 0, (command, code, seen, list(rest(printed)))
+
+    def split(self, command: str) -> tuple[list[str], dict[str, str]]:
+        """The words of a command, and its environment with what it sets itself."""
+        words, environment = shlex.split(command), dict(self.environment)
+        while re.match(r"[A-Z_]+=", words[0]):
+            name, _, value = words.pop(0).partition("=")
+            environment[name] = value
+        return words, environment
+
+
+def rest(lines: "queue.SimpleQueue[str]") -> Iterator[str]:
+    while not lines.empty():
+        yield lines.get()
+
+
+def chapters(path: Path) -> tuple[list[Block], list[Block]]:
+    """The tutorial's blocks before the real servers, and from there on."""
+    first, second = path.read_text(encoding="utf-8").split("## PostgreSQL and Kafka")
+    count = len(FENCE.findall(first))
+    assert second
+    return blocks(path)[:count], blocks(path)[count:]
+
+
+@pytest.mark.timeout(120)
+def test_tutorial_runs_on_sqlite(tmp_path: Path) -> None:
+    page, _ = chapters(DOCS / "tutorial.md")
+    Terminal(tmp_path).play(page)
+
+
+@pytest.mark.timeout(180)
+def test_tutorial_runs_on_postgresql_and_kafka(tmp_path: Path, postgres_url: str, kafka_server: KafkaServer) -> None:
+    """Only the two URLs change: the program and the settings file are those of the first chapter."""
+    first, second = chapters(DOCS / "tutorial.md")
+    kafka_server.create_topic(TOPIC, 4)
+    terminal = Terminal(
+        tmp_path, {"postgresql://me@localhost/shop": postgres_url, "kafka://localhost:9092": kafka_server.url}
+    )
+    terminal.play([block for block in first if block.kind == "python"])
+    terminal.type("export OUTRIDER_SERVICE__CATALOG=shop:catalog", [])
+    (tmp_path / "outrider.toml").write_text('[service]\nname = "orders"\n', encoding="utf-8")
+    terminal.play(second)
+
+
+@pytest.mark.timeout(60)
+def test_readme_program_runs(tmp_path: Path) -> None:
+    """The program on the first page, as it stands there: placed once, consumed once."""
+    (program,) = [block for block in blocks(ROOT / "README.md") if block.kind == "python"]
+    assert len([line for line in program.text.splitlines() if line.strip()]) <= 25
+    (tmp_path / "shop.py").write_text(program.text, encoding="utf-8")
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        shop.execute("CREATE TABLE orders (id TEXT PRIMARY KEY, total INTEGER)")
+        shop.execute("CREATE TABLE invoice (order_id TEXT, total INTEGER)")
+    terminal = Terminal(tmp_path)
+    assert "routes: 1 written" in terminal.run(
+        "OUTRIDER_SERVICE__CATALOG=shop:catalog outrider init --service orders --database sqlite:///shop.db"
+    )
+    assert terminal.run("""python -c "import shop; shop.place('order-17', 1250)" """) == ""
+    terminal.run_until("OUTRIDER_LOG__LEVEL=debug outrider consume shop:billing", ["…receipt.recorded…"])
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        assert shop.execute("SELECT * FROM invoice").fetchall() == [("order-17", 1250)]
+    assert '"state": "consumed"' in terminal.run("outrider messages list --json")
+
+
+@pytest.mark.parametrize("path", sorted((DOCS / "howto").glob("*.md")), ids=lambda path: path.stem)
+def test_howto_programs_are_sound(path: Path, tmp_path: Path) -> None:
+    """Each Python block of a how-to runs by itself, on nothing but what it imports."""
+    for number, block in enumerate(blocks(path)):
+        if block.kind == "python":
+            name = f"{path.stem.replace('-', '_')}_{number}.py"
+            (tmp_path / name).write_text(block.text, encoding="utf-8")
+            assert Terminal(tmp_path).run(f"python {name}") == ""

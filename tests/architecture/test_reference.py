@@ -1,0 +1,114 @@
+"""The reference says what the code says: nothing missing, nothing invented, and no page names what does not exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from outrider.bootstrap.settings import is_known
+from outrider.bootstrap.settings_model import SECRETS, known_keys
+from tools import reference
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+SECTIONS = "|".join(sorted({key.partition(".")[0] for key in known_keys()}))
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[\w-]+)?\)")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+ERROR_CODES = {getattr(one, "code", "") for one in reference.error_classes()} | set(reference.WORDS["row_codes"])
+LOG_LINES = {reference.line(one)[0] for one in reference.event_classes()}
+NO_SETTINGS = {
+    "relay.main", "service.state",  # an error's code that looks like a setting
+    "broker.error", "broker.unavailable", "consume.missing",
+}  # fmt: skip
+
+
+def first_cells(name: str) -> set[str]:
+    """What stands in code in the first column of a reference page's tables."""
+    text = (reference.PAGES / f"{name}.md").read_text(encoding="utf-8")
+    return set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
+
+
+def headings(name: str) -> list[str]:
+    text = (reference.PAGES / f"{name}.md").read_text(encoding="utf-8")
+    return re.findall(r"^### `([^`]+)`", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", list(reference.BLOCKS))
+def test_page_is_what_the_code_says(name: str) -> None:
+    now, wanted = reference.page(name)
+    assert now == wanted, "run  .venv/bin/python tools/reference.py"
+
+
+def test_every_setting_stands_on_its_page_and_no_other() -> None:
+    """OB-90: what is refused as unknown is not documented, what is accepted is."""
+    assert first_cells("settings") == set(reference.setting_keys())
+
+
+def test_every_error_code_stands_on_its_page_and_no_other() -> None:
+    classes = {one.__name__ for one in reference.error_classes()}
+    assert first_cells("errors") == classes | set(reference.WORDS["row_codes"])
+
+
+def test_every_event_stands_on_its_page_and_no_other() -> None:
+    """OB-93: the list is a contract with operators."""
+    known = {one.__name__ for one in (*reference.event_classes(), *reference.BASES)}
+    assert first_cells("events") == known
+
+
+def test_every_verb_stands_on_its_page_and_no_other() -> None:
+    assert headings("commands") == [f"outrider {name}" for name, _ in reference.commands()]
+
+
+def test_every_table_stands_on_its_page_and_no_other() -> None:
+    assert headings("tables") == reference.table_names()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_page_names_only_what_there_is(path: Path) -> None:
+    """Settings, variables, verbs and options of every page exist."""
+    text = path.read_text(encoding="utf-8")
+    known = dict(reference.commands())
+    wrong = [f"setting {key}" for key in settings_named(text) if not is_known(key) and key not in NO_SETTINGS]
+    wrong += [f"variable {name}" for name in re.findall(r"OUTRIDER_[A-Z_]*[A-Z]\b(?!…)", text) if not is_variable(name)]
+    wrong += [f"command outrider {said}" for said in commands_named(text) if not is_command(said, known)]
+    assert not wrong
+
+
+def settings_named(text: str) -> list[str]:
+    """What stands in code and looks like a setting, except the codes of errors and the names of log lines."""
+    found = re.findall(rf"`((?:{SECTIONS})\.[a-z_.]+)\b", re.sub(FENCE, "", text))
+    return [key for key in found if key not in ERROR_CODES | LOG_LINES]
+
+
+def is_variable(name: str) -> bool:
+    key = name.removeprefix("OUTRIDER_").lower().replace("__", ".")
+    return is_known(key) or (key.endswith("_file") and key.removesuffix("_file") in SECRETS)
+
+
+def commands_named(text: str) -> list[str]:
+    """What follows `outrider` in code and in consoles, up to the end of the line."""
+    inline = re.findall(r"`outrider ([a-z][^`\n]*)`", re.sub(FENCE, "", text))
+    consoles = "\n".join(body for kind, body in FENCE.findall(text) if kind in {"console", "sh", "text"})
+    return [*inline, *re.findall(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*outrider ([a-z].*)$", consoles, re.MULTILINE)]
+
+
+def is_command(said: str, known: dict[str, object]) -> bool:
+    """Whether it is a verb, or a verb's group, with options that it has."""
+    words = said.split("#")[0].split()
+    name = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
+    if name not in known:
+        return any(verb.startswith(f"{name} ") for verb in known) and (len(words) == 1 or words[1] == "--help")
+    options = {option for parameter in known[name].params for option in parameter.opts} | {"--help"}  # type: ignore[attr-defined]
+    return {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)} <= options
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not [to for to in LINK.findall(text) if not (path.parent / to).exists()]
+
+
+def test_site_shows_every_page() -> None:
+    """A page that the navigation lacks is found by nobody."""
+    listed = re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    assert sorted(listed) == sorted(str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md"))

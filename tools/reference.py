@@ -1,0 +1,342 @@
+#!/usr/bin/env python3
+"""Write the tables of docs/reference from the code: settings, errors, events, commands, tables.
+
+Each stands between `<!-- begin: name -->` and `<!-- end: name -->`; the prose around it is written by hand. `--check` writes
+nothing and exits 1 where a page differs from the code. Words that no code says are in reference.toml beside this file.
+"""
+
+import dataclasses
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import typer
+from pydantic import BaseModel
+
+from outrider.bootstrap.settings import DESTINATION_KEYS, OPEN_KEYS, seconds
+from outrider.bootstrap.settings_model import SECRETS, Destination, Settings, known_keys
+from outrider.cli import frame
+from outrider.cli.main import Commands
+from outrider.core import errors, events
+from outrider.runtime.sql import TABLES, read_sql
+from outrider.telemetry.logs import level_of, name_of
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ROOT / "docs" / "reference"
+WORDS: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+STORAGES = ("postgres", "sqlite")
+MIGRATION = "migrations/0001_pre.sql"
+LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error"}
+ROLES = ((errors.ConfigurationError, "deployer"), (errors.UsageError, "caller"), (errors.StorageError, "platform"),
+         (errors.BrokerError, "platform"), (errors.CodecError, "operator"), (errors.ChannelError, "operator"))  # fmt: skip
+_BLOCK = re.compile(r"(<!-- begin: (\w+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
+_CREATE = re.compile(r"CREATE TABLE \{(\w+)\} \((.*?)\n\)", re.DOTALL)
+_COLUMN = re.compile(r"^    ([a-z_]+) (.+?),?$", re.MULTILINE)
+_INDEX = re.compile(r"CREATE (UNIQUE )?INDEX \S+ ON \{(\w+)\} (?:USING (\w+) )?\(([^)]*)\)")
+_TYPE_END = re.compile(r" (?:COLLATE|NOT NULL|DEFAULT|CHECK|REFERENCES|GENERATED|PRIMARY|UNIQUE|AUTOINCREMENT).*")
+
+
+class WordsMissing(ValueError):
+    """reference.toml and the code name different things."""
+
+
+def words(section: str, names: Sequence[str]) -> dict[str, str]:
+    """The words of a section, which must be about exactly these names. Raises WordsMissing."""
+    found = WORDS[section]
+    if set(found) != set(names):
+        lacking, unknown = sorted(set(names) - set(found)), sorted(set(found) - set(names))
+        raise WordsMissing(f"tools/reference.toml [{section}]: lacks {lacking}, knows too much {unknown}")
+    return found
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def prose(docstring: str | None) -> str:
+    """A docstring as one line, without its source."""
+    text = " ".join((docstring or "").split())
+    return re.sub(r" ?\((?:OB-\d+[, ]*)+\)| Source: .*$", "", text)
+
+
+# -- settings ----------------------------------------------------------------------------------------------------------
+
+
+def setting_keys() -> dict[str, Any]:
+    """Every setting with its default; those of one topic stand under `TOPIC`."""
+    found: dict[str, Any] = {}
+    for key, default in known_keys().items():
+        if key == OPEN_KEYS:
+            found |= {f"{OPEN_KEYS}.TOPIC.{name}": None for name in DESTINATION_KEYS}
+        else:
+            found[key] = default
+    return found
+
+
+def settings() -> str:
+    """A table a section."""
+    said = words("settings", list(setting_keys()))
+    sections: dict[str, list[tuple[str, str, str]]] = {}
+    for key, default in setting_keys().items():
+        shown = default_of(key, default)
+        allowed = choices(key)
+        meaning = said[key] + (f" One of {', '.join(f'`{one}`' for one in allowed)}." if allowed else "")
+        sections.setdefault(key.partition(".")[0], []).append((f"`{key}`", shown, meaning))
+    return "\n".join(
+        f"### `{name}.*`: `OUTRIDER_{name.upper()}__…`\n\n" + table(("key", "default", "what it is"), rows)
+        for name, rows in sections.items()
+    )
+
+
+def default_of(key: str, default: Any) -> str:  # noqa: ANN401  settings are of many types
+    """A default for people."""
+    match default:
+        case None:
+            return "**required**" if key in {"service.name", "database.url"} else "none"
+        case bool():
+            return "on" if default else "off"
+        case timedelta():
+            return seconds(default)
+        case tuple():
+            return ", ".join(default_of(key, one) for one in default) or "none"
+        case Path():
+            return "the temporary folder"
+    return f"`{default}`"
+
+
+def choices(key: str) -> tuple[str, ...]:
+    """The values of a setting that is one of a few."""
+    kind: Any = Settings
+    parts = key.split(".")
+    if key.startswith(f"{OPEN_KEYS}."):
+        kind, parts = Destination, parts[-1:]
+    for part in parts:
+        assert issubclass(kind, BaseModel)
+        kind = kind.model_fields[part].annotation
+    return literals(kind)
+
+
+def literals(kind: object) -> tuple[str, ...]:
+    """The values of a Literal, also inside a union."""
+    if get_origin(kind) is Literal:
+        return tuple(str(one) for one in get_args(kind))
+    return tuple(one for part in get_args(kind) for one in literals(part))
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+
+def error_classes() -> list[type[BaseException]]:
+    """The errors of `core/errors.py`, in the order of the file."""
+    return [one for one in vars(errors).values() if isinstance(one, type) and one.__module__ == errors.__name__]
+
+
+def error_tables() -> str:
+    """The classes, and the codes that only rows carry."""
+    rows = [
+        (f"`{one.__name__}`", f"`{vars(one).get('code') or one.code}`", f"`{base(one)}`", actor(one),  # type: ignore[attr-defined]
+         "yes" if getattr(one, "retryable", False) else "no", exit_code(one), prose(one.__doc__))
+        for one in error_classes()
+    ]  # fmt: skip
+    said = words("row_codes", sorted(errors.ROW_CODES))
+    codes = [(f"`{code}`", said[code]) for code in sorted(errors.ROW_CODES)]
+    heads = ("class", "code", "base", "who acts", "retryable", "exit", "means")
+    return f"{table(heads, rows)}\n### Codes without a class\n\nThey stand in rows and log lines.\n\n{table(('code', 'means'), codes)}"
+
+
+def base(one: type[BaseException]) -> str:
+    """The name of the class that it extends."""
+    return one.__mro__[1].__name__
+
+
+def actor(one: type[BaseException]) -> str:
+    """Who acts, by the tree."""
+    return next((who for root, who in ROLES if issubclass(one, root)), "we do" if one.__name__[0] == "I" else "-")
+
+
+def exit_code(one: type[BaseException]) -> str:
+    """What the command line exits with, asked of the command line itself."""
+    if not issubclass(one, errors.OutriderError):
+        return "-"
+    bare = one.__new__(one)
+    return str(frame.exit_code(bare))
+
+
+# -- events ------------------------------------------------------------------------------------------------------------
+
+BASES = (events.TelemetryEvent, events.LaneEvent, events.MessageEvent)
+
+
+def event_classes() -> list[type[events.TelemetryEvent]]:
+    """The events, in the order of the file."""
+    kinds = [one for one in vars(events).values() if isinstance(one, type) and one.__module__ == events.__name__]
+    return [one for one in kinds if one not in BASES]
+
+
+def event_tables() -> str:
+    """The fields that several events share, then each event with its own."""
+    shared = [(f"`{one.__name__}`", fields_of(one), prose(one.__doc__)) for one in BASES]
+    rows = [
+        (f"`{one.__name__}`", f"`{line(one)[0]}`", line(one)[1], fields_of(one), prose(one.__doc__))
+        for one in event_classes()
+    ]
+    return f"{table(('of', 'fields', 'what it is'), shared)}\n{table(('event', 'log line', 'level', 'fields', 'what happened'), rows)}"
+
+
+def fields_of(one: type[events.TelemetryEvent]) -> str:
+    """Its own fields, after the name of the shared ones."""
+    parent = next((root for root in reversed(BASES) if issubclass(one, root) and one is not root), None)
+    inherited = {field.name for field in dataclasses.fields(parent)} if parent else set()
+    own = [f"`{field.name}`" for field in dataclasses.fields(one) if field.name not in inherited]
+    return ", ".join([*([f"of `{parent.__name__}`"] if parent else []), *own])
+
+
+def line(one: type[events.TelemetryEvent]) -> tuple[str, str]:
+    """The name of its log line, and its level."""
+    bare = one.__new__(one)
+    for field in dataclasses.fields(one):
+        object.__setattr__(bare, field.name, True if field.name == "clean" else 0)  # noqa: PLC2801, FBT003  frozen
+    return name_of(bare), LEVELS[level_of(bare)]
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command that does something, by its whole name (`dead replay`)."""
+    for name, (module, _) in Commands.table.items():
+        found = typer.main.get_command(import_module(module).app)
+        if subcommands := getattr(found, "commands", None):
+            yield from ((f"{name} {inner}", one) for inner, one in subcommands.items())
+        else:
+            yield name, found
+
+
+def command_tables() -> str:
+    """Options that several share, then each command."""
+    common = {*frame.COMMON, *frame.PAGES, *frame.WRITES}
+    known = list(commands())
+    shared = {p.name: p for _, one in known for p in one.params if p.name in common}
+    where = {name: "everywhere" for name in frame.COMMON} | dict.fromkeys(frame.PAGES, "lists")
+    rows = [
+        (option(shared[name]), where.get(name, "what changes something"), shared[name].help or "")
+        for name in (*frame.COMMON, *frame.PAGES, *frame.WRITES)
+        if name in shared
+    ]
+    parts = [table(("option", "where", "what it does"), rows)]
+    for name, one in known:
+        arguments = "".join(f" {value_of(p)}" for p in one.params if p.param_type_name == "argument")
+        own = [(option(p), p.help or "") for p in one.params if p.name not in common and p.param_type_name == "option"]
+        examples = re.sub(r"^\s*Examples:\n", "", (one.epilog or "").replace("\b\n", ""))
+        shown = "\n".join(text[2:] for text in examples.splitlines())
+        parts.append(
+            f"### `outrider {name}`\n\n`outrider {name}{arguments}`: {prose(one.help)}\n\n"
+            + (table(("option", "what it does"), own) + "\n" if own else "")
+            + f"```text\n{shown}\n```\n"
+        )
+    return "\n".join(parts)
+
+
+def option(parameter: Any) -> str:  # noqa: ANN401  typer's own class is not public
+    """An option as it is typed."""
+    value = "" if parameter.is_flag else f" {value_of(parameter)}"
+    return ", ".join(f"`{one}{value}`" for one in parameter.opts)
+
+
+def value_of(parameter: Any) -> str:  # noqa: ANN401  as above
+    """What stands for a value."""
+    return str(parameter.metavar or parameter.name.upper().rstrip("_"))
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def schema(storage: str) -> tuple[dict[str, dict[str, str]], dict[str, list[str]]]:
+    """Columns with their types, and indexes, by table."""
+    text = read_sql(f"outrider.storages.{storage}", MIGRATION)
+    columns = {
+        name: {column: _TYPE_END.sub("", rest) + ("" if required(rest) else "?") for column, rest in _COLUMN.findall(body)}
+        for name, body in _CREATE.findall(text)
+    }
+    indexes: dict[str, list[str]] = {}
+    for name, body in _CREATE.findall(text):
+        keys = re.findall(r"(PRIMARY KEY|UNIQUE) \(([^)]*)\)", body)
+        keys += [(kind, column) for column, rest in _COLUMN.findall(body) for kind in re.findall(r"PRIMARY KEY|UNIQUE", rest)]
+        indexes[name] = [f"{kind.lower()} ({on})" for kind, on in keys]
+    for unique, name, method, on in _INDEX.findall(text):
+        indexes[name].append(f"{'unique' if unique else method or 'index'} ({on})")
+    return columns, indexes
+
+
+def required(rest: str) -> bool:
+    """Whether a column's definition refuses NULL."""
+    return "NOT NULL" in rest or "PRIMARY KEY" in rest or "IDENTITY" in rest
+
+
+def table_names() -> list[str]:
+    """The tables and the view that a migration makes, in the order of the loader's list."""
+    made = {name for storage in STORAGES for name in schema(storage)[0]} | {"outbox_status"}
+    return [name for name in TABLES if name in made]
+
+
+def table_tables() -> str:
+    """Each table with its columns on both databases."""
+    said = words("tables", table_names())
+    (postgres, indexes), (sqlite, _) = schema("postgres"), schema("sqlite")
+    parts = []
+    for name in table_names():
+        parts.append(f"### `{name}`\n\n{said[name]}\n")
+        if name in postgres:
+            rows = [(f"`{column}`", kind, sqlite[name].get(column, "-")) for column, kind in postgres[name].items()]
+            rows += [(f"`{column}`", "-", kind) for column, kind in sqlite[name].items() if column not in postgres[name]]
+            parts.append(table(("column", "PostgreSQL", "SQLite"), rows))
+            parts.append(f"Keys and indexes: {'; '.join(indexes[name])}.\n")
+        else:
+            parts.append(f"Columns: {', '.join(f'`{column}`' for column in view_columns())}.\n")
+    return "\n".join(parts)
+
+
+def view_columns() -> list[str]:
+    """The columns of `outbox_status`."""
+    text = read_sql("outrider.storages.postgres", MIGRATION)
+    head = text.split("CREATE VIEW {outbox_status} AS\nSELECT\n")[1].split("\nFROM {outbox_message}")[0]
+    ends = re.split(r",(?![^(]*\))|,(?=\n)", re.sub(r"CASE.*?\bEND\b", "CASE", head, flags=re.DOTALL))
+    return [end.split()[-1].split(".")[-1] for end in ends if end.strip()]
+
+
+# -- pages -------------------------------------------------------------------------------------------------------------
+
+BLOCKS: Mapping[str, Callable[[], str]] = {
+    "settings": settings, "errors": error_tables, "events": event_tables, "commands": command_tables, "tables": table_tables,
+}  # fmt: skip
+
+
+def page(name: str) -> tuple[str, str]:
+    """A page as it is and as it should be. Raises WordsMissing, or ValueError where it lacks its marks."""
+    text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    if [found[1] for found in _BLOCK.findall(text)] != [name]:
+        raise ValueError(f"docs/reference/{name}.md lacks its marks: <!-- begin: {name} --> and <!-- end: {name} -->")
+    return text, _BLOCK.sub(lambda found: f"{found[1]}\n{BLOCKS[name]()}\n{found[3]}", text)
+
+
+def main() -> int:
+    """Write the pages, or with `--check` only say which differ."""
+    stale = [name for name in BLOCKS for now, wanted in [page(name)] if now != wanted]
+    if "--check" in sys.argv[1:]:
+        print("\n".join(f"docs/reference/{name}.md: run  python tools/reference.py" for name in stale) or "in step")
+        return 1 if stale else 0
+    for name in stale:
+        (PAGES / f"{name}.md").write_text(page(name)[1], encoding="utf-8")
+        print(f"docs/reference/{name}.md written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
