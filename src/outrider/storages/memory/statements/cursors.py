@@ -64,6 +64,12 @@ def take_lane(db: MemoryAccess, params: Params) -> Rows:
     return []
 
 
+def count_free_lanes(db: MemoryAccess, params: Params) -> Rows:
+    """(count) of the lanes that nobody holds."""
+    rows = db.rows("outbox_cursor", subscription_id=params["subscription_id"])
+    return [(sum(row["lease_until"] is None or row["lease_until"] < db.now for row in rows),)]
+
+
 def renew_lane(db: MemoryAccess, params: Params) -> Rows:
     """(epoch) where the epoch holds."""
     row = _own(db, params)

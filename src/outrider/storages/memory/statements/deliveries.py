@@ -28,9 +28,7 @@ def due_deliveries(db: MemoryAccess, params: Params) -> Rows:
     for delivery in found:
         row = db.get("outbox_message", delivery["log_id"])
         if row is not None:
-            first = delivery["first_failed_at"]
-            failing = 0 if first is None else (now - first) // _MICROSECOND
-            own = (delivery["status"], delivery["attempts"], delivery["cause"], failing)
+            own = (delivery["status"], delivery["attempts"], delivery["cause"], _failing(db, delivery))
             rows.append((*log_row(db, row, delivery["generation"]), *own))
     return rows
 
@@ -156,6 +154,50 @@ def key_queues(db: MemoryAccess, params: Params) -> Rows:
 def promote_parked(db: MemoryAccess, params: Params) -> Rows:
     """(log_id) of the rows made due, the lowest of the key."""
     return _release(db, _of_key(db, params, "parked"), params["limit"])
+
+
+def lock_delivery(db: MemoryAccess, params: Params) -> Rows:
+    """(attempts, microseconds since the first failure) of a due row, unless another transaction holds it."""
+    key = (params["subscription_id"], params["log_id"])
+    row = db.get("outbox_delivery", *key)
+    if row is None or row["status"] not in {"retrying", "waiting"} or row["next_retry_at"] > db.now:
+        return []
+    if db.is_locked("outbox_delivery", *key):
+        return []
+    db.lock("outbox_delivery", *key)
+    return [(row["attempts"], _failing(db, row))]
+
+
+def next_delivery_due(db: MemoryAccess, params: Params) -> Rows:
+    """(seconds until the next row is due, or None)."""
+    rows = chain.from_iterable(
+        db.rows("outbox_delivery", subscription_id=params["subscription_id"], status=status)
+        for status in ("retrying", "waiting")
+    )
+    earliest = min((row["next_retry_at"] for row in rows), default=None)
+    return [(None if earliest is None else (earliest - db.now).total_seconds(),)]
+
+
+def close_dead_deliveries(db: MemoryAccess, params: Params) -> Rows:
+    """(log_id) of the relay's dead rows of a message that has a receipt."""
+    relays = {row["id"] for row in db.rows("outbox_subscription", kind="relay")}
+    rows = db.rows("outbox_delivery", message_id=params["message_id"], status="dead")
+    closed = [row for row in rows if row["subscription_id"] in relays]
+    for row in closed:
+        finish_delivery(db, row)
+    return [(row["log_id"],) for row in closed]
+
+
+def has_dead_deliveries(db: MemoryAccess, params: Params) -> Rows:  # noqa: ARG001  every statement is called alike
+    """(whether the relay has any)."""
+    relays = db.rows("outbox_subscription", kind="relay")
+    return [(any(db.has_rows("outbox_delivery", subscription_id=row["id"], status="dead") for row in relays),)]
+
+
+def _failing(db: MemoryAccess, row: Record) -> int:
+    """Microseconds since the row's first failure."""
+    first = row["first_failed_at"]
+    return 0 if first is None else (db.now - first) // _MICROSECOND
 
 
 def _after(db: MemoryAccess, delay: timedelta | None) -> object:

@@ -9,6 +9,7 @@ from outrider.core.status import MessageStatus, read_status
 from outrider.core.steps import Params, Row, Rows, Statement, run
 from outrider.storages.memory.access import MemoryAccess
 from outrider.storages.memory.statements import status
+from outrider.storages.memory.statements.carrying import carries, is_passed
 from outrider.storages.memory.tables import Record
 
 _SEEN_LATELY = timedelta(minutes=5)
@@ -312,8 +313,8 @@ def _lane(db: MemoryAccess, subscription: Record, row: Record, limit: int) -> Ro
             (message["id"], message["created_at"])
             for message in db.rows("outbox_message")
             if message["key_hash"] % subscription["lanes"] == row["lane"]
-            and status.carries(subscription, message["type"])
-            and not status.is_passed(row, message)
+            and carries(subscription, message["type"])
+            and not is_passed(row, message)
         ),
     )
     lease_left = None if row["lease_until"] is None else row["lease_until"] - db.now

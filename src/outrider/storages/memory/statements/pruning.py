@@ -6,7 +6,7 @@ from json import loads
 
 from outrider.core.steps import Params, Rows
 from outrider.storages.memory.access import MemoryAccess
-from outrider.storages.memory.statements.status import is_passed
+from outrider.storages.memory.statements.carrying import is_passed
 from outrider.storages.memory.tables import Record
 
 _LEASE = "prune_lease"

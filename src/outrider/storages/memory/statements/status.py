@@ -1,11 +1,8 @@
 """Where messages are, by what is written of them. Contracts: outrider/core/status.py; source: OB-23, OB-24."""
 
-from json import loads
-
-from outrider.core.position import Position
-from outrider.core.snapshot import Snapshot
 from outrider.core.steps import Params, Row, Rows
 from outrider.storages.memory.access import MemoryAccess
+from outrider.storages.memory.statements.carrying import carries, cursor_of, is_passed
 from outrider.storages.memory.tables import Record
 
 _ROW = (
@@ -65,25 +62,6 @@ def due_messages(db: MemoryAccess, params: Params) -> Rows:
                 )
     due.sort(key=lambda entry: entry[:2])
     return [entry[2] for entry in due[: params["limit"]]]
-
-
-def carries(subscription: Record, type_: str) -> bool:
-    """Whether the relay or handler subscription reads messages of this type."""
-    types = subscription["types"]
-    return subscription["kind"] in {"relay", "handler"} and (types is None or type_ in loads(types))
-
-
-def is_passed(place: Record | None, message: Record) -> bool:
-    """Whether the message lies behind the position that a cursor or journal row holds. Source: OB-23."""
-    if place is None:
-        return False
-    position = Position(Snapshot.parse(place["done"]), Snapshot.parse(place["target"]), place["last_id"])
-    return position.passed(message["id"], message["xid"], place["floor_id"])
-
-
-def cursor_of(db: MemoryAccess, subscription: Record, message: Record) -> Record | None:
-    """The cursor of the lane to which the message belongs."""
-    return db.get("outbox_cursor", subscription["id"], message["key_hash"] % subscription["lanes"])
 
 
 def _message(db: MemoryAccess, row: Record) -> Row:

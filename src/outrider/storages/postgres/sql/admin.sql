@@ -76,9 +76,6 @@ JOIN {outbox_subscription} AS s ON s.id = c.subscription_id
 WHERE c.subscription_id = :subscription_id AND c.lane = CAST(:key_hash AS integer) % s.lanes
 FOR UPDATE OF c
 
--- name: lock_consumer
-SELECT id FROM {inbox_consumer} WHERE id = :consumer_id FOR UPDATE
-
 -- name: replay_delivery
 UPDATE {outbox_delivery}
 SET status = 'retrying', cause = 'replayed', attempts = 0, generation = generation + 1, next_retry_at = clock_timestamp(),

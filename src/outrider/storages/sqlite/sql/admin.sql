@@ -75,9 +75,6 @@ SELECT c.lane, s.broker FROM {outbox_cursor} AS c
 JOIN {outbox_subscription} AS s ON s.id = c.subscription_id
 WHERE c.subscription_id = :subscription_id AND c.lane = CAST(:key_hash AS INTEGER) % s.lanes
 
--- name: lock_consumer
-SELECT id FROM {inbox_consumer} WHERE id = :consumer_id
-
 -- name: replay_delivery
 UPDATE {outbox_delivery}
 SET status = 'retrying', cause = 'replayed', attempts = 0, generation = generation + 1, next_retry_at = :now,
