@@ -101,6 +101,7 @@ def attempt(items: Sequence[Item], facts: Facts, *, savepoints: bool) -> Attempt
         [item.message_id for item in items],
         [item.fingerprint for item in items],
         arrays=facts.arrays,
+        texts=[item.id_text for item in items],
     )
     if recorded.new is not None or recorded.has_rows:
         decided = yield from sort_out(items, recorded, facts)
@@ -140,7 +141,7 @@ def attempt_due(head: Head, due: Due, facts: Facts, prepare: Callable[[Item], No
     prepare(item)
     if item.outcome is None:
         recorded = yield from record_receipts(
-            facts.consumer_id, [item.message_id], [item.fingerprint], arrays=facts.arrays
+            facts.consumer_id, [item.message_id], [item.fingerprint], arrays=facts.arrays, texts=[item.id_text]
         )
         if recorded.new is None:
             yield item

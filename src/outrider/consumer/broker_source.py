@@ -86,6 +86,7 @@ class BrokerSource:
         """The item of a source whose ids mean nothing: its place is its id."""
         item = received_item(message, coordinates_id(message.coordinates))
         item.message_id = coordinates_id(message.coordinates)
+        item.id_text = str(item.message_id)
         item.envelope = envelope.replace(message_id=item.message_id)
         return item
 

@@ -76,7 +76,9 @@ class InboxRows:
         row = yield from lock_head(int(str(head.id)))
         if row is None:
             return None
-        item = Item(row.message_id, row.fingerprint, row.topic, row.key, restored_envelope(row), row)
+        item = Item(
+            row.message_id, str(row.message_id), row.fingerprint, row.topic, row.key, restored_envelope(row), row
+        )
         item.head, item.attempts, item.max_retry = row.id, row.attempts, row.max_retry
         item.failing_seconds = row.failing_seconds
         return item

@@ -23,12 +23,22 @@ class Item:
     """
 
     __slots__ = (
-        "attempts", "envelope", "event", "failing_seconds", "fingerprint", "handler", "head", "max_retry", "message_id",
-        "order_key", "origin", "outcome", "topic",
+        "attempts", "envelope", "event", "failing_seconds", "fingerprint", "handler", "head", "id_text", "max_retry",
+        "message_id", "order_key", "origin", "outcome", "topic",
     )  # fmt: skip
 
-    def __init__(self, message_id: UUID, fingerprint: int, topic: str, key: str | None, envelope: Envelope | None, origin: Any) -> None:  # noqa: ANN401, E501 - of any source; one call a message
+    def __init__(
+        self,
+        message_id: UUID,
+        id_text: str,
+        fingerprint: int,
+        topic: str,
+        key: str | None,
+        envelope: Envelope | None,
+        origin: Any,  # noqa: ANN401 - of any source
+    ) -> None:
         self.message_id = message_id
+        self.id_text = id_text
         self.fingerprint = fingerprint
         self.topic = topic
         self.order_key: OrderKey | None = None if key is None else (topic, key)
@@ -57,5 +67,5 @@ def received_item(message: ReceivedMessage, stranger_id: UUID) -> Item:
     """The item of a broker's message; one without envelope takes `stranger_id`, of its coordinates (OB-46)."""
     envelope = message.envelope
     if envelope is None:
-        return Item(stranger_id, 0, message.topic, None, None, message)
-    return Item(envelope.message_id, envelope.fingerprint, message.topic, envelope.key, envelope, message)
+        return Item(stranger_id, str(stranger_id), 0, message.topic, None, None, message)
+    return Item(envelope.message_id, str(envelope.message_id), envelope.fingerprint, message.topic, envelope.key, envelope, message)

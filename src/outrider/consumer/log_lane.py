@@ -103,7 +103,7 @@ class LogLane:
             )  # fmt: skip
         else:
             envelope = self._with_extra(row, kind, message_id, mark, loads(extra), origin)
-        item = Item(message_id, mark, kind.topic, key, envelope, origin)
+        item = Item(message_id, id_text, mark, kind.topic, key, envelope, origin)
         item.max_retry = kind.max_retry
         return item
 

@@ -7,7 +7,6 @@ connection, and its thread is written off (OB-69).
 import asyncio
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any, Protocol
 
 from outrider.consumer.attempt import BrokenAttempt, Effect, drive, drive_async
@@ -60,8 +59,8 @@ class _Calls:
     def context(self, item: Item, tx: Any) -> Context:  # noqa: ANN401 - of either kind
         if item.handler is None or item.envelope is None:
             raise AssertionError("only a message that was read has a handler")
-        deadline = self.clock.now() + timedelta(seconds=item.handler.timeout)
-        return Context(item.envelope, item.attempts + 1, deadline, tx.handle, self.bind)
+        started = self.clock.now()
+        return Context(item.envelope, item.attempts + 1, started, item.handler.timeout, tx.handle, self.bind)
 
     def left(self, item: Item) -> TransactionLeft:
         return TransactionLeft(f"the handler of {item.type!r} ended or broke the transaction that it was given")

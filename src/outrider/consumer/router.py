@@ -44,17 +44,29 @@ class Context:
     `outbox.add(...)` adds messages to the handler's own transaction, as caused by this one (OB-72).
     """
 
-    __slots__ = ("_bind", "_outbox", "_tx", "attempt", "deadline", "message")
+    __slots__ = ("_bind", "_outbox", "_started", "_timeout", "_tx", "attempt", "message")
 
     def __init__(
-        self, message: Envelope, attempt: int, deadline: datetime, tx: object, bind: Callable[[Any, Envelope], Any]
+        self,
+        message: Envelope,
+        attempt: int,
+        started: datetime,
+        timeout: float,
+        tx: object,
+        bind: Callable[[Any, Envelope], Any],
     ) -> None:
         self.message = message
         self.attempt = attempt
-        self.deadline = deadline
+        self._started = started
+        self._timeout = timeout
         self._tx = tx
         self._bind = bind
         self._outbox: Any = None
+
+    @property
+    def deadline(self) -> datetime:
+        """When the handler must be done: its start on the host's clock and its timeout, aware."""
+        return self._started + timedelta(seconds=self._timeout)
 
     @property
     def outbox(self) -> Any:  # noqa: ANN401 - BoundOutbox or AsyncBoundOutbox, by the kind of transaction

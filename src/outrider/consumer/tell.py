@@ -30,7 +30,7 @@ class Teller:
 
     def batch_done(self, items: Sequence[Item], seconds: float) -> None:
         """What was handled or skipped; rows are told of when they are written."""
-        handled = tuple([str(item.message_id) for item in items if item.outcome is HANDLED])
+        handled = tuple([item.id_text for item in items if item.outcome is HANDLED])
         if handled:
             self._telemetry.emit(ReceiptRecorded(self._service, self._consumer, len(handled), handled, seconds))
         if len(handled) < len(items):
@@ -67,4 +67,4 @@ class Teller:
         self._telemetry.emit(MessageReleased(self._service, self._consumer, message_id, type_name, topic))
 
     def _message(self, item: Item) -> tuple[str, str, str, str, str]:
-        return self._service, self._consumer, str(item.message_id), item.type, item.topic
+        return self._service, self._consumer, item.id_text, item.type, item.topic

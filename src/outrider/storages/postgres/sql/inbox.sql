@@ -15,14 +15,16 @@ SELECT id FROM {inbox_consumer} WHERE id = CAST(:consumer_id AS smallint) FOR UP
 WITH new AS (
     INSERT INTO {inbox_receipt} (consumer_id, message_id, fingerprint)
     SELECT CAST(:consumer_id AS smallint), t.message_id, t.fingerprint
-    FROM unnest(CAST(:message_ids AS uuid[]), CAST(:fingerprints AS integer[])) AS t (message_id, fingerprint)
+    FROM unnest(
+        CAST(CAST(:message_ids AS text) AS uuid[]), CAST(CAST(:fingerprints AS text) AS integer[])
+    ) AS t (message_id, fingerprint)
     ORDER BY t.message_id
     ON CONFLICT DO NOTHING
     RETURNING message_id
 )
 SELECT count(*),
     EXISTS (SELECT 1 FROM {inbox_delivery} WHERE consumer_id = CAST(:consumer_id AS smallint)),
-    CASE WHEN count(*) < cardinality(CAST(:message_ids AS uuid[])) THEN array_agg(message_id) END
+    CASE WHEN count(*) < CAST(:messages AS integer) THEN array_agg(message_id) END
 FROM new
 
 -- name: withdraw_receipts
