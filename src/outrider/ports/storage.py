@@ -28,6 +28,12 @@ class StorageSession(Protocol):
         """Drive `steps`, each statement committed by itself. Raises StorageUnavailable."""
         ...
 
+    async def transact(self, steps: Steps[T]) -> T:
+        """Drive `steps` in a transaction of their own, with nothing of the event loop between its begin and its commit
+        where the database has one writer: a blocking write of the same loop must not wait for it. Raises
+        StorageUnavailable, also after a commit without an answer."""
+        ...
+
     def transaction(self) -> AbstractAsyncContextManager[StorageTransaction]:
         """Begin a transaction; commits when the block ends, rolls back when it raises.
 

@@ -7,20 +7,24 @@ transaction (OB-41). A position is written at most once per interval, or as soon
 import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import NamedTuple, TypeVar
 
 from outrider.core import cursors, deliveries, pauses
-from outrider.core.deliveries import Changes, KeyOf, Written, key_of
+from outrider.core.deliveries import Changes, Written, key_of
 from outrider.core.errors import OutriderError
 from outrider.core.events import AdvanceRefused, CursorAdvanced, LeaseRenewed
 from outrider.core.lane import Cursor
 from outrider.core.position import Position
+from outrider.core.steps import Steps
 from outrider.ports.clock import Clock
-from outrider.ports.storage import StorageSession, StorageTransaction
+from outrider.ports.storage import StorageSession
 from outrider.relay.holds import Holds
 from outrider.relay.publish import Lease
 from outrider.relay.settings import ADVANCE_SLOW_SECONDS, ADVANCE_STRETCH, JOURNAL_SECONDS, UNWRITTEN_WRITE
 from outrider.relay.tell import Tell
 from outrider.runtime.supervisor import wait_for_event
+
+T = TypeVar("T")
 
 RELEASE_BATCHES = 10  # how many batches of heads become due in one statement
 
@@ -72,25 +76,19 @@ class Writer:
 
     async def conclude(self, changes: Changes) -> Written:
         """Write `changes` and the position settled so far, in one transaction."""
-        async with self._lock, self._refusals(), self._session.transaction() as tx:
-            await self._move(tx, note=self._note_due())
-            written = await tx.run(deliveries.write_changes(self._cursor.key, changes, self._broker))
+        step = deliveries.write_changes(self._cursor.key, changes, self._broker)
+        async with self._lock, self._refusals():
+            written = await self._commit(step, note=self._note_due())
         self._holds.written(key_of(new.row) for new in changes.new if new.blocks)
         self._holds.clear(written.cleared)
         return written
 
     async def release(self, passed_by: Iterable[str], batch_size: int) -> tuple[int, bool]:
         """Make parked heads due where nothing stands in front of them. Gives how many, and whether there may be more."""
-        key, lanes, limit = self._cursor.key, self._cursor.lanes, batch_size * RELEASE_BATCHES
-        async with self._lock, self._refusals(), self._session.transaction() as tx:
-            await self._move(tx, note=False)
-            return await tx.run(deliveries.release_topics(key, lanes, self._broker, passed_by, limit))
-
-    async def decide_again(self, keys: dict[KeyOf, int]) -> Written:
-        """Decide the queues of `keys` anew."""
-        async with self._lock, self._refusals(), self._session.transaction() as tx:
-            await self._move(tx, note=False)
-            return await tx.run(deliveries.decide_queues(self._cursor.key, keys, self._broker))
+        limit = batch_size * RELEASE_BATCHES
+        step = deliveries.release_topics(self._cursor.key, self._cursor.lanes, self._broker, passed_by, limit)
+        async with self._lock, self._refusals():
+            return await self._commit(step, note=False)
 
     async def resume(self, topic: str) -> bool:
         """End the automatic pause of a destination."""
@@ -140,43 +138,75 @@ class Writer:
 
     async def _write(self) -> None:
         note = self._note_due()
-        if self._position == self._stored_position and not note:
-            self._dirty.clear()
-            return
         if note:
-            async with self._session.transaction() as tx:
-                await self._move(tx, note=True)
+            await self._commit(_nothing(), note=True)
+        elif self._position != self._stored_position:
+            state = self._state()
+            await self._session.run(self._moving(state, note=False))
+            self._moved(state)
         else:
-            await self._move(self._session, note=False)
+            self._dirty.clear()
 
-    async def _move(self, tx: StorageTransaction | StorageSession, *, note: bool) -> None:
-        """Write the position, which locks the cursor row; where it has not moved, lock it."""
+    async def _commit(self, then: Steps[T], *, note: bool) -> T:
+        """Write the position, which locks the cursor row, or lock it; then what follows, in the same transaction."""
+        state = self._state()
+
+        def steps() -> Steps[T]:
+            yield from self._moving(state, note=note)
+            return (yield from then)
+
+        result = await self._session.transact(steps())
+        self._moved(state)
+        if note:
+            self._noted_at, self._noted_passed = state.started, state.passed
+        return result
+
+    def _state(self) -> "_State":
         self._dirty.clear()
         self._hurry.clear()
+        return _State(self._position, self._passed, self._high_id, self._settled, self._clock.boottime())
+
+    def _moving(self, state: "_State", *, note: bool) -> Steps[None]:
         key, epoch = self._cursor.key, self._cursor.epoch
-        position, passed, high_id, settled = self._position, self._passed, self._high_id, self._settled
-        started = self._clock.boottime()
-        if position == self._stored_position:
-            await tx.run(cursors.lock(key, epoch))
+        if state.position == self._stored_position:
+            yield from cursors.lock(key, epoch)
         else:
-            await tx.run(cursors.write_position(key, epoch, position, high_id, passed))
+            yield from cursors.write_position(key, epoch, state.position, state.high_id, state.passed)
         if note:
-            await tx.run(cursors.note_advance(key, position, self._cursor.floor_id, passed))
-            self._noted_at, self._noted_passed = started, passed
+            yield from cursors.note_advance(key, state.position, self._cursor.floor_id, state.passed)
+
+    def _moved(self, state: "_State") -> None:
         now = self._clock.boottime()
         self._written_at = now
-        self._stretch = ADVANCE_STRETCH if now - started > ADVANCE_SLOW_SECONDS else 1
-        if position != self._stored_position:
-            messages, self._stored_passed = passed - self._stored_passed, passed
-            self._stored_position, self.written = position, settled
-            self.progress.set()
-            if messages:
-                self._tell.lane(
-                    CursorAdvanced, messages=messages, last_id=high_id, passed=passed, duration=now - started
-                )
+        self._stretch = ADVANCE_STRETCH if now - state.started > ADVANCE_SLOW_SECONDS else 1
+        self._stored_position, self.written = state.position, state.settled
+        messages, self._stored_passed = state.passed - self._stored_passed, state.passed
+        self.progress.set()
+        if messages:
+            self._tell.lane(
+                CursorAdvanced,
+                messages=messages,
+                last_id=state.high_id,
+                passed=state.passed,
+                duration=now - state.started,
+            )
 
     def _refusals(self) -> "_Refusals":
         return _Refusals(self._tell)
+
+
+class _State(NamedTuple):
+    """What a write says: taken before it begins, since more is settled while it runs."""
+
+    position: Position
+    passed: int
+    high_id: int
+    settled: int
+    started: float
+
+
+def _nothing() -> Steps[None]:
+    yield from ()
 
 
 class _Refusals:

@@ -146,12 +146,9 @@ class Relay(Service):
                 await wait_for_event(self._stopping, backoff.next(self._clock.chance()))
 
     async def _prepare(self, session: StorageSession) -> LaneContext:
-        async with session.transaction() as tx:
-            step = subscriptions.ensure_subscription(
-                self._name, "relay", broker=self._broker, lanes=self._settings.lanes
-            )
-            subscription = await tx.run(step)
-        return self._context(subscription)
+        lanes = self._settings.lanes
+        step = subscriptions.ensure_subscription(self._name, "relay", broker=self._broker, lanes=lanes)
+        return self._context(await session.transact(step))
 
     def _context(self, subscription: Subscription) -> LaneContext:
         return LaneContext(

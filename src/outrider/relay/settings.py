@@ -42,7 +42,9 @@ class RelaySettings:
         faults = [
             "relay.batch_size must be 1…10000" if not 1 <= self.batch_size <= BATCH_SIZE_MAX else "",
             "relay.lanes must be at least 1" if self.lanes < 1 else "",
-            "relay.lease must be at least 3 times relay.publish_timeout" if self.lease < 3 * self.publish_timeout else "",
+            "relay.lease must be at least 3 times relay.publish_timeout"
+            if self.lease < 3 * self.publish_timeout
+            else "",
             "relay.publish_timeout must be positive" if self.publish_timeout <= zero else "",
             "relay.poll_min must be positive and at most relay.poll_max"
             if not zero < self.poll_min <= self.poll_max

@@ -32,6 +32,11 @@ class MemorySession:
         """Drive `steps`, each statement committed by itself."""
         return await run_async(steps, self._execute)
 
+    async def transact(self, steps: Steps[T]) -> T:
+        """Drive `steps` in a READ COMMITTED transaction."""
+        async with self.transaction() as tx:
+            return await tx.run(steps)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["MemorySessionTransaction"]:
         """Begin a READ COMMITTED transaction; commits when the block ends, rolls back when it raises."""

@@ -36,6 +36,11 @@ class PostgresSession:
         """Drive `steps`, each statement committed by itself."""
         return await run_async(steps, self._execute)
 
+    async def transact(self, steps: Steps[T]) -> T:
+        """Drive `steps` in a READ COMMITTED transaction."""
+        async with self.transaction() as tx:
+            return await tx.run(steps)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["PostgresSession"]:
         """Begin a READ COMMITTED transaction; this same session drives steps in it."""

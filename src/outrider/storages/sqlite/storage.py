@@ -35,6 +35,10 @@ class SqliteSession:
         """Drive `steps` on the connection's thread, each statement committed by itself."""
         return await self._call(lambda: run(steps, self._execute))
 
+    async def transact(self, steps: Steps[T]) -> T:
+        """Drive `steps` in a transaction, in one go on the connection's thread."""
+        return await self._call(lambda: self._transact(steps))
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["SqliteSession"]:
         """BEGIN IMMEDIATE; this same session drives steps in it."""
@@ -53,6 +57,16 @@ class SqliteSession:
 
     async def _call(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, _translating, work)
+
+    def _transact(self, steps: Steps[T]) -> T:
+        self._execute_text("BEGIN IMMEDIATE")
+        try:
+            result = run(steps, self._execute)
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+        return result
 
     def _execute_text(self, text: str) -> None:
         self._connection.execute(text)
