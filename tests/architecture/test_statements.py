@@ -29,6 +29,13 @@ ONLY: Mapping[str, tuple[frozenset[str], str]] = {
         ("open_tick", "resume_tick"),
         (frozenset({"postgres", "memory"}), "ticks are of snapshots, which SQLite has not"),
     ),
+    **dict.fromkeys(
+        ("add_new_message", "add_new_messages"),
+        (
+            frozenset({"postgres"}),
+            "without ON CONFLICT an insert costs less there; RowWriter has one statement for both",
+        ),
+    ),
     "record_receipts": (frozenset({"postgres"}), "one statement for many, from arrays"),
     "record_receipt": (frozenset({"sqlite", "memory"}), "once a message, in the process itself"),
 }

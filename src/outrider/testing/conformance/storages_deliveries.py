@@ -19,13 +19,14 @@ from outrider.core.deliveries import (
     write_changes,
 )
 from outrider.core.delivery import Status
-from outrider.core.inbox import join_consumer, record_receipts
+from outrider.core.inbox import join_consumer
 from outrider.core.log_row import LogRow
 from outrider.core.outcome import Refusal, Refused
 from outrider.core.retry import Bury, RetryAt
 from outrider.core.status import MessageState, MessageStatus, read_status
 from outrider.testing.conformance.reading import Reading
 from outrider.testing.conformance.storage_harness import TOPIC, StorageHarness, commit_messages, message, number_of
+from outrider.testing.conformance.storages_receipts import receipts
 
 NOW = timedelta(0)
 LATER = timedelta(hours=1)
@@ -243,7 +244,7 @@ class DeliverySuite:
         arrays = harness.dialect == "postgresql"
         async with reading.session.transaction() as tx:
             consumer = await tx.run(join_consumer("billing"))
-            await tx.run(record_receipts(consumer.id, [message(0, "k").message_id], [7], arrays=arrays))
+            await tx.run(receipts(consumer.id, 0, arrays=arrays))
         consumed = await _status(reading)
         assert consumed.state is MessageState.CONSUMED
         assert consumed.consumed_at is not None

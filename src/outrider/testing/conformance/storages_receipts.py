@@ -9,6 +9,7 @@ import pytest
 
 from outrider.core import inbox
 from outrider.core.identity import key_hash
+from outrider.core.steps import Steps
 from outrider.ports.storage import StorageSession
 from outrider.testing.conformance.storage_harness import TOPIC, TYPE, StorageHarness, message
 
@@ -19,6 +20,13 @@ LATER = timedelta(hours=1)
 def ids(*numbers: int) -> list[UUID]:
     """Message ids of these numbers."""
     return [message(number, None).message_id for number in numbers]
+
+
+def receipts(consumer_id: int, *numbers: int, arrays: bool) -> Steps[inbox.Recorded]:
+    """Record receipts of these messages."""
+    found = ids(*numbers)
+    texts = [str(message_id) for message_id in found]
+    return inbox.record_receipts(consumer_id, found, [1] * len(found), arrays=arrays, texts=texts)
 
 
 def row(consumer_id: int, number: int, key: str | None, status: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401  any column
@@ -56,8 +64,7 @@ class ReceiptSuite:
             assert again.new == frozenset(ids(3))
             assert await box.found(1, 2, 3, 4) == set(ids(1, 2, 3))
             other = await box.session.run(inbox.join_consumer("other"))
-            steps = inbox.record_receipts(other.id, ids(1), [1], arrays=box.arrays)
-            assert (await box.session.run(steps)).new is None
+            assert (await box.session.run(receipts(other.id, 1, arrays=box.arrays))).new is None
 
     async def test_one_of_many_at_once_records_it(self, harness: StorageHarness) -> None:
         """OB-3, OB-67: the receipt's unique key serialises two owners of a message; the loser waits, and skips."""
@@ -76,7 +83,7 @@ class ReceiptSuite:
                 await _record_and_fail(box)
             assert await box.found(1) == set()
             async with box.session.transaction() as tx:
-                await tx.run(inbox.record_receipts(box.id, ids(1, 2), [1, 1], arrays=box.arrays))
+                await tx.run(receipts(box.id, 1, 2, arrays=box.arrays))
                 await tx.run(inbox.withdraw_receipts(box.id, ids(1), arrays=box.arrays))
             assert await box.found(1, 2) == set(ids(2))
 
@@ -222,10 +229,10 @@ class _Inbox:
 
 async def _record(box: _Inbox, session: StorageSession, numbers: list[int]) -> inbox.Recorded:
     async with session.transaction() as tx:
-        return await tx.run(inbox.record_receipts(box.id, ids(*numbers), [1] * len(numbers), arrays=box.arrays))
+        return await tx.run(receipts(box.id, *numbers, arrays=box.arrays))
 
 
 async def _record_and_fail(box: _Inbox) -> None:
     async with box.session.transaction() as tx:
-        await tx.run(inbox.record_receipts(box.id, ids(1), [1], arrays=box.arrays))
+        await tx.run(receipts(box.id, 1, arrays=box.arrays))
         raise LookupError
