@@ -4,8 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for type checkers and editors alone; a test holds it equal to the table below
+    from outrider.bootstrap.consumer import Consumer as Consumer
+    from outrider.bootstrap.operations import Operations as Operations
     from outrider.bootstrap.outbox import AsyncOutbox as AsyncOutbox
     from outrider.bootstrap.outbox import Outbox as Outbox
+    from outrider.bootstrap.relay import Relay as Relay
     from outrider.core.adding import Added as Added
     from outrider.core.answers import Reject as Reject
     from outrider.core.answers import Retry as Retry
@@ -20,10 +23,13 @@ _NAMES = {
     "Added": "outrider.core.adding",
     "AsyncOutbox": "outrider.bootstrap.outbox",
     "Catalog": "outrider.core.catalog",
+    "Consumer": "outrider.bootstrap.consumer",
     "Message": "outrider.core.message",
     "MessageState": "outrider.core.status",
     "MessageStatus": "outrider.core.status",
+    "Operations": "outrider.bootstrap.operations",
     "Outbox": "outrider.bootstrap.outbox",
+    "Relay": "outrider.bootstrap.relay",
     "Reject": "outrider.core.answers",
     "Retry": "outrider.core.answers",
     "canonical_json": "outrider.core.canonical",

@@ -5,7 +5,7 @@ fed by an
 ordinary telemetry sink.
 """
 
-from outrider.testing.faults.board import Board, BoardSink
+from outrider.testing.faults.board import Board, ConsumerSink, RelaySink
 from outrider.testing.faults.victim import Victim, die_with_parent
 
-__all__ = ["Board", "BoardSink", "Victim", "die_with_parent"]
+__all__ = ["Board", "ConsumerSink", "RelaySink", "Victim", "die_with_parent"]

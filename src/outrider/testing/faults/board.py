@@ -71,32 +71,43 @@ class Board:
         return _FORMAT.unpack_from(self._memory, 0)
 
 
-class BoardSink:
-    """A telemetry sink that keeps the board.
-
-    It counts batches read and positions advanced; or handlers begun, as `begin` is told, and receipts recorded.
-    """
+class RelaySink:
+    """A telemetry sink that keeps the board of a relay: batches read from the log, positions written."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._begun = 0
-        self._settled = 0
-
-    def begin(self, count: int = 1) -> None:
-        """Note work that no event tells of, such as the first line of a handler."""
-        self._begun += count
-        self._board.begin(self._begun)
+        self._begun = self._settled = 0
 
     def emit(self, event: events.TelemetryEvent) -> None:
-        """Count what was read and what was settled."""
+        """Count what was read and what was settled. What an owner that lost its lane had read is nobody's any more."""
         match event:
-            case events.BatchRead():
-                self.begin(event.messages)
-            case events.CursorAdvanced() | events.ReceiptRecorded():
+            case events.BatchRead(due=False):
+                self._begun += event.messages
+                self._board.begin(self._begun)
+            case events.CursorAdvanced():
                 self._settled += event.messages
                 self._board.settle(self._settled)
-            case events.LeaseLost() | events.PublishUnknown():
+            case events.LaneTaken():
                 self._begun = self._settled
                 self._board.begin(self._begun)
             case _:
                 pass
+
+
+class ConsumerSink:
+    """A telemetry sink that keeps the board of a consumer: handlers begun, as `begin` is told, and receipts recorded."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._begun = self._settled = 0
+
+    def begin(self) -> None:
+        """A handler has begun."""
+        self._begun += 1
+        self._board.begin(self._begun)
+
+    def emit(self, event: events.TelemetryEvent) -> None:
+        """Count what was settled."""
+        if isinstance(event, events.ReceiptRecorded):
+            self._settled += event.messages
+            self._board.settle(self._settled)

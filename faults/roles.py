@@ -1,0 +1,91 @@
+"""Relay, consumer and set-up of a campaign's processes, on the library's own wiring with a board as telemetry sink."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from faults.shop import TYPE, Cell, catalog
+from outrider import Consumer
+from outrider.bootstrap.migrations import migrate
+from outrider.bootstrap.relay import RelayParts
+from outrider.bootstrap.settings import make
+from outrider.bootstrap.settings_model import Settings
+from outrider.bootstrap.wiring import make_subscription, site, update_routes
+from outrider.core.catalog import Catalog
+from outrider.core.errors import StorageUnavailable
+from outrider.runtime.service import Service
+from outrider.telemetry.fan_out import FanOut
+from outrider.testing.faults import Board, ConsumerSink, RelaySink
+
+POOL_SIZE = 8
+
+
+def settings(service: str, cell: Cell) -> Settings:
+    """The settings of every process of the campaign; all else is as shipped."""
+    return make(
+        {
+            "service.name": service,
+            "database.url": cell.database,
+            "broker.url": cell.broker,
+            "broker.transactional": cell.transactional,
+            "relay.lease": cell.lease_seconds,
+            "relay.publish_timeout": int(cell.lease_seconds * 1000 / 3) / 1000,
+            "consumer.session_timeout": cell.lease_seconds,
+        }
+    )
+
+
+async def init(name: str, cell: Cell) -> None:
+    """Make the tables of both services, the relay's subscription and the routes."""
+    for service in ("shop", "billing"):
+        made = site(settings(service, cell), catalog(name))
+        migrate(made.settings, made.names.prefix)
+        async with made.session() as session:
+            await update_routes(made, session)
+            if service == "shop":
+                await make_subscription(made, session)
+
+
+async def relay(name: str, cell: Cell, board: Board) -> None:
+    """Publish until SIGTERM."""
+    parts = RelayParts(site(settings("shop", cell), catalog(name)), FanOut(RelaySink(board)))
+    await _patiently(parts.prepare)
+    await _until_told(parts.relay)
+
+
+async def consume(name: str, cell: Cell, board: Board) -> None:
+    """Write effects until SIGTERM."""
+    sink = ConsumerSink(board)
+    made: Catalog = catalog(name)
+    with ConnectionPool(cell.database, min_size=1, max_size=POOL_SIZE, open=True) as pool:
+        consumer = Consumer("billing", made, transactions=pool, start="beginning")
+
+        @consumer.handler(TYPE)
+        def write_effect(event: dict[str, Any], tx: Connection[Any], _context: object) -> None:
+            sink.begin()
+            tx.execute("INSERT INTO effect (token, key) VALUES (%s, %s)", (event["token"], event["key"]))
+
+        await _until_told(consumer.service(settings("billing", cell), telemetry=FanOut(sink)))
+
+
+async def _patiently(prepare: Callable[[], Awaitable[None]]) -> None:
+    """As a supervisor would: try again while a server is being restarted."""
+    while True:
+        try:
+            return await prepare()
+        except StorageUnavailable:
+            await asyncio.sleep(0.1)
+
+
+async def _until_told(service: Service) -> None:
+    loop = asyncio.get_running_loop()
+    stopping: list[asyncio.Task[bool]] = []
+    loop.add_signal_handler(signal.SIGTERM, lambda: stopping.append(loop.create_task(service.stop(20.0))))
+    await service.start()
+    await service.wait()
+    for task in stopping:
+        await task
