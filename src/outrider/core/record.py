@@ -38,6 +38,7 @@ BYTES_TYPE: Final = "application/octet-stream"
 _SMALL: Final = 24_000
 _FIXED_BYTES: Final = 330
 _HEADER_BYTES: Final = 24
+_MISSING: Final = object()
 
 
 class Ambient(NamedTuple):
@@ -219,15 +220,9 @@ def _key(payload: object, name: str) -> str | None:
     """The key of a payload whose route names a key field; None where that field is None or the payload is bytes."""
     if isinstance(payload, bytes | bytearray | memoryview):
         return None
-    missing = InvalidMessage("key", f"$.{name}", "the route's key field is missing: name it, or give a key")
-    if isinstance(payload, dict):
-        if name not in payload:
-            raise missing
-        value = payload[name]
-    elif hasattr(payload, name):
-        value = getattr(payload, name)
-    else:
-        raise missing
+    value = payload.get(name, _MISSING) if isinstance(payload, dict) else getattr(payload, name, _MISSING)
+    if value is _MISSING:
+        raise InvalidMessage("key", f"$.{name}", "the route's key field is missing: name it, or give a key")
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int | UUID) and not isinstance(value, bool):

@@ -13,7 +13,7 @@ _NONE_WRITTEN: dict[UUID, int] = {}
 class RowWriter:
     """As `ports.log_writer.LogWriter`. Statements: those of `core.adding`, each once a message."""
 
-    def append(self, records: Sequence[OutboxRecord]) -> Steps[list[Added]]:
+    def append(self, records: Sequence[OutboxRecord], *, fresh: bool = False) -> Steps[list[Added]]:  # noqa: ARG002 - no cheaper way
         """Add `records`, in order."""
         if len(records) == 1:
             record = records[0]

@@ -32,11 +32,13 @@ class AsyncOutbox:
         transaction.check()
         if not messages:
             return ()
-        records = parts.prepare(messages)
+        records, fresh = parts.prepare(messages)
         await transaction.flush()
         await self._meet(transaction)
         log = parts.logs(transaction.dialect)
-        added = await run_async(log.writer.append(records), lambda statement: transaction.execute(statement, log.texts))
+        added = await run_async(
+            log.writer.append(records, fresh=fresh), lambda statement: transaction.execute(statement, log.texts)
+        )
         if parts.tell(added):
             transaction.after_commit(parts.wakeup.wake)
         return tuple(added)

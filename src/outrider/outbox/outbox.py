@@ -32,11 +32,13 @@ class Outbox:
         transaction.check()
         if not messages:
             return ()
-        records = parts.prepare(messages)
+        records, fresh = parts.prepare(messages)
         transaction.flush()
         self._meet(transaction)
         log = parts.logs(transaction.dialect)
-        added = run(log.writer.append(records), lambda statement: transaction.execute(statement, log.texts))
+        added = run(
+            log.writer.append(records, fresh=fresh), lambda statement: transaction.execute(statement, log.texts)
+        )
         if parts.tell(added):
             transaction.after_commit(parts.wakeup.wake)
         return tuple(added)

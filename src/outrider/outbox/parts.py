@@ -46,21 +46,22 @@ class OutboxParts:
     max_bytes: int
     default_max_retry: int
 
-    def prepare(self, messages: Sequence[object]) -> list[OutboxRecord]:
-        """Check all of `messages`; raises before anything is written. Source: OB-9."""
+    def prepare(self, messages: Sequence[object]) -> tuple[list[OutboxRecord], bool]:
+        """Check all of `messages`; raises before anything is written. Also says whether all ids are new. Source: OB-9."""
         now = self.clock.now()
         now_ms = int(now.timestamp() * 1000)
         chance = self.clock.random_bytes(RANDOM_BYTES * len(messages))
         catalog, service, encode, ambient = self.catalog, self.service, self.encode_event, self.ambient()
         max_bytes, max_retry = self.max_bytes, self.default_max_retry
-        return [
+        ids = [uuid7(now_ms, chance[start : start + RANDOM_BYTES]) for start in range(0, len(chance), RANDOM_BYTES)]
+        records = [
             prepare(
                 message, catalog=catalog, service=service, now=now, encode_event=encode, ambient=ambient,
-                new_id=uuid7(now_ms, chance[start : start + RANDOM_BYTES]), max_bytes=max_bytes,
-                default_max_retry=max_retry,
+                new_id=new_id, max_bytes=max_bytes, default_max_retry=max_retry,
             )
-            for start, message in zip(range(0, len(chance), RANDOM_BYTES), messages, strict=True)
+            for new_id, message in zip(ids, messages, strict=True)
         ]  # fmt: skip
+        return records, all(record.message_id is new_id for record, new_id in zip(records, ids, strict=True))
 
     def tell(self, added: Sequence[Added]) -> bool:
         """Emit what was added; says whether anything is new."""

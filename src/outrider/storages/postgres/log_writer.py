@@ -18,16 +18,19 @@ class PostgresLogWriter:
     may ask for a retry of it (40001).
     """
 
-    def append(self, records: Sequence[OutboxRecord]) -> Steps[list[Added]]:
+    def append(self, records: Sequence[OutboxRecord], *, fresh: bool = False) -> Steps[list[Added]]:
         """Add `records`, in order."""
         if len(records) == 1:
             record = records[0]
-            rows = yield Statement("add_message", record_params(record))
+            rows = yield Statement("add_new_message" if fresh else "add_message", record_params(record))
             if rows:
                 return [Added(record.message_id, rows[0][0], True)]
             return (yield from settle(records, _NONE_WRITTEN, _read, _withdraw))
-        refuse_twins(records)
-        rows = yield Statement("add_messages", arrays(records))
+        if fresh:
+            rows = yield Statement("add_new_messages", arrays(records))
+        else:
+            refuse_twins(records)
+            rows = yield Statement("add_messages", arrays(records))
         if len(rows) == len(records):
             return [Added(record.message_id, row[1], True) for record, row in zip(records, rows, strict=True)]
         return (yield from settle(records, {row[0]: row[1] for row in rows}, _read, _withdraw))

@@ -62,12 +62,12 @@ class PsycopgTransaction(_Joined):
         if statement.many is None:
             params = texts.bind(statement.params, query)
             cursor.execute(query.text.encode(), [params[name] for name in query.names])
-            return cursor.fetchall() if cursor.description else ()
+            return cursor.fetchall() if _has_rows(cursor) else ()
         sets = [[params[name] for name in query.names] for params in statement.many]
         cursor.executemany(query.text.encode(), sets, returning=True)
         rows: list[TupleRow] = []
         for result in cursor.results():
-            if result.description:
+            if _has_rows(result):
                 rows.extend(result.fetchall())
         return rows
 
@@ -88,11 +88,16 @@ class AsyncPsycopgTransaction(_Joined):
         if statement.many is None:
             params = texts.bind(statement.params, query)
             await cursor.execute(query.text.encode(), [params[name] for name in query.names])
-            return await cursor.fetchall() if cursor.description else ()
+            return await cursor.fetchall() if _has_rows(cursor) else ()
         sets = [[params[name] for name in query.names] for params in statement.many]
         await cursor.executemany(query.text.encode(), sets, returning=True)
         rows: list[TupleRow] = []
         async for result in cursor.results():
-            if result.description:
+            if _has_rows(result):
                 rows.extend(await result.fetchall())
         return rows
+
+
+def _has_rows(cursor: Cursor[TupleRow] | AsyncCursor[TupleRow]) -> bool:
+    """As `description is not None`, without an object for each column."""
+    return cursor.pgresult is not None and cursor.pgresult.nfields > 0
