@@ -6,7 +6,7 @@ could not do its work at all. Source: design.md section 5, spec/outbox.md OB-38 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from outrider.core.envelope import Envelope
 from outrider.core.errors import CodecError
@@ -84,7 +84,8 @@ class TransactionalPublisher(Publisher, Protocol):
 
     async def begin(self) -> None:
         """Begin a transaction. Raises LeaseLost when another owner has fenced this one, which may also show only in the
-        outcomes or at `commit`; BrokerUnavailable; ServiceStateError without a `fence`."""
+        outcomes or at `commit`; BrokerUnavailable; ServiceStateError without a `fence`.
+        """
         ...
 
     async def commit(self, mark: Mark | None, deadline_seconds: float) -> bool:
@@ -100,8 +101,7 @@ class TransactionalPublisher(Publisher, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedMessage:
+class ReceivedMessage(NamedTuple):
     """One message that arrived: what it says, or why it cannot be understood, and where it lay.
 
     `origin` names the kind of source (`kafka`), `coordinates` its place there for ever (`topic/partition/offset`).

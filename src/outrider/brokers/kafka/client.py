@@ -7,6 +7,7 @@ Source: spec/outbox.md OB-38; hazards H31, H47, H59.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -20,28 +21,44 @@ PUMP_SECONDS: Final = 0.001  # how long an acknowledgement may lie unread while 
 FLUSH_SECONDS: Final = 0.001  # enough for librdkafka's threads to see that lingering is over
 PURGE_SECONDS: Final = 0.2
 DISPOSE_SECONDS: Final = 1.0
+SPARE_BATCHES: Final = 16  # as many as are in flight at once (OB-37)
+
+Judge = Callable[[int, KafkaError], PublishOutcome]
+Report = Callable[[KafkaError | None, object], None]
 
 
 class Batch:
     """The messages of one `publish` until each has its outcome; those without an exception were acknowledged.
 
     `handed` counts those that a producer was given, `left` those without an outcome; `judge` turns an error into one.
-    `deadline` is on the loop's clock.
+    `deadline` is on the loop's clock. `reports` are the messages' callbacks by index: a batch whose reports have all come
+    is used again with them, since making one for each message costs more than calling it.
     """
 
-    __slots__ = ("deadline", "done", "exceptions", "handed", "judge", "left", "size")
+    __slots__ = ("deadline", "done", "exceptions", "handed", "judge", "left", "reports", "size")
 
-    def __init__(self, size: int, deadline: float, judge: Callable[[int, KafkaError], PublishOutcome]) -> None:
-        self.size = self.left = size
-        self.deadline = deadline
-        self.handed = 0
+    done: "asyncio.Future[None]"
+
+    def __init__(self) -> None:
+        self.size = self.left = self.handed = 0
+        self.deadline = 0.0
         self.exceptions: dict[int, PublishOutcome] = {}
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.judge: Judge | None = None
+        self.reports: list[Report] = []
+
+    def open(self, size: int, deadline: float, judge: Judge) -> None:
+        """Begin with `size` messages, none of which has an outcome."""
+        self.size = self.left = size
+        self.handed = 0
+        self.deadline = deadline
+        self.exceptions = {}
         self.judge = judge
+        self.done = asyncio.get_running_loop().create_future()
+        self.reports += [partial(self.report, index) for index in range(len(self.reports), size)]
 
     def report(self, index: int, error: KafkaError | None, _message: object) -> None:
         """Take a delivery report; called by librdkafka inside `poll`."""
-        if error is not None:
+        if error is not None and self.judge is not None:
             self.exceptions[index] = self.judge(index, error)
         self.left -= 1
         if not self.left:
@@ -56,7 +73,7 @@ class Batch:
 
     def give_up(self, outcome: Unknown) -> None:
         """Note `outcome` for all that was not handed over; if that leaves any open, for all that has no exception."""
-        self.judge = lambda _index, _error: outcome  # reports that come after this change nothing
+        self.judge = None  # reports that come after this say nothing new
         for index in range(self.handed, self.size):
             self.refuse(index, outcome)
         if self.left:
@@ -64,6 +81,11 @@ class Batch:
                 self.exceptions.setdefault(index, outcome)
             self.left = 0
             self._finish()
+
+    @property
+    def reusable(self) -> bool:
+        """Whether each report has come, so that none can come any more."""
+        return not self.left and self.judge is not None
 
     @property
     def finished(self) -> bool:
@@ -90,6 +112,7 @@ class Producers:
         self._guard: ForkGuard | None = None
         self._clients: dict[Partitioner, Producer] = {}
         self._open: set[Batch] = set()
+        self._spare: list[Batch] = []
         self._timer: asyncio.TimerHandle | None = None
         self._disposal: asyncio.Future[None] | None = None
         self._space: asyncio.Future[None] | None = None
@@ -111,17 +134,22 @@ class Producers:
             client = self._clients[partitioner] = Producer(config)
         return client
 
-    def enter(self, batch: Batch) -> None:
-        """Count a batch as open, and see that its acknowledgements are read."""
+    def enter(self, size: int, deadline: float, judge: Judge) -> Batch:
+        """Open a batch, and see that its acknowledgements are read."""
+        batch = self._spare.pop() if self._spare else Batch()
+        batch.open(size, deadline, judge)
         self._open.add(batch)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(PUMP_SECONDS, self._pump)
+        return batch
 
     def leave(self, batch: Batch) -> None:
         """The call of this batch is about to return; one that still waits for answers takes the producers with it."""
         if not batch.finished:
             self.abandon("the call was cancelled")
         self._open.discard(batch)
+        if batch.reusable and len(self._spare) < SPARE_BATCHES:
+            self._spare.append(batch)
         if not self._open:
             self.halted = None
 

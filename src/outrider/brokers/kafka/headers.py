@@ -35,9 +35,7 @@ def to_received(record: Message, decode: EnvelopeDecoder, token: object) -> Rece
             raw_headers=readable(headers),
             token=token,
         )
-    return ReceivedMessage(
-        origin=ORIGIN, coordinates=coordinates, topic=topic, key=envelope.key, envelope=envelope, token=token
-    )
+    return ReceivedMessage(ORIGIN, coordinates, topic, envelope.key, envelope, None, b"", None, token)
 
 
 def readable(headers: RecordHeaders) -> Mapping[str, str]:

@@ -98,12 +98,10 @@ class KafkaPublisher:
         if not rows:
             return Published()
         loop = asyncio.get_running_loop()
-        batch = Batch(len(rows), loop.time() + deadline_seconds, partial(self._judge, rows))
         if self._producers.halted is not None:
-            batch.give_up(Unknown("broker.unavailable", self._producers.halted))
-            return Published(batch.exceptions)
+            return Published(dict.fromkeys(range(len(rows)), Unknown("broker.unavailable", self._producers.halted)))
+        batch = self._producers.enter(len(rows), loop.time() + deadline_seconds, partial(self._judge, rows))
         timer = loop.call_at(batch.deadline, self._expire, batch, f"no answer within {deadline_seconds} s")
-        self._producers.enter(batch)
         try:
             async with self._handover:
                 await self._send(batch, rows)
@@ -112,8 +110,8 @@ class KafkaPublisher:
             await batch.done
         finally:
             timer.cancel()
+            published = Published(batch.exceptions)
             self._producers.leave(batch)
-        published = Published(batch.exceptions)
         if published.exceptions and published.unknown:
             await self._producers.disposed()
         return published
@@ -158,7 +156,7 @@ class KafkaPublisher:
 
     def _hand_over(self, batch: Batch, rows: Sequence[LogRow]) -> None:
         """Hand rows over until all are, or a queue is full; `batch.handed` says how far it came."""
-        routes, encode, loads, report = self._routes, self._encode, json.loads, batch.report
+        routes, encode, loads, reports = self._routes, self._encode, json.loads, batch.reports
         for index in range(batch.handed, batch.size):
             log_id, message_id, kind, key, payload, time, extra = rows[index]
             route = routes[kind]
@@ -174,7 +172,7 @@ class KafkaPublisher:
                     headers=encode(
                         message_id, time, log_id, type_, version, content_type, loads(extra) if extra else None
                     ),
-                    on_delivery=partial(report, index),
+                    on_delivery=reports[index],
                 )
             except BufferError:
                 batch.handed = index

@@ -22,7 +22,7 @@ from outrider.ports.broker import ReceivedMessage
 from outrider.ports.codec import EnvelopeDecoder
 
 SLICE_SECONDS: Final = 1.0  # the longest that a call into librdkafka waits; close and cancellation wait for it
-SEEK_SECONDS: Final = 5.0
+COMMIT_SECONDS: Final = 0.1  # what is settled and not committed comes again after a crash, and has its receipt
 
 
 class KafkaSubscriber:
@@ -37,6 +37,7 @@ class KafkaSubscriber:
         self._held = Holdings()
         self._polling: asyncio.Future[list[Message]] | None = None
         self._committing = False
+        self._commit_from = 0.0
         self._paused = False
 
     async def start(self, topics: Collection[str], group: str) -> None:
@@ -78,7 +79,7 @@ class KafkaSubscriber:
         return given
 
     async def settle(self, messages: Sequence[ReceivedMessage]) -> None:
-        """Acknowledge; the settled prefix of each partition is committed in the background, one commit at a time."""
+        """Acknowledge; the settled prefix of each partition is committed in the background, soon."""
         for message in messages:
             token = _token(message)
             if self._held.holds(token):
@@ -139,9 +140,11 @@ class KafkaSubscriber:
         return polling.result()
 
     def _commit(self, consumer: Consumer) -> None:
-        """Commit what is due, unless a commit is on its way: its answer comes inside `receive`."""
-        if self._committing or not (due := self._held.due()):
+        """Commit what is due, unless one was just sent or is on its way: its answer comes inside `receive`."""
+        now = asyncio.get_running_loop().time()
+        if self._committing or now < self._commit_from or not (due := self._held.due()):
             return
+        self._commit_from = now + COMMIT_SECONDS
         try:
             consumer.commit(offsets=due, asynchronous=True)
             self._committing = True
