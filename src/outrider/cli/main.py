@@ -21,6 +21,7 @@ class Commands(LazyGroup):
     """The first level."""
 
     table = {  # noqa: RUF012  read only, and typer wants the class itself
+        "demo": ("outrider.cli.demo.command", "Watch messages arrive exactly once while processes are killed."),
         "init": ("outrider.cli.init", "Make the tables, the relay's subscription and outrider.toml."),
         "migrate": ("outrider.cli.migrate", "Bring the tables to this release."),
         "doctor": ("outrider.cli.doctor", "Check everything that a start checks, and say what to do."),

@@ -85,7 +85,7 @@ class Output:
     def __init__(self, *, as_json: bool, quiet: bool, color: bool) -> None:
         self.as_json = as_json
         self.quiet = quiet
-        self._color = color
+        self.color = color
 
     def say(self, words: str) -> None:
         """Tell a person something that is no data."""
@@ -110,7 +110,7 @@ class Output:
         from rich.table import Table  # noqa: PLC0415  as above
 
         console = Console(
-            no_color=not self._color, highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_WIDTH
+            no_color=not self.color, highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_WIDTH
         )
         made = Table(
             title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0),
@@ -140,7 +140,7 @@ class Output:
         from rich import progress as bars  # noqa: PLC0415  only on a terminal
         from rich.console import Console  # noqa: PLC0415  as above
 
-        console = Console(stderr=True, no_color=not self._color)
+        console = Console(stderr=True, no_color=not self.color)
         columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn())
         with bars.Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task(label, total=None)

@@ -18,6 +18,7 @@ from outrider.cli.demo.shop import CONSUMERS, Plan, check_orders, counts, orders
 from outrider.cli.frame import FAILED, USAGE, Call, command
 
 LEASE_SECONDS = 1.0
+SESSION_SECONDS = 6.0  # the shortest that a Kafka takes as it is shipped
 PRODUCERS = 3
 ROLLBACK_SHARE = 0.2
 ORDERS_PER_SECOND = 60.0
@@ -65,6 +66,7 @@ def demo(
         orders_per_second=ORDERS_PER_SECOND,
         rollback_share=ROLLBACK_SHARE,
         lease_seconds=LEASE_SECONDS,
+        session_seconds=SESSION_SECONDS,
         seed=seed,
     )
     if fault := check_orders(plan):

@@ -14,6 +14,7 @@ from outrider.testing.faults import Victim
 SETTLE_SECONDS = 60.0
 QUIET_SECONDS = 30.0
 PRODUCER_PAUSE_SECONDS = 4.0
+PRODUCER_SHARE = 3  # one kill in three is a producer's: consumers and relay are the harder ones
 
 
 class StuckError(RuntimeError):
@@ -29,6 +30,7 @@ class Play:
     kills_wanted: int
     say: Callable[[str], None]
     kills: int = 0
+    producer_kills: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _over: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -141,17 +143,21 @@ class Play:
                     raise StuckError(f"{role} failed:\n{producer.log_tail()}")
                 break
             self._stopping.wait(PRODUCER_PAUSE_SECONDS * (0.5 + chance.random()))
-            if self._over.is_set() or self.enough() or not producer.running:
+            if self._over.is_set() or self.enough() or self._producers_had_theirs() or not producer.running:
                 self._over.wait(0.05)
                 continue
             producer.await_in_flight(0.2)
             inside = producer.kill()
             self._count()
+            self.producer_kills += 1
             self.say(
                 f"killed a producer {'inside its transaction' if inside else 'between transactions'}; started again"
             )
             producer = self._spawn(role)
         self._placing.discard(number)
+
+    def _producers_had_theirs(self) -> bool:
+        return self.producer_kills >= self.kills_wanted // PRODUCER_SHARE
 
     def _count(self) -> None:
         with self._guard:

@@ -42,6 +42,7 @@ class Plan:
     orders_per_second: float
     rollback_share: float
     lease_seconds: float
+    session_seconds: float
     seed: int
 
     @property
