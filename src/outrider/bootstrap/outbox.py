@@ -5,7 +5,7 @@ from outrider.bootstrap.settings import notify_url
 from outrider.bootstrap.storages import log_access
 from outrider.codecs.events import encode
 from outrider.core.catalog import Catalog
-from outrider.core.errors import CatalogError
+from outrider.core.errors import CatalogError, MissingExtra
 from outrider.core.limits import MAX_BYTES
 from outrider.core.record import DEFAULT_MAX_RETRY, NO_AMBIENT
 from outrider.outbox import async_outbox, outbox
@@ -86,8 +86,10 @@ def outbox_parts(
     wakeup: Wakeup = in_process(channel)
     notify = notify_url() if notify is None else notify
     if notify is not None:
-        from outrider.storages.postgres.notify import PostgresNotify  # noqa: PLC0415 - psycopg only where asked for
-
+        try:
+            from outrider.storages.postgres.notify import PostgresNotify  # noqa: PLC0415 - psycopg only where asked for
+        except ImportError as error:
+            raise MissingExtra("postgres", "NOTIFY") from error
         wakeup = SeveralWakeups(wakeup, PostgresNotify(notify, channel, clock.boottime))
     return OutboxParts(
         catalog=catalog,

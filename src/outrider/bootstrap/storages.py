@@ -4,7 +4,6 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from outrider.core.row_writer import RowWriter
 from outrider.outbox.parts import LogAccess, access
 from outrider.ports.transaction import Dialect
 from outrider.runtime.system_clock import SystemClock
@@ -25,7 +24,9 @@ def log_access(prefix: str, db_schema: str | None = None) -> Callable[[Dialect],
         return LogAccess(texts, _module("sqlite", "log_writer").SqliteLogWriter())
 
     def memory() -> LogAccess:
-        return LogAccess(_module("memory", "queries").queries(prefix), RowWriter())
+        return LogAccess(
+            _module("memory", "queries").queries(prefix), _module("memory", "log_writer").MemoryLogWriter()
+        )
 
     return access({"postgresql": postgresql, "sqlite": sqlite, "memory": memory})
 

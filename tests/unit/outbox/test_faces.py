@@ -2,13 +2,15 @@
 
 import ast
 import inspect
+import sys
 from pathlib import Path
 
 import pytest
 
 import outrider
-from outrider import AsyncOutbox, Catalog, Outbox
-from outrider.core.errors import CatalogError
+from outrider import AsyncOutbox, Catalog, Message, MessageState, Outbox
+from outrider.core.errors import CatalogError, MissingExtra, NoTransaction, UnregisteredType
+from outrider.storages.memory.storage import MemoryStorage
 
 
 def methods(face: type) -> dict[str, tuple[list[str], str | None]]:
@@ -43,3 +45,28 @@ def test_type_checkers_see_what_is_loaded_lazily() -> None:
         alias.asname: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
     }
     assert seen == outrider._NAMES
+
+
+def test_without_psycopg_notify_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OB-43: an outbox on asyncpg alone can do without; who asks for NOTIFY is told what to install."""
+    monkeypatch.setitem(sys.modules, "outrider.storages.postgres.notify", None)
+    Outbox(Catalog("orders"), "orders")
+    with pytest.raises(MissingExtra, match=r"outrider\[postgres\]"):
+        Outbox(Catalog("orders"), "orders", notify="postgresql://localhost/shop")
+
+
+def test_memory_transactions_are_joined_too() -> None:
+    """OB-2, OB-8, OB-82: the storage for tests has the same outbox."""
+    catalog = Catalog("orders")
+    catalog.declare("order.placed", owner="orders")
+    storage, outbox = MemoryStorage("orders_"), Outbox(catalog, "orders")
+    with storage.begin() as tx:
+        (added,) = outbox.add(tx, Message("order.placed", {"n": 1}))
+        assert outbox.status(tx, added.message_id).state is MessageState.PENDING
+        assert [one.log_id for one in outbox.due(tx)] == [added.log_id]
+    with pytest.raises(UnregisteredType), storage.begin() as tx:
+        outbox.add(tx, Message("order.placed", {"n": 2}), Message("order.placed", {"n": 3}))
+        outbox.add(tx, Message("order.lost", {}))
+    assert [record.payload for record in storage.records()] == [b'{"n":1}']
+    with pytest.raises(NoTransaction):
+        outbox.add(tx, Message("order.placed", {}))
