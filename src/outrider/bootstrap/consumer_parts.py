@@ -148,6 +148,7 @@ class ConsumerBuild:
             consumer_id=row.id,
             arrays=performer.arrays,
             hold_types=router.hold_types,
+            receipts_from=row.receipts_from,
             late_types=any(handler.late_parks for handler in router.handlers.values()),
         )
         source: Source

@@ -7,6 +7,7 @@ outside until the commit has returned (OB-66, OB-67).
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from outrider.consumer.buffer import Head
@@ -71,6 +72,7 @@ class Facts:
     arrays: bool
     hold_types: frozenset[str] = frozenset()
     late_types: bool = False
+    receipts_from: datetime | None = None
 
 
 class BrokenAttempt(Exception):  # noqa: N818  told to nobody but the handling

@@ -137,8 +137,8 @@ class InboxRows:
                 item.outcome = STANDING
                 continue
             written.append((item, failure))
-            if item.order_key is not None and failure.status in {Status.RETRYING, Status.PARKED}:
-                keys[item.order_key] = KeyState(blocked=True, dead_types=keys.get(item.order_key, FREE).dead_types)
+            if item.order_key is not None:
+                keys[item.order_key] = _after(keys.get(item.order_key, FREE), item, failure)
         return written
 
     def _placed(self, item: Item, keys: Mapping[OrderKey, KeyState]) -> RowFailure:
@@ -214,3 +214,10 @@ class InboxRows:
             "body": envelope.body,
             "generation": envelope.generation,
         }
+
+
+def _after(state: KeyState, item: Item, failure: RowFailure) -> KeyState:
+    """How a key stands once this row is written."""
+    if failure.status == Status.DEAD:
+        return KeyState(state.blocked, (*state.dead_types, item.type))
+    return KeyState(state.blocked or failure.status in {Status.RETRYING, Status.PARKED}, state.dead_types)

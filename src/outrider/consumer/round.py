@@ -28,7 +28,7 @@ from outrider.runtime.supervisor import Supervisor, wait_for_event
 
 HEADS_MAX = 50
 BUFFERED_BATCHES = 2
-IDLE_SECONDS = 0.5
+IDLE_SECONDS = 0.2
 BUSY_SECONDS = 0.05
 """How long a receive waits while messages are being handled, so that acknowledgements do not wait for it."""
 STALL_SECONDS = 1.0
@@ -65,6 +65,7 @@ class Round:
         self._rows = parts.source.rows
         self._buffer = Buffer(config.concurrency * config.batch_size * BUFFERED_BATCHES)
         self._preparer = Preparer(parts.router, config.max_bytes)
+        self._preparer.receipts_from = parts.facts.receipts_from
         self._handling = Handling(
             parts.performer, parts.facts, self._preparer, clock, config.in_place_delays, parts.teller.failed
         )
@@ -122,7 +123,7 @@ class Round:
 
     async def _slot(self, number: int) -> None:
         """Take a batch or a due row, decide it, and give its keys back."""
-        while (taken := await self._buffer.take(self._share())) is not None:
+        while not self._told.is_set() and (taken := await self._buffer.take(self._share())) is not None:
             if isinstance(taken, Head):
                 await self._try_head(taken)
                 self._buffer.head_done(taken)

@@ -5,6 +5,7 @@ where a statement has failed since BEGIN, the server is asked before the commit.
 asyncpg documentation, `Connection.add_query_logger`; spec/outbox.md OB-66.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -28,13 +29,24 @@ class AsyncpgHandlerTransaction(AsyncpgTransaction):
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        """A savepoint; where a statement in it failed, ending it asks the server."""
+        """A savepoint; where a statement in it failed, the server is asked before it is released."""
         async with self.handle.transaction():
             yield
+            await self.prove()
 
     def is_intact(self) -> bool:
         """Whether the connection is inside a transaction; whether that has failed is asked before the commit."""
         return not self.handle.is_closed() and bool(self.handle.is_in_transaction())
+
+    async def prove(self) -> None:
+        """Raise where a statement has failed and left the transaction failed. The driver notes failures one turn of the
+        event loop late."""
+        turn = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(turn.set_result, None)
+        await turn
+        if self.failed:
+            self.failed = False
+            await self.handle.execute("SELECT 1")
 
     def note(self, query: Any) -> None:  # noqa: ANN401 - asyncpg's LoggedQuery
         """Remember that a statement failed."""
@@ -57,8 +69,7 @@ class AsyncpgTransactions:
             transaction = AsyncpgHandlerTransaction(connection)
             with connection.query_logger(transaction.note):
                 yield transaction
-            if transaction.failed:
-                await connection.execute("SELECT 1")
+                await transaction.prove()
 
     def fault_of(self, error: BaseException) -> DatabaseFault | None:
         """By SQLSTATE; an error of the connection or the pool has none."""

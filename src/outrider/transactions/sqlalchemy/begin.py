@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -63,11 +63,6 @@ class AlchemyFace:
         """Remember that a statement failed, where the driver does not tell (asyncpg)."""
         if query.exception is not None:
             self.failed = True
-
-    def prove(self) -> None:
-        """Ask the server before the commit where a statement has failed and the driver cannot say what that left."""
-        if self.failed:
-            self.handle.execute(text("SELECT 1"))
 
 
 class SessionHandlerTransaction(AlchemyFace, SessionTransaction):

@@ -1,9 +1,11 @@
 """The same for async_sessionmaker and AsyncEngine: the synchronous face, driven where SQLAlchemy may wait."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from outrider.core.consume_plan import DatabaseFault
@@ -39,6 +41,21 @@ class AsyncAlchemyHandlerTransaction(AsyncAlchemyTransaction):
         """A savepoint."""
         async with self.handle.begin_nested():
             yield
+            await self.prove()
+
+    async def prove(self) -> None:
+        """Raise where a statement has failed and left the transaction failed, on a driver that cannot tell (asyncpg).
+
+        It notes failures one turn of the event loop late.
+        """
+        if not hasattr(self.inner.raw, "query_logger"):
+            return
+        turn = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(turn.set_result, None)
+        await turn
+        if self.inner.failed:
+            self.inner.failed = False
+            await self.handle.execute(text("SELECT 1"))
 
     def is_intact(self) -> bool:
         """Whether the very transaction that was begun is still open and usable."""
@@ -58,9 +75,10 @@ class AsyncAlchemyTransactions:
         opened = self._source.connect() if isinstance(self._source, AsyncEngine) else self._source()
         async with opened as face, face.begin():
             inner = await face.run_sync(_inner)
+            transaction = AsyncAlchemyHandlerTransaction(face, inner)
             with _noted(inner):
-                yield AsyncAlchemyHandlerTransaction(face, inner)
-            await face.run_sync(lambda _: inner.prove())
+                yield transaction
+                await transaction.prove()
 
     def fault_of(self, error: BaseException) -> DatabaseFault | None:
         """By what the driver raised."""
