@@ -52,6 +52,8 @@ def kill_in_turn(rig: Rig, role: str, name: str, cell: Cell, kills: int, tick: C
     owner = rig.spawn(role, name, cell, 0)
     for number in range(kills):
         standby = rig.spawn(role, name, cell, number + 1)
+        if not standby.await_ready(SETTLE_SECONDS):
+            raise Stuck(f"{standby.name} did not start:\n{standby.log_tail()}")
         pick_moment(owner, chance)
         tally.kills_in_flight += owner.kill()
         killed_at = time.monotonic()
@@ -72,6 +74,8 @@ def freeze_in_turn(rig: Rig, role: str, name: str, cell: Cell, kills: int, tick:
     zombies: list[Victim] = []
     for number in range(kills):
         standby = rig.spawn(role, name, cell, number + 1)
+        if not standby.await_ready(SETTLE_SECONDS):
+            raise Stuck(f"{standby.name} did not start:\n{standby.log_tail()}")
         pick_moment(owner, chance)
         owner.freeze()
         frozen_at = time.monotonic()

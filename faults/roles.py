@@ -22,6 +22,7 @@ from outrider.telemetry.fan_out import FanOut
 from outrider.testing.faults import Board, ConsumerSink, RelaySink
 
 POOL_SIZE = 8
+CONNECT_SECONDS = 0.5
 
 
 def settings(service: str, cell: Cell) -> Settings:
@@ -54,7 +55,7 @@ async def relay(name: str, cell: Cell, board: Board) -> None:
     """Publish until SIGTERM."""
     parts = RelayParts(site(settings("shop", cell), catalog(name)), FanOut(RelaySink(board)))
     await _patiently(parts.prepare)
-    await _until_told(parts.relay)
+    await _until_told(parts.relay, board)
 
 
 async def consume(name: str, cell: Cell, board: Board) -> None:
@@ -69,7 +70,7 @@ async def consume(name: str, cell: Cell, board: Board) -> None:
             sink.begin()
             tx.execute("INSERT INTO effect (token, key) VALUES (%s, %s)", (event["token"], event["key"]))
 
-        await _until_told(consumer.service(settings("billing", cell), telemetry=FanOut(sink)))
+        await _until_told(consumer.service(settings("billing", cell), telemetry=FanOut(sink)), board)
 
 
 async def _patiently(prepare: Callable[[], Awaitable[None]]) -> None:
@@ -81,11 +82,13 @@ async def _patiently(prepare: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(0.1)
 
 
-async def _until_told(service: Service) -> None:
+async def _until_told(service: Service, board: Board) -> None:
     loop = asyncio.get_running_loop()
     stopping: list[asyncio.Task[bool]] = []
     loop.add_signal_handler(signal.SIGTERM, lambda: stopping.append(loop.create_task(service.stop(20.0))))
     await service.start()
+    await asyncio.sleep(CONNECT_SECONDS)
+    board.mark_ready()
     await service.wait()
     for task in stopping:
         await task

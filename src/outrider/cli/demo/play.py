@@ -102,6 +102,7 @@ class Play:
         owner = self._spawn(role)
         while self._settles(owner, role):
             standby = self._spawn(role)
+            standby.await_ready(SETTLE_SECONDS)
             self._over.wait(0.2 + chance.random() * 0.6)
             if self._ending():
                 standby.stop(5.0)

@@ -17,6 +17,8 @@ from outrider.runtime.service import Service
 from outrider.telemetry.fan_out import FanOut
 from outrider.testing.faults import Board, ConsumerSink, RelaySink, die_with_parent
 
+CONNECT_SECONDS = 0.3
+
 
 def main(role: str, plan: Plan, board: Board) -> None:
     """Run the role until SIGTERM."""
@@ -31,7 +33,7 @@ def main(role: str, plan: Plan, board: Board) -> None:
 async def _relay(plan: Plan, board: Board) -> None:
     parts = RelayParts(site(settings(plan, SERVICE), catalog(plan.namespace)), FanOut(RelaySink(board)))
     await parts.prepare()
-    await _until_told(parts.relay)
+    await _until_told(parts.relay, board)
 
 
 async def _consume(name: str, plan: Plan, board: Board) -> None:
@@ -44,7 +46,7 @@ async def _consume(name: str, plan: Plan, board: Board) -> None:
         sink.begin()
         tx.execute(text, (name, event["token"], event["key"]))
 
-    await _until_told(consumer.service(settings(plan, name), telemetry=FanOut(sink)))
+    await _until_told(consumer.service(settings(plan, name), telemetry=FanOut(sink)), board)
 
 
 def _transactions(plan: Plan) -> Any:  # noqa: ANN401 - what a consumer takes
@@ -55,10 +57,12 @@ def _transactions(plan: Plan) -> Any:  # noqa: ANN401 - what a consumer takes
     return ConnectionPool(plan.database, min_size=1, max_size=8, open=True)
 
 
-async def _until_told(service: Service) -> None:
+async def _until_told(service: Service, board: Board) -> None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     await service.start()
+    await asyncio.sleep(CONNECT_SECONDS)
+    board.mark_ready()
     waiting = [asyncio.ensure_future(told.wait()), asyncio.ensure_future(service.wait())]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     if told.is_set():

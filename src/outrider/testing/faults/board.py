@@ -9,7 +9,9 @@ from typing import Self
 from outrider.core import events
 
 _FORMAT = struct.Struct("<qqdd")
+_READY = struct.Struct("<q")
 _BEGUN, _SETTLED, _FIRST, _LAST = range(4)
+_SIZE = _FORMAT.size + _READY.size
 
 
 class Board:
@@ -21,9 +23,9 @@ class Board:
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            path.write_bytes(bytes(_FORMAT.size))
+            path.write_bytes(bytes(_SIZE))
         with path.open("r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), _FORMAT.size)
+            self._memory = mmap.mmap(file.fileno(), _SIZE)
 
     @property
     def begun(self) -> int:
@@ -51,6 +53,15 @@ class Board:
         """When this process settled something last."""
         return float(self._values()[_LAST])
 
+    @property
+    def ready(self) -> bool:
+        """Whether the process has started its work, and could settle something if it were its turn."""
+        return bool(_READY.unpack_from(self._memory, _FORMAT.size)[0])
+
+    def mark_ready(self) -> None:
+        """Note that the process has started its work."""
+        _READY.pack_into(self._memory, _FORMAT.size, 1)
+
     def begin(self, count: int) -> None:
         """Note that `count` in all were begun."""
         _, settled, first, last = self._values()
@@ -64,7 +75,7 @@ class Board:
 
     def reset(self) -> Self:
         """Begin anew, for the next process that writes here."""
-        _FORMAT.pack_into(self._memory, 0, 0, 0, 0.0, 0.0)
+        self._memory[:] = bytes(_SIZE)
         return self
 
     def _values(self) -> tuple[int, int, float, float]:

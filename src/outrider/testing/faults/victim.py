@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from outrider.testing.faults.board import Board
@@ -49,22 +49,24 @@ class Victim:
         """Whether the process lives."""
         return self._process.poll() is None
 
+    def await_ready(self, seconds: float) -> bool:
+        """Wait until it has started its work; False if it died or the time ran out."""
+        return self._await(lambda: self.board.ready, seconds)
+
     def await_settled(self, seconds: float) -> bool:
         """Wait until it has settled something since its start; False if it died or the time ran out."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and self.running:
-            if self.board.settled:
-                return True
-            time.sleep(POLL_SECONDS)
-        return False
+        return self._await(lambda: self.board.settled > 0, seconds)
 
     def await_in_flight(self, seconds: float) -> bool:
-        """Wait until it has begun something that is not settled; False when the time ran out."""
+        """Wait until it has begun something that is not settled; False if it died or the time ran out."""
+        return self._await(lambda: self.board.in_flight, seconds, POLL_SECONDS / 10)
+
+    def _await(self, condition: Callable[[], bool], seconds: float, poll_seconds: float = POLL_SECONDS) -> bool:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self.running:
-            if self.board.in_flight:
+            if condition():
                 return True
-            time.sleep(POLL_SECONDS / 10)
+            time.sleep(poll_seconds)
         return False
 
     def kill(self) -> bool:
