@@ -64,9 +64,14 @@ def test_memory_transactions_are_joined_too() -> None:
         (added,) = outbox.add(tx, Message("order.placed", {"n": 1}))
         assert outbox.status(tx, added.message_id).state is MessageState.PENDING
         assert [one.log_id for one in outbox.due(tx)] == [added.log_id]
-    with pytest.raises(UnregisteredType), storage.begin() as tx:
-        outbox.add(tx, Message("order.placed", {"n": 2}), Message("order.placed", {"n": 3}))
-        outbox.add(tx, Message("order.lost", {}))
+
+    def failing() -> None:
+        with storage.begin() as tx:
+            outbox.add(tx, Message("order.placed", {"n": 2}), Message("order.placed", {"n": 3}))
+            outbox.add(tx, Message("order.lost", {}))
+
+    with pytest.raises(UnregisteredType):
+        failing()
     assert [record.payload for record in storage.records()] == [b'{"n":1}']
     with pytest.raises(NoTransaction):
         outbox.add(tx, Message("order.placed", {}))

@@ -33,16 +33,12 @@ def wake_after_session(session: Session, wake: Callable[[], None]) -> None:
 
 def wake_after_connection(connection: Connection, wake: Callable[[], None]) -> None:
     """Have `wake` called once, when the connection is back in its pool after a commit."""
-    pending: Wakes | None = connection.info.get(_PENDING)
-    if pending is not None:
-        pending.add(wake)
-        return
-    connection.info[_PENDING] = {wake}
-    if not event.contains(Pool, "checkin", _checked_in):
-        event.listen(Pool, "checkin", _checked_in)
     if not event.contains(connection, "commit", _connection_commits):
         event.listen(connection, "commit", _connection_commits)
         event.listen(connection, "rollback", _connection_rolled_back)
+    if not event.contains(Pool, "checkin", _checked_in):
+        event.listen(Pool, "checkin", _checked_in)
+    connection.info.setdefault(_PENDING, set()).add(wake)
 
 
 def _session_committed(session: Session) -> None:
