@@ -5,8 +5,10 @@ spec/outbox.md OB-12, OB-88, OB-98.
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from json import JSONDecodeError, JSONDecoder, JSONEncoder
+from json import encoder as json_encoder
 from math import isfinite
 from typing import Any, Final, Never, NoReturn
 
@@ -207,14 +209,27 @@ def _no_constant(name: str) -> NoReturn:
 _DECODER: Final = JSONDecoder(
     object_pairs_hook=_unique, parse_int=_integer, parse_float=_finite, parse_constant=_no_constant
 )
-_encode_plain: Final = JSONEncoder(
-    sort_keys=True, ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"), default=_refuse
-).encode
-_encode_instants: Final = JSONEncoder(
-    sort_keys=True,
-    ensure_ascii=False,
-    allow_nan=False,
-    check_circular=False,
-    separators=(",", ":"),
-    default=_instant_or_refuse,
-).encode
+
+
+def _encoder(default: Callable[[object], object]) -> Callable[[object], str]:
+    """`JSONEncoder.encode` with these settings; where CPython lets us keep its C half, without making that anew each time.
+
+    That making was three quarters of the time of a small payload.
+    """
+    plain = JSONEncoder(
+        sort_keys=True,
+        ensure_ascii=False,
+        allow_nan=False,
+        check_circular=False,
+        separators=(",", ":"),
+        default=default,
+    ).encode
+    make: Callable[..., Callable[[object, int], tuple[str, ...]]] | None = getattr(json_encoder, "c_make_encoder", None)
+    if make is None:
+        return plain
+    encode = make(None, default, json_encoder.encode_basestring, None, ":", ",", True, False, False)
+    return lambda value: "".join(encode(value, 0))
+
+
+_encode_plain: Final = _encoder(_refuse)
+_encode_instants: Final = _encoder(_instant_or_refuse)
