@@ -32,6 +32,7 @@ from outrider.testing.services import PostgresServer
 NOW, LATER = timedelta(0), timedelta(hours=1)
 KEYS = st.sampled_from(["ant", "bee", None])
 SLOTS = st.integers(0, 2)
+STATUSES = st.sampled_from([Status.PARKED, Status.RETRYING, Status.WAITING])
 PLACES = st.integers(0, 1_000)
 
 
@@ -103,6 +104,9 @@ class Side:
         changes.look_again(key_of(self.rows[number]))
         return (await write(self.reading, changes)).promoted
 
+    async def set_all_aside(self, numbers: Sequence[int], status: Status) -> list[int]:
+        return [await self.set_aside(number, status) for number in numbers]
+
     async def decide(self, place: int, verb: str, hold: bool) -> object:
         found = await self.due()
         if not found:
@@ -169,63 +173,69 @@ class Differential(RuleBasedStateMachine):
     @rule(slot=SLOTS, key=KEYS, count=st.integers(1, 3))
     def add(self, slot: int, key: str | None, count: int) -> None:
         if slot not in self.slots:
-            if self.slots and not self.concurrent:
-                return
             self.each(lambda side: side.begin(slot))
             self.slots.add(slot)
         for _ in range(count):
             self.numbers += 1
             self.each(lambda side: side.add(slot, self.numbers, key))
+        self.numbers += 1
+        self.each(lambda side: side.add_and_take_back(slot, self.numbers))
+        if not self.concurrent:
+            self.end(slot, count)
 
-    @rule(slot=SLOTS)
-    def add_and_take_back(self, slot: int) -> None:
-        if slot in self.slots:
-            self.numbers += 1
-            self.each(lambda side: side.add_and_take_back(slot, self.numbers))
-
+    @precondition(lambda self: self.slots)
     @rule(slot=SLOTS, commit=st.integers(0, 4))
     def end(self, slot: int, commit: int) -> None:
         if slot in self.slots:
             self.each(lambda side: side.end(slot, commit > 0))
             self.slots.remove(slot)
 
-    def is_writable(self) -> bool:
-        return self.concurrent or not self.slots
-
-    @precondition(is_writable)
     @rule(crash=st.booleans())
     def read(self, crash: bool) -> None:
         self.each(lambda side: side.read(crash))
 
-    @precondition(is_writable)
-    @rule(place=PLACES, status=st.sampled_from([Status.PARKED, Status.RETRYING, Status.WAITING]))
+    @rule(keys=st.lists(KEYS, min_size=1, max_size=4), status=STATUSES)
+    def add_and_set_aside(self, keys: list[str | None], status: Status) -> None:
+        """What a refusal does: a head, and what queues up behind it."""
+        slot = max(self.slots, default=0) + 1
+        self.each(lambda side: side.begin(slot))
+        first = self.numbers + 1
+        self.numbers += len(keys)
+        numbers = range(first, self.numbers + 1)
+        self.each(lambda side: [side.add(slot, number, key) for number, key in zip(numbers, keys, strict=True)])
+        self.each(lambda side: side.end(slot, True))
+        self.each(lambda side: side.read(False))
+        self.each(lambda side: side.set_all_aside(numbers, status))
+        self.observe()
+
+    @precondition(lambda self: self.sides[0].rows)
+    @rule(place=PLACES, status=STATUSES)
     def set_aside(self, place: int, status: Status) -> None:
         known = sorted(self.sides[0].rows)
         if known:
             self.each(lambda side: side.set_aside(known[place % len(known)], status))
+            self.observe()
 
-    @precondition(is_writable)
+    @precondition(lambda self: self.sides[0].rows)
     @rule(place=PLACES, verb=st.sampled_from(["deliver", "retry", "bury", "park"]), hold=st.booleans())
     def decide(self, place: int, verb: str, hold: bool) -> None:
         self.each(lambda side: side.decide(place, verb, hold))
+        self.observe()
 
-    @precondition(is_writable)
     @rule(on=st.booleans())
     def pause(self, on: bool) -> None:
         self.each(lambda side: side.pause(on))
 
-    @precondition(is_writable)
     @rule(limit=st.integers(1, 5))
     def release(self, limit: int) -> None:
         self.each(lambda side: side.release(limit))
+        self.observe()
 
-    @precondition(is_writable)
+    @precondition(lambda self: self.numbers)
     @rule(numbers=st.lists(st.integers(1, 12), min_size=1, max_size=4, unique=True))
     def consume(self, numbers: list[int]) -> None:
         self.each(lambda side: side.consume(numbers))
 
-    @precondition(is_writable)
-    @rule()
     def observe(self) -> None:
         self.each(lambda side: side.observe(range(1, self.numbers + 1)))
 
