@@ -11,10 +11,10 @@ from outrider.core.outcome import PublishOutcome
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One stored message; `offset` is its place in the topic, from 0."""
+    """One stored message; `place` counts the messages before it in its topic."""
 
     topic: str
-    offset: int
+    place: int
     key: str | None
     headers: tuple[tuple[str, bytes], ...]
     body: bytes
@@ -30,7 +30,7 @@ class MemoryTopic:
 
 @dataclass(slots=True)
 class MemoryGroup:
-    """Consumers that share topics: the last to join holds them all. `committed` is the next offset by topic."""
+    """Consumers that share topics: the last to join holds them all. `committed` is the next place by topic."""
 
     committed: dict[str, int] = field(default_factory=dict)
     owner: object = None

@@ -14,11 +14,11 @@ ORIGIN: Final = "memory"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A received message's handle: its topic and offset, in this joining of the group."""
+    """A received message's handle: its topic and place, in this joining of the group."""
 
     joined: object
     topic: str
-    offset: int
+    place: int
 
 
 class MemorySubscriber:
@@ -59,22 +59,22 @@ class MemorySubscriber:
         for message in messages:
             token = self._token(message)
             if not self.revoked(message):
-                self._settled[token.topic].add(token.offset)
+                self._settled[token.topic].add(token.place)
         for topic, settled in self._settled.items():
-            offset = group.committed.get(topic, 0)
-            while offset in settled:
-                settled.discard(offset)
-                offset += 1
+            place = group.committed.get(topic, 0)
+            while place in settled:
+                settled.discard(place)
+                place += 1
             if self._holds():
-                group.committed[topic] = offset
+                group.committed[topic] = place
 
     async def rewind(self, messages: Sequence[ReceivedMessage]) -> None:
         """Give these and all behind them again."""
         for message in messages:
             token = self._token(message)
             if not self.revoked(message):
-                self._position[token.topic] = min(self._position[token.topic], token.offset)
-                self._settled[token.topic] = {each for each in self._settled[token.topic] if each < token.offset}
+                self._position[token.topic] = min(self._position[token.topic], token.place)
+                self._settled[token.topic] = {each for each in self._settled[token.topic] if each < token.place}
 
     def revoked(self, message: ReceivedMessage) -> bool:
         """Whether another member has joined since."""
@@ -107,8 +107,8 @@ class MemorySubscriber:
         return found
 
     def _received(self, record: Record) -> ReceivedMessage:
-        coordinates = f"{record.topic}/0/{record.offset}"
-        token = Token(self._joined, record.topic, record.offset)
+        coordinates = f"{record.topic}/0/{record.place}"
+        token = Token(self._joined, record.topic, record.place)
         key = None if record.key is None else record.key.encode()
         try:
             envelope = self._decode(record.headers, record.body, key=key, coordinates=coordinates, time_default=None)
