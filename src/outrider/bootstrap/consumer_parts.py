@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from outrider.bootstrap.begins import Begins
-from outrider.bootstrap.consumer_source import log_source, subscriber_of
+from outrider.bootstrap.consumer_broker import subscriber_of
+from outrider.bootstrap.consumer_source import log_source
 from outrider.bootstrap.outbox import outbox_parts
 from outrider.bootstrap.resolver import async_resolver, sync_resolver
 from outrider.bootstrap.wiring import Site

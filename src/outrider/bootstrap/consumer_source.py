@@ -1,13 +1,11 @@
-"""Where a consumer takes from, by the settings: a broker's subscriber, or the log of each producing service."""
+"""The logs that a consumer reads where the log is the broker: one of each producing service."""
 
 import os
 import socket
 from uuid import UUID
 
 from outrider.bootstrap.registry import adapter, dialect_of
-from outrider.bootstrap.settings_model import Settings
 from outrider.bootstrap.wiring import Site, site
-from outrider.codecs.cloudevents import read_headers
 from outrider.consumer.attempt import Facts
 from outrider.consumer.config import ConsumerConfig
 from outrider.consumer.log_lane import LogLane
@@ -17,10 +15,9 @@ from outrider.consumer.router import Router
 from outrider.consumer.sessions import Sessions
 from outrider.consumer.tell import Teller
 from outrider.core.envelope import source_urn
-from outrider.core.errors import CatalogError, ConfigurationError
+from outrider.core.errors import CatalogError
 from outrider.core.identity import uuid7
 from outrider.core.subscriptions import Start
-from outrider.ports.broker import Subscriber
 from outrider.ports.wakeup import WakeupListener
 from outrider.runtime.wakeup import in_process, wakeup_channel
 
@@ -44,9 +41,7 @@ def _log(
     there = site(settings.model_copy(update={"service": service}), made.catalog)
     lanes: dict[int, LogLane] = {}
     namespace = "outrider" if made.catalog is None else made.catalog.namespace
-    rows = LogRows(
-        Sessions(there.storage), there.texts, lanes, facts.hold_types, config.policy, made.clock, teller
-    )
+    rows = LogRows(Sessions(there.storage), there.texts, lanes, facts.hold_types, config.policy, made.clock, teller)
 
     async def listen() -> list[WakeupListener]:
         found: list[WakeupListener] = [in_process(wakeup_channel(there.names.prefix)).listen()]
@@ -68,8 +63,3 @@ def _log(
 
 def _unique(made: Site) -> UUID:
     return uuid7(made.clock.now_ms(), made.clock.random_bytes(10))
-
-
-def subscriber_of(settings: Settings) -> Subscriber:
-    """The subscriber of the broker that the settings name. Raises ConfigurationError where there is none to take from."""
-    raise ConfigurationError(f"broker.url {settings.broker.kind}: has nothing to consume from {read_headers}")

@@ -131,7 +131,9 @@ def attempt(items: Sequence[Item], facts: Facts, *, savepoints: bool) -> Attempt
     return decided
 
 
-def attempt_due(head: Head, due: Due, facts: Facts, prepare: Callable[[Item], None]) -> Generator[Effect, Any, Item | None]:
+def attempt_due(
+    head: Head, due: Due, facts: Facts, prepare: Callable[[Item], None]
+) -> Generator[Effect, Any, Item | None]:
     """Try one due row: lock it, receipt, handler, and the row's end, in one transaction.
 
     Gives the item with its outcome, or None where the row was nobody's to try. An outcome that is neither handled nor
@@ -297,7 +299,11 @@ def drive(work: Generator[Effect, Any, Any], tx: Any, texts: Texts, calls: Calls
 
 
 async def drive_async(
-    work: Generator[Effect, Any, Any], tx: Any, texts: Texts, calls: AsyncCalls, fault_of: FaultOf  # noqa: ANN401
+    work: Generator[Effect, Any, Any],
+    tx: Any,
+    texts: Texts,
+    calls: AsyncCalls,
+    fault_of: FaultOf,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401 - the work's own result
     """The same in the event loop."""
     result: Rows | Failed | None
@@ -326,5 +332,3 @@ async def drive_async(
                 effect = work.send(result)
     except StopIteration as done:
         return done.value
-
-

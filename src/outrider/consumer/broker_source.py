@@ -89,4 +89,3 @@ class BrokerSource:
         item.id_text = str(item.message_id)
         item.envelope = envelope.replace(message_id=item.message_id)
         return item
-

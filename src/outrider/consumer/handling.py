@@ -119,11 +119,7 @@ class Handling:
 
     def _blocked(self, items: Sequence[Item]) -> set[OrderKey]:
         """The keys whose later messages wait, because one of `items` failed or is parked."""
-        return {
-            item.order_key
-            for item in items
-            if item.order_key is not None and item.parks_key and self._holds(item)
-        }
+        return {item.order_key for item in items if item.order_key is not None and item.parks_key and self._holds(item)}
 
     def _holds(self, item: Item) -> bool:
         outcome = item.outcome
@@ -131,7 +127,9 @@ class Handling:
             return outcome.failure is not Failure.PERMANENT or item.type in self._facts.hold_types
         return outcome is PARKED
 
-    async def _one_by_one(self, items: Sequence[Item], known: dict[Item, Failed | None], blocked: set[OrderKey]) -> None:
+    async def _one_by_one(
+        self, items: Sequence[Item], known: dict[Item, Failed | None], blocked: set[OrderKey]
+    ) -> None:
         for item in items:
             if item.parks_key and item.order_key in blocked:
                 item.outcome = PARKED
@@ -185,4 +183,3 @@ class Handling:
                 self._failed(item, item.outcome)
                 item.event = None
         return None
-

@@ -68,4 +68,12 @@ def received_item(message: ReceivedMessage, stranger_id: UUID) -> Item:
     envelope = message.envelope
     if envelope is None:
         return Item(stranger_id, str(stranger_id), 0, message.topic, None, None, message)
-    return Item(envelope.message_id, str(envelope.message_id), envelope.fingerprint, message.topic, envelope.key, envelope, message)
+    return Item(
+        envelope.message_id,
+        str(envelope.message_id),
+        envelope.fingerprint,
+        message.topic,
+        envelope.key,
+        envelope,
+        message,
+    )

@@ -21,7 +21,6 @@ from outrider.core.position import Position
 from outrider.ports.log_reader import Batch
 
 
-
 class Chunk:
     """What one read gave: how many of it are undecided, and the position behind it."""
 

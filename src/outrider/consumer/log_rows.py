@@ -40,7 +40,6 @@ from outrider.ports.clock import Clock
 from outrider.ports.statements import Texts
 
 
-
 class LogRows:
     """The rows of one producing service's log. `lanes` are those that this process owns at present, by number."""
 
@@ -215,8 +214,6 @@ class DueOrigin:
         self.lane = lane
         self.due = due
         self.due_at = None
-
-
 
 
 def _lane(item: Item) -> LogLane:

@@ -71,7 +71,9 @@ class LogOfService:
 class LogSource:
     """As `consumer.source.Source`, over the logs of all producing services."""
 
-    def __init__(self, logs: Sequence[LogOfService], router: Router, owner: str, lease: timedelta, clock: Clock) -> None:
+    def __init__(
+        self, logs: Sequence[LogOfService], router: Router, owner: str, lease: timedelta, clock: Clock
+    ) -> None:
         self._rows = _RowsOfAll({log.source: log.rows for log in logs})
         self._logs = logs
         self._router = router

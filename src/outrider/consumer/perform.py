@@ -174,7 +174,9 @@ class AsyncPerformer:
 class ThreadPerformer:
     """As `Performer`, for synchronous handlers: a whole attempt runs in one thread."""
 
-    def __init__(self, transactions: Transactions, texts: Texts, clock: Clock, bind: BindOutbox, threads: Threads) -> None:
+    def __init__(
+        self, transactions: Transactions, texts: Texts, clock: Clock, bind: BindOutbox, threads: Threads
+    ) -> None:
         self._transactions = transactions
         self._texts = texts
         self._clock = clock
@@ -244,9 +246,7 @@ class ThreadPerformer:
         return find_fault(error, self._transactions.fault_of)
 
 
-def find_fault(
-    error: BaseException, fault_of: Callable[[BaseException], DatabaseFault | None]
-) -> DatabaseFault | None:
+def find_fault(error: BaseException, fault_of: Callable[[BaseException], DatabaseFault | None]) -> DatabaseFault | None:
     """What an error, or what caused it, says of our database."""
     current: BaseException | None = error
     for _ in range(_CAUSES_MAX):

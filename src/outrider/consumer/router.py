@@ -89,7 +89,9 @@ class Registration:
 class Router:
     """The handlers of one consumer by type, and what it does with other types."""
 
-    def __init__(self, consumer: str, catalog: Catalog, handlers: Mapping[str, Handler], ignored: frozenset[str]) -> None:
+    def __init__(
+        self, consumer: str, catalog: Catalog, handlers: Mapping[str, Handler], ignored: frozenset[str]
+    ) -> None:
         self.handlers = handlers
         self._consumer = consumer
         self._catalog = catalog

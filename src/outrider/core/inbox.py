@@ -62,9 +62,7 @@ def over(name: str, columns: Mapping[str, Sequence[Any]], *, arrays: bool, **sha
     """A statement over many values: `columns` as lists named in the plural, or one parameter set for each."""
     if arrays:
         return Statement(name, {**shared, **{f"{column}s": list(values) for column, values in columns.items()}})
-    sets = [
-        {**shared, **dict(zip(columns, values, strict=True))} for values in zip(*columns.values(), strict=True)
-    ]
+    sets = [{**shared, **dict(zip(columns, values, strict=True))} for values in zip(*columns.values(), strict=True)]
     return Statement(name, shared, sets)
 
 

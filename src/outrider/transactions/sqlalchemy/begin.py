@@ -31,7 +31,6 @@ class AlchemyFace:
         self._begun = begun
         connection = handle.connection() if isinstance(handle, Session) else handle
         self.raw: Any = connection.connection.driver_connection
-        self.failed = False
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -58,11 +57,6 @@ class AlchemyFace:
                 self.raw.close()
             return
         sever(self.raw.fileno())
-
-    def note(self, query: Any) -> None:  # noqa: ANN401 - asyncpg's LoggedQuery
-        """Remember that a statement failed, where the driver does not tell (asyncpg)."""
-        if query.exception is not None:
-            self.failed = True
 
 
 class SessionHandlerTransaction(AlchemyFace, SessionTransaction):

@@ -1,9 +1,8 @@
 """The same for async_sessionmaker and AsyncEngine: the synchronous face, driven where SQLAlchemy may wait."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
@@ -20,6 +19,9 @@ from outrider.transactions.sqlalchemy.begin import (
     fault_of,
 )
 from outrider.transactions.sqlalchemy.joined_async import AsyncAlchemyTransaction
+
+_PROOF: Final = text("SELECT 1")
+"""Fails in a transaction that has failed."""
 
 
 class AsyncAlchemyHandlerTransaction(AsyncAlchemyTransaction):
@@ -44,18 +46,12 @@ class AsyncAlchemyHandlerTransaction(AsyncAlchemyTransaction):
             await self.prove()
 
     async def prove(self) -> None:
-        """Raise where a statement has failed and left the transaction failed, on a driver that cannot tell (asyncpg).
+        """Raise where a statement has left the transaction failed, on a driver that cannot tell: asyncpg.
 
-        It notes failures one turn of the event loop late.
+        Its COMMIT would be a silent ROLLBACK (OB-66), so the server is asked.
         """
-        if not hasattr(self.inner.raw, "query_logger"):
-            return
-        turn = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_soon(turn.set_result, None)
-        await turn
-        if self.inner.failed:
-            self.inner.failed = False
-            await self.handle.execute(text("SELECT 1"))
+        if hasattr(self.inner.raw, "is_in_transaction"):
+            await self.handle.execute(_PROOF)
 
     def is_intact(self) -> bool:
         """Whether the very transaction that was begun is still open and usable."""
@@ -76,9 +72,8 @@ class AsyncAlchemyTransactions:
         async with opened as face, face.begin():
             inner = await face.run_sync(_inner)
             transaction = AsyncAlchemyHandlerTransaction(face, inner)
-            with _noted(inner):
-                yield transaction
-                await transaction.prove()
+            yield transaction
+            await transaction.prove()
 
     def fault_of(self, error: BaseException) -> DatabaseFault | None:
         """By what the driver raised."""
@@ -89,14 +84,3 @@ def _inner(face: Any) -> HandlerFace:  # noqa: ANN401 - a synchronous Session or
     begun = face.get_transaction()
     made = SessionHandlerTransaction if hasattr(face, "begin_nested") and hasattr(face, "flush") else None
     return made(face, begun) if made else ConnectionHandlerTransaction(face, begun)
-
-
-@contextmanager
-def _noted(inner: HandlerFace) -> Iterator[None]:
-    """Watch for failed statements on a driver that does not tell whether its transaction has failed."""
-    watch = getattr(inner.raw, "query_logger", None)
-    if watch is None:
-        yield
-        return
-    with watch(inner.note):
-        yield
