@@ -1,5 +1,6 @@
 """From `broker.url` to a publisher. The scheme names the kind: kafka, memory; `log:` and `none:` have none."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import cache
 from importlib import import_module
@@ -9,6 +10,7 @@ from outrider.bootstrap.registry import adapter
 from outrider.bootstrap.settings_model import Broker
 from outrider.bootstrap.wiring import Site
 from outrider.codecs.cloudevents import HeaderWriter
+from outrider.core.routing import Route
 from outrider.ports.broker import Publisher
 
 KAFKA_PREFIX = "ce_"
@@ -55,6 +57,16 @@ def kafka_settings(broker: Broker) -> Any:  # noqa: ANN401  the adapter's own cl
         partitioner=broker.partitioner,
         topic_partitioners={topic: one.partitioner for topic, one in chosen if one.partitioner is not None},
     )
+
+
+def topics_of(made: Site, routes: Iterable[Route]) -> list[str]:
+    """The topics that the site's service may publish to. The memory broker gets those that it lacks: nobody else can."""
+    mine = [route for route in routes if made.service in route.producers]
+    topics = sorted({topic for route in mine for topic in (route.topic, *route.topics)})
+    if made.settings.broker.kind == "memory":
+        for topic in topics:
+            memory_broker(made.settings.broker.url).create_topic(topic)
+    return topics
 
 
 @cache

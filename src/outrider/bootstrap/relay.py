@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from outrider.bootstrap.brokers import publisher_of
+from outrider.bootstrap.brokers import publisher_of, topics_of
 from outrider.bootstrap.registry import adapter, dialect_of
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.settings_model import Settings
@@ -121,6 +121,7 @@ class RelayParts:
             await make_subscription(self._made, session)
             await update_routes(self._made, session)
             self._routes |= (await known_catalog(self._made, session)).routes
+            topics_of(self._made, self._routes.values())
         if not self._routes:
             raise ConfigurationError(
                 "no type is known here: set service.catalog = module:name, or run  outrider init  where the catalog is"

@@ -13,7 +13,7 @@ from typing import Final
 from outrider.bootstrap.registry import adapter, dialect_of, sqlite_path
 from outrider.bootstrap.settings_model import Settings
 from outrider.core.catalog import Catalog
-from outrider.core.errors import CatalogError, ConfigurationError
+from outrider.core.errors import CatalogError, ConfigurationError, SchemaMismatch
 from outrider.core.lane import Subscription
 from outrider.core.meta import check_meta, read_meta
 from outrider.core.routes import read_routes, route_rows, write_routes
@@ -50,10 +50,18 @@ class Site:
         opened = await self.storage.connect()
         try:
             if check:
-                check_meta(await opened.run(read_meta()))
+                await self._check(opened)
             yield opened
         finally:
             await opened.close()
+
+    async def _check(self, session: StorageSession) -> None:
+        try:
+            meta = await session.run(read_meta())
+        except SchemaMismatch as error:
+            where = f"tables {self.names.prefix}… of service {self.service}"
+            raise SchemaMismatch(f"the {where} are not in this database: run  outrider init") from error
+        check_meta(meta)
 
 
 def site(settings: Settings, catalog: Catalog | None = None) -> Site:

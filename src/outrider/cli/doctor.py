@@ -1,7 +1,7 @@
 """`outrider doctor`: every check that a start makes, each with what to do."""
 
 from outrider.admin.doctor import examine, preflight
-from outrider.bootstrap.brokers import publisher_of, retention_of_topics
+from outrider.bootstrap.brokers import publisher_of, retention_of_topics, topics_of
 from outrider.bootstrap.pruning import retention
 from outrider.bootstrap.wiring import Site, known_catalog, site
 from outrider.cli.frame import DONE, FAILED, Call, command, new_app
@@ -44,8 +44,7 @@ async def everything(made: Site) -> list[Finding]:
     publisher = publisher_of(made)
     if publisher is None:
         return [*found, Finding("broker", Verdict.OK, f"{made.settings.broker.kind}: nothing is published to a broker")]
-    mine = [route for route in catalog.routes.values() if made.service in route.producers]
-    topics = sorted({topic for route in mine for topic in (route.topic, *route.topics)})
+    topics = topics_of(made, catalog.routes.values())
     found += await preflight(publisher, topics)
     if found[-1].check != "broker":
         found += judge_sources(retention(made), await retention_of_topics(made, topics))

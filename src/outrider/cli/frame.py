@@ -29,6 +29,7 @@ from outrider.core.errors import (
     StorageUnavailable,
     UsageError,
 )
+from outrider.telemetry.logs import LogSink
 
 DONE, FAILED, USAGE, PARTLY, LATER = 0, 1, 2, 3, 75
 LIMIT_MAX: Final = 200
@@ -111,6 +112,13 @@ class Call:
         if not sys.stdin.isatty():
             raise typer.BadParameter(f"{question} Say --yes where nobody can be asked.", param_hint="--yes")
         typer.confirm(question, abort=True, err=True)
+
+
+def log_sink(call: Call, settings: Settings) -> LogSink:
+    """Our log lines, on stderr; `--quiet` leaves the errors."""
+    level = "error" if call.out.quiet else settings.log.level
+    color = wants_color() and not call.options["no_color"]
+    return LogSink(sys.stderr, level=level, format=settings.log.format, color=color)
 
 
 def new_app(help_: str | None = None) -> typer.Typer:

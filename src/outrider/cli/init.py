@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -31,10 +32,11 @@ async def init(
     call: Call,
     database: Annotated[str | None, typer.Option(metavar="URL", help="Setting database.url.")] = None,
     broker: Annotated[str | None, typer.Option(metavar="URL", help="Setting broker.url.")] = None,
+    catalog: Annotated[str | None, typer.Option(metavar="MODULE:NAME", help="Setting service.catalog.")] = None,
     lanes: Annotated[int | None, typer.Option(min=1, help="Lanes of the relay's subscription.")] = None,
 ) -> None:
     """Make the tables, the relay's subscription and outrider.toml. Safe to repeat."""
-    settings = call.settings(database__url=database, broker__url=broker, relay__lanes=lanes)
+    settings = call.settings(database__url=database, broker__url=broker, service__catalog=catalog, relay__lanes=lanes)
     made = site(settings)
     ran = migrate(settings, made.names.prefix)
     async with made.session() as session:
@@ -49,7 +51,8 @@ async def init(
         call.out.say(f"relay to {subscription.broker}: {subscription.lanes} lane(s)")
     elif settings.broker.kind == "log":
         call.out.say("broker.url is log: — handlers read the log itself, no relay is needed")
-    call.out.say(f"routes: {len(types)} written" if made.catalog else "routes: none; set service.catalog = module:name")
+    known = f"routes: {len(types)} written" if made.catalog else "routes: none yet; say --catalog module:name"
+    call.out.say(known)
     call.out.say(f"{path}: {'written' if wrote else 'left as it is'}")
     if call.out.as_json:
         call.out.json(
@@ -67,9 +70,11 @@ async def init(
 def template(settings: Settings) -> str:
     """A settings file with what was given, and every other key with its default, commented out."""
     given = {"service.name": settings.service.name}
-    if "@" not in settings.database.url:  # a password has no place in a file that is committed
+    if settings.service.catalog is not None:
+        given["service.catalog"] = settings.service.catalog
+    if urlsplit(settings.database.url).password is None:  # a password has no place in a file that is committed
         given["database.url"] = settings.database.url
-    if settings.broker.kind != "log" and "@" not in settings.broker.url:
+    if settings.broker.kind != "log" and urlsplit(settings.broker.url).password is None:
         given["broker.url"] = settings.broker.url
     lines = [
         "# Settings of Outrider. Flags and OUTRIDER_… variables go over this file: relay.lanes is OUTRIDER_RELAY__LANES."

@@ -1,18 +1,15 @@
 """`outrider relay`: publish what was committed, until a signal or once."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from outrider.bootstrap.relay import RelayParts
-from outrider.bootstrap.settings import wants_color
 from outrider.bootstrap.upkeep import Upkeep
 from outrider.bootstrap.wiring import Site, site
-from outrider.cli.frame import DONE, LATER, PARTLY, Call, command, new_app
+from outrider.cli.frame import DONE, LATER, PARTLY, Call, command, log_sink, new_app
 from outrider.relay.relay import RelayReport
 from outrider.runtime.shutdown import serve
-from outrider.telemetry.logs import LogSink
 
 app = new_app()
 
@@ -32,8 +29,7 @@ async def relay(
 ) -> int:
     """Publish committed messages to the broker, in order per key, and prune. SIGTERM drains; a second one exits at once."""
     made = site(call.settings(relay__lanes=lanes))
-    log = made.settings.log
-    sink = LogSink(sys.stderr, level=log.level, format=log.format, color=wants_color() and not call.options["no_color"])
+    sink = log_sink(call, made.settings)
     drain = made.settings.runtime.drain_timeout.total_seconds()
     if made.settings.broker.kind == "log":
         call.out.say("broker.url is log: consumers read the log themselves, nothing is to be published")

@@ -1,0 +1,241 @@
+"""What an operator does, from the first table to a dead letter, on SQLite and PostgreSQL."""
+
+import re
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.acceptance.cli.conftest import Shop
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def test_from_tables_to_published_messages(shop: "Shop") -> None:
+    """OB-81, OB-97: init, migrate --check, add, relay --once, status, messages; codes 0, data on stdout, words on stderr."""
+    assert shop.run("migrate", "--check", "--service", "orders", OUTRIDER_DATABASE__URL=shop.url).code == 1
+    first = shop.init()
+    assert (first.code, first.out) == (0, "")
+    assert "routes: 2 written" in first.err
+    assert shop.init().err.count("were there") == 1
+    assert shop.run("migrate", "--check").code == 0
+    shop.add(5)
+    assert shop.run("status", "--json").json["lanes"][0]["backlog"] == 5
+    published = shop.run("relay", "--once", "--json", "--quiet")
+    assert (published.code, published.err) == (0, "")
+    assert published.json == {"lanes": 1, "read": 5, "published": 5, "excepted": 0, "unknown": 0, "errors": []}
+    lane = shop.program("status", "--json").json["lanes"][0]
+    assert (lane["subscription"], lane["backlog"], lane["passed"], lane["owner"]) == ("relay", 0, 5, None)
+    page = shop.run("messages", "list", "--json", "--limit", "2").json
+    assert [item["log_id"] for item in page["items"]] == [5, 4]
+    assert page["items"][0]["state"] == "published"
+    rest = shop.run("messages", "list", "--json", "--cursor", page["next_cursor"]).json
+    assert [item["log_id"] for item in rest["items"]] == [3, 2, 1]
+    assert rest["next_cursor"] is None
+    one = shop.run("messages", "show", rest["items"][-1]["message_id"], "--json")
+    assert "body" not in one.json
+    assert shop.run("messages", "show", "1", "--body", "--json").json["body"]["text"] == '{"n":0}'
+    assert shop.run("verify").code == 0
+    checks = shop.run("doctor", "--json")
+    assert {check["verdict"] for check in checks.json["checks"]} <= {"ok", "warn"}, checks.out
+    assert checks.code == 0
+
+
+def test_a_dead_letter_is_found_replayed_and_published(shop: "Shop") -> None:
+    """OB-79, OB-91, OB-27: filters, dry run, reason and audit; generation rises, attempts begin anew."""
+    shop.init()
+    shop.add(6)
+    assert shop.run("relay", "--once", "-q").code == 0
+    shop.kill([1, 2, 4])
+    listed = shop.run("dead", "list", "--json").json["items"]
+    assert [(item["row_id"], item["status"], item["attempts"]) for item in listed] == [
+        (1, "dead", 3),
+        (2, "dead", 3),
+        (4, "dead", 3),
+    ]
+    assert "hunter2" not in shop.run("dead", "list").out + shop.run("messages", "show", "1").out
+    assert shop.run("dead", "replay", "--reason", "x", "--yes").code == 2
+    assert shop.run("dead", "replay", "--key", "order-0", "--yes").code == 2
+    assert shop.run("dead", "replay", "--key", "order-0", "--reason", "x").code == 2
+    dry = shop.run("dead", "replay", "--key", "order-0", "--dry-run", "--json").json
+    assert dry == {"dry_run": True, "matched": 2, "changed": 2, "refused": 0}
+    assert len(shop.run("dead", "list", "--json").json["items"]) == 3
+    done = shop.run("dead", "replay", "--key", "order-0", "--reason", "topic is there now", "--yes", "--json")
+    assert (done.code, done.json["changed"]) == (0, 2)
+    rows = shop.sql("SELECT log_id, status, attempts, generation FROM orders_outbox_delivery ORDER BY log_id")
+    assert rows == [(1, "retrying", 0, 1), (2, "dead", 3, 0), (4, "retrying", 0, 1)]
+    ((actor, verb, affected, reason),) = shop.sql("SELECT actor, verb, affected, reason FROM orders_outrider_audit")
+    assert (bool(actor), verb, affected, reason) == (True, "replay", 2, "topic is there now")
+    assert shop.run("relay", "--once", "-q", "--json").json["published"] == 2
+    assert shop.run("messages", "show", "4", "--json").json["message"]["state"] == "published"
+    assert shop.run("dead", "discard", "--id", "2", "--reason", "test data", "--yes").code == 0
+    assert shop.run("messages", "show", "2", "--json").json["message"]["resolution"] == "discarded"
+    assert shop.run("dead", "list", "--json").json["items"] == []
+
+
+def test_what_would_break_a_promise_is_refused_and_changes_nothing(shop: "Shop") -> None:
+    """OB-91: unknown id, replay of a consumed message, discard of a running one: exit 1, nothing changed."""
+    shop.init("--lanes", "2")
+    shop.add(3)
+    shop.kill([1, 2, 3])
+    shop.sql("UPDATE orders_outbox_delivery SET status = 'retrying' WHERE log_id = 2")
+    shop.sql("INSERT INTO orders_inbox_consumer (id, name) VALUES (1, 'billing')")
+    now = "1" if shop.url.startswith("sqlite") else "now()"
+    shop.sql(
+        "INSERT INTO orders_inbox_receipt (consumer_id, message_id, fingerprint, consumed_at)"
+        f" SELECT 1, message_id, 1, {now} FROM orders_outbox_message WHERE id = 3"
+    )
+    before = shop.sql("SELECT log_id, status, generation FROM orders_outbox_delivery ORDER BY log_id")
+    write = ("--reason", "x", "--yes")
+    unknown = shop.run("dead", "replay", "--id", "99", *write)
+    assert (unknown.code, "not in the log" in unknown.err) == (1, True)
+    consumed = shop.run("dead", "replay", "--id", "3", *write)
+    assert (consumed.code, "consumed" in consumed.err) == (1, True)
+    running = shop.run("dead", "discard", "--id", "2", *write)
+    assert (running.code, "pause its key first" in running.err) == (1, True)
+    assert shop.run("messages", "show", "4f9c0b5e-0000-4000-8000-000000000000").code == 1
+    assert shop.run("messages", "show", "nonsense").code == 2
+    assert shop.sql("SELECT log_id, status, generation FROM orders_outbox_delivery ORDER BY log_id") == before
+    some = shop.run("dead", "replay", "--state", "dead", *write, "--json")
+    assert (some.code, some.json["changed"], some.json["refused"]) == (3, 1, 1)
+
+
+def test_a_pause_stops_a_topic_until_it_is_resumed(shop: "Shop") -> None:
+    """OB-42: by a person, with reason and audit; it outlives the process, and what waited follows."""
+    shop.init()
+    topic = "outrider.orders.outbox"
+    assert shop.run("pause", "destination", topic).code == 2
+    assert shop.run("pause", "destination", topic, "--reason", "maintenance").code == 0
+    shop.add(3)
+    held = shop.run("relay", "--once", "-q", "--json")
+    assert (held.code, held.json["published"]) == (3, 0)
+    seen = shop.run("status", "--json").json
+    assert [(pause["kind"], pause["topic"], pause["reason"]) for pause in seen["pauses"]] == [
+        ("destination", topic, "maintenance")
+    ]
+    assert [(one["status"], one["rows"]) for one in seen["exceptions"]] == [("parked", 3)]
+    assert "maintenance" in shop.run("status").out
+    assert shop.run("resume", "destination", topic, "--reason", "done").code == 0
+    assert shop.run("resume", "destination", topic, "--reason", "done").code == 1
+    assert shop.run("relay", "--once", "-q", "--json").json["published"] == 3
+    assert shop.sql("SELECT verb, affected FROM orders_outrider_audit ORDER BY at") == [
+        ("pause", 1),
+        ("resume", 1),
+        ("resume", 0),
+    ]
+    for what in (["key", topic, "order-1"], ["relay"], ["consumer", "billing"]):
+        assert shop.run("pause", *what, "--reason", "x").code == 0
+        assert shop.run("resume", *what, "--reason", "x").code == 0
+
+
+def test_verify_names_planted_faults(shop: "Shop") -> None:
+    """OB-79: verify finds what must not be, and exits 1 with it."""
+    shop.init()
+    shop.add(6)
+    assert shop.run("relay", "--once", "-q").code == 0
+    shop.kill([1, 2, 3, 5])
+    shop.sql(
+        "UPDATE orders_outbox_delivery SET error_code = NULL WHERE log_id = 1",
+        "UPDATE orders_outbox_delivery SET key_hash = 7 WHERE log_id = 2",
+        "UPDATE orders_outbox_delivery SET status = 'half-done' WHERE log_id = 3",
+        "UPDATE orders_outbox_delivery SET status = 'done' WHERE log_id = 5",
+        "UPDATE orders_outbox_message SET key_hash = 7 WHERE id = 4",
+        "UPDATE orders_outbox_cursor SET passed = 2",
+        "INSERT INTO orders_outbox_delivery (subscription_id, log_id, message_id, topic, key_hash, status, cause, max_retry,"
+        " updated_at) SELECT 1, 999, message_id, 't', 1, 'parked', 'key', 20, created_at FROM orders_outbox_message"
+        " WHERE id = 6",
+    )
+    found = shop.run("verify", "--json")
+    assert found.code == 1
+    said = {(one["invariant"], subject) for one in found.json["findings"] for subject in one["subjects"]}
+    assert ("I1", "message 999 of relay, parked") in said
+    assert ("I2", "row of message 2 in relay") in said
+    assert ("I3", "message 4") in said
+    assert ("I6", "message 1 in the log's rows") in said
+    assert ("I7", "message 5 in the log's rows") in said
+    assert ("I7", "outbox_delivery: half-done x1") in said
+    assert ("I7", "relay, lane 0") in said
+    assert "broken" in shop.run("verify").err
+    assert shop.run("doctor").code == 1, "a status of a newer release is reported"
+
+
+def test_cursor_routes_and_prune_say_what_they_see(shop: "Shop") -> None:
+    """OB-33: routes prints type, service, table, topic and group; OB-76: prune by hand deletes nothing that is young."""
+    shop.init()
+    shop.add(2)
+    shop.run("relay", "--once", "-q")
+    routes = shop.run("routes", "--json").json["items"]
+    assert routes[1] == {
+        "type": "order.placed", "version": 1, "owner": "orders", "table": "orders_outbox_message",
+        "topic": "outrider.orders.outbox", "group": "outrider-orders-outbox-consumer", "producers": ["orders"],
+        "consumers": ["billing"], "on_dead": "continue", "late": "apply",
+    }  # fmt: skip
+    assert shop.run("routes", "--forget", "order.counted").code == 0
+    cursor = shop.run("cursor", "show", "--json").json["items"][0]
+    assert (cursor["last_id"], cursor["passed"], cursor["lane"]) == (2, 2, 0)
+    assert "relay" in shop.run("cursor", "show").out
+    pruned = shop.run("prune", "--json")
+    assert (pruned.code, pruned.json["led"]) == (0, True)
+    assert shop.sql("SELECT count(*) FROM orders_outbox_message") == [(2,)]
+
+
+def test_a_relay_without_a_catalog_lives_by_the_table_of_routes(sqlite_shop: "Shop") -> None:
+    """OB-97: service.catalog, else the table that init has filled; with neither it does not start."""
+    sqlite_shop.init()
+    sqlite_shop.add(2)
+    bare = {"OUTRIDER_SERVICE__CATALOG": "none"}
+    assert sqlite_shop.run("relay", "--once", "-q", "--json", **bare).json["published"] == 2
+    sqlite_shop.sql("DELETE FROM orders_outrider_route")
+    refused = sqlite_shop.run("relay", "--once", **bare)
+    assert (refused.code, "service.catalog" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize(("broker", "code"), [("none:", 2), ("log:", 0)])
+def test_a_relay_without_a_broker_says_so(sqlite_shop: "Shop", broker: str, code: int) -> None:
+    """OB-81: none: refuses to relay, log: has nothing to do."""
+    sqlite_shop.init()
+    answer = sqlite_shop.run("relay", "--once", OUTRIDER_BROKER__URL=broker)
+    assert (answer.code, broker.rstrip(":") in answer.err) == (code, True)
+
+
+def test_a_running_relay_drains_at_sigterm(sqlite_shop: "Shop") -> None:
+    """OB-44, OB-81: runs until SIGTERM, gives its lane back, exits 0."""
+    from tests.acceptance.cli.conftest import PROGRAM  # noqa: PLC0415
+
+    sqlite_shop.init()
+    command = [str(PROGRAM), "relay"]
+    running = subprocess.Popen(command, cwd=sqlite_shop.folder, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    for line in running.stderr:
+        if "lane.taken" in line:
+            break
+    running.send_signal(signal.SIGTERM)
+    rest = running.communicate(timeout=30)[1]
+    assert running.returncode == 0, rest
+    assert "drain.ended" in rest
+    assert sqlite_shop.sql("SELECT owner FROM orders_outbox_cursor") == [(None,)]
+
+
+def test_temporary_failures_say_try_later(sqlite_shop: "Shop") -> None:
+    """OB-81: 75 where the database is unreachable; 2 where settings are wrong; 2 where tables are missing."""
+    away = {"OUTRIDER_SERVICE__NAME": "orders", "OUTRIDER_DATABASE__URL": "postgresql://nobody@127.0.0.1:1/none"}
+    assert sqlite_shop.run("status", **away).code == 75
+    wrong = sqlite_shop.run("status", OUTRIDER_RELAY__LANES="0", **away)
+    assert (wrong.code, "relay.lanes" in wrong.err) == (2, True)
+    none = sqlite_shop.run("status", OUTRIDER_SERVICE__NAME="orders", OUTRIDER_DATABASE__URL=sqlite_shop.url)
+    assert (none.code, re.search(r"outrider (init|migrate)", none.err) is not None) == (2, True)
+
+
+def test_a_wrong_catalog_or_consumer_is_named(sqlite_shop: "Shop") -> None:
+    sqlite_shop.init()
+    for place, said in {
+        "shop:missing": "no 'missing'",
+        "nowhere:catalog": "no module",
+        "shop:nothing": "not a Catalog",
+    }.items():
+        answer = sqlite_shop.run("routes", OUTRIDER_SERVICE__CATALOG=place)
+        assert (answer.code, said in answer.err) == (2, True), answer.err
+    for place in ("shop", "shop:nothing"):
+        assert sqlite_shop.run("consume", place).code == 2
