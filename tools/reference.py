@@ -19,7 +19,7 @@ import typer
 from pydantic import BaseModel
 
 from outrider.bootstrap.settings import DESTINATION_KEYS, OPEN_KEYS, seconds
-from outrider.bootstrap.settings_model import SECRETS, Destination, Settings, known_keys
+from outrider.bootstrap.settings_model import Destination, Settings, known_keys
 from outrider.cli import frame
 from outrider.cli.main import Commands
 from outrider.core import errors, events
@@ -148,7 +148,8 @@ def error_tables() -> str:
     said = words("row_codes", sorted(errors.ROW_CODES))
     codes = [(f"`{code}`", said[code]) for code in sorted(errors.ROW_CODES)]
     heads = ("class", "code", "base", "who acts", "retryable", "exit", "means")
-    return f"{table(heads, rows)}\n### Codes without a class\n\nThey stand in rows and log lines.\n\n{table(('code', 'means'), codes)}"
+    about = "### Codes without a class\n\nThey stand in rows and log lines.\n"
+    return f"{table(heads, rows)}\n{about}\n{table(('code', 'means'), codes)}"
 
 
 def base(one: type[BaseException]) -> str:
@@ -187,7 +188,8 @@ def event_tables() -> str:
         (f"`{one.__name__}`", f"`{line(one)[0]}`", line(one)[1], fields_of(one), prose(one.__doc__))
         for one in event_classes()
     ]
-    return f"{table(('of', 'fields', 'what it is'), shared)}\n{table(('event', 'log line', 'level', 'fields', 'what happened'), rows)}"
+    heads = ("event", "log line", "level", "fields", "what happened")
+    return f"{table(('of', 'fields', 'what it is'), shared)}\n{table(heads, rows)}"
 
 
 def fields_of(one: type[events.TelemetryEvent]) -> str:
@@ -202,7 +204,7 @@ def line(one: type[events.TelemetryEvent]) -> tuple[str, str]:
     """The name of its log line, and its level."""
     bare = one.__new__(one)
     for field in dataclasses.fields(one):
-        object.__setattr__(bare, field.name, True if field.name == "clean" else 0)  # noqa: PLC2801, FBT003  frozen
+        object.__setattr__(bare, field.name, True if field.name == "clean" else 0)
     return name_of(bare), LEVELS[level_of(bare)]
 
 
@@ -224,7 +226,7 @@ def command_tables() -> str:
     common = {*frame.COMMON, *frame.PAGES, *frame.WRITES}
     known = list(commands())
     shared = {p.name: p for _, one in known for p in one.params if p.name in common}
-    where = {name: "everywhere" for name in frame.COMMON} | dict.fromkeys(frame.PAGES, "lists")
+    where = dict.fromkeys(frame.COMMON, "everywhere") | dict.fromkeys(frame.PAGES, "lists")
     rows = [
         (option(shared[name]), where.get(name, "what changes something"), shared[name].help or "")
         for name in (*frame.COMMON, *frame.PAGES, *frame.WRITES)
@@ -262,13 +264,17 @@ def schema(storage: str) -> tuple[dict[str, dict[str, str]], dict[str, list[str]
     """Columns with their types, and indexes, by table."""
     text = read_sql(f"outrider.storages.{storage}", MIGRATION)
     columns = {
-        name: {column: _TYPE_END.sub("", rest) + ("" if required(rest) else "?") for column, rest in _COLUMN.findall(body)}
+        name: {
+            column: _TYPE_END.sub("", rest) + ("" if required(rest) else "?") for column, rest in _COLUMN.findall(body)
+        }
         for name, body in _CREATE.findall(text)
     }
     indexes: dict[str, list[str]] = {}
     for name, body in _CREATE.findall(text):
         keys = re.findall(r"(PRIMARY KEY|UNIQUE) \(([^)]*)\)", body)
-        keys += [(kind, column) for column, rest in _COLUMN.findall(body) for kind in re.findall(r"PRIMARY KEY|UNIQUE", rest)]
+        keys += [
+            (kind, column) for column, rest in _COLUMN.findall(body) for kind in re.findall(r"PRIMARY KEY|UNIQUE", rest)
+        ]
         indexes[name] = [f"{kind.lower()} ({on})" for kind, on in keys]
     for unique, name, method, on in _INDEX.findall(text):
         indexes[name].append(f"{'unique' if unique else method or 'index'} ({on})")
@@ -295,7 +301,9 @@ def table_tables() -> str:
         parts.append(f"### `{name}`\n\n{said[name]}\n")
         if name in postgres:
             rows = [(f"`{column}`", kind, sqlite[name].get(column, "-")) for column, kind in postgres[name].items()]
-            rows += [(f"`{column}`", "-", kind) for column, kind in sqlite[name].items() if column not in postgres[name]]
+            rows += [
+                (f"`{column}`", "-", kind) for column, kind in sqlite[name].items() if column not in postgres[name]
+            ]
             parts.append(table(("column", "PostgreSQL", "SQLite"), rows))
             parts.append(f"Keys and indexes: {'; '.join(indexes[name])}.\n")
         else:

@@ -16,10 +16,6 @@ LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[\w-]+)?\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 ERROR_CODES = {getattr(one, "code", "") for one in reference.error_classes()} | set(reference.WORDS["row_codes"])
 LOG_LINES = {reference.line(one)[0] for one in reference.event_classes()}
-NO_SETTINGS = {
-    "relay.main", "service.state",  # an error's code that looks like a setting
-    "broker.error", "broker.unavailable", "consume.missing",
-}  # fmt: skip
 
 
 def first_cells(name: str) -> set[str]:
@@ -68,7 +64,7 @@ def test_page_names_only_what_there_is(path: Path) -> None:
     """Settings, variables, verbs and options of every page exist."""
     text = path.read_text(encoding="utf-8")
     known = dict(reference.commands())
-    wrong = [f"setting {key}" for key in settings_named(text) if not is_known(key) and key not in NO_SETTINGS]
+    wrong = [f"setting {key}" for key in settings_named(text) if not is_known(key)]
     wrong += [f"variable {name}" for name in re.findall(r"OUTRIDER_[A-Z_]*[A-Z]\b(?!…)", text) if not is_variable(name)]
     wrong += [f"command outrider {said}" for said in commands_named(text) if not is_command(said, known)]
     assert not wrong
@@ -76,7 +72,7 @@ def test_page_names_only_what_there_is(path: Path) -> None:
 
 def settings_named(text: str) -> list[str]:
     """What stands in code and looks like a setting, except the codes of errors and the names of log lines."""
-    found = re.findall(rf"`((?:{SECTIONS})\.[a-z_.]+)\b", re.sub(FENCE, "", text))
+    found = re.findall(rf"`((?:{SECTIONS})\.[\w.]*\w)", re.sub(FENCE, "", text))
     return [key for key in found if key not in ERROR_CODES | LOG_LINES]
 
 
@@ -94,7 +90,7 @@ def commands_named(text: str) -> list[str]:
 
 def is_command(said: str, known: dict[str, object]) -> bool:
     """Whether it is a verb, or a verb's group, with options that it has."""
-    words = said.split("#")[0].split()
+    words = said.partition("#")[0].split()
     name = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
     if name not in known:
         return any(verb.startswith(f"{name} ") for verb in known) and (len(words) == 1 or words[1] == "--help")
