@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
-from outrider.core.errors import NoTransaction
+from outrider.core.consume_plan import DatabaseFault
+from outrider.core.errors import NoTransaction, StorageUnavailable
 from outrider.core.steps import Rows, Statement
 from outrider.ports.statements import Texts
 from outrider.ports.transaction import Dialect
@@ -117,31 +118,44 @@ class AsyncMemoryTransactionAdapter(_Common):
             yield
 
 
-class MemoryTransactions:
-    """Begins transactions on a memory storage, as `ports.transaction.Transactions`."""
+class _Beginning:
+    """What both kinds share."""
 
     dialect: Dialect = "memory"
 
     def __init__(self, storage: Beginner) -> None:
         self._storage = storage
+
+    def fault_of(self, error: BaseException) -> DatabaseFault | None:
+        """A lock waited for in vain, or a deadlock, is a serialisation failure."""
+        return DatabaseFault.SERIALIZATION if isinstance(error, StorageUnavailable) else None
+
+
+class MemoryTransactions(_Beginning):
+    """Begins transactions on a memory storage, as `ports.transaction.Transactions`."""
 
     @contextmanager
     def begin(self) -> Iterator[MemoryTransactionAdapter]:
-        """Begin one; commits when the block ends, rolls back when it raises."""
+        """Begin one; commits when the block ends, rolls back when it raises.
+
+        Raises StorageUnavailable, at the end, where it was ended from outside: nothing of it is committed.
+        """
         with self._storage.begin() as transaction:
             yield MemoryTransactionAdapter(transaction)
+            _refuse_ended(transaction)
 
 
-class AsyncMemoryTransactions:
+class AsyncMemoryTransactions(_Beginning):
     """Begins transactions on a memory storage, as `ports.transaction.AsyncTransactions`."""
-
-    dialect: Dialect = "memory"
-
-    def __init__(self, storage: Beginner) -> None:
-        self._storage = storage
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncMemoryTransactionAdapter]:
-        """Begin one; commits when the block ends, rolls back when it raises."""
+        """Begin one; commits when the block ends, rolls back when it raises. Raises as the synchronous one does."""
         with self._storage.begin() as transaction:
             yield AsyncMemoryTransactionAdapter(transaction)
+            _refuse_ended(transaction)
+
+
+def _refuse_ended(transaction: OpenTransaction) -> None:
+    if not transaction.is_open:
+        raise StorageUnavailable("the memory transaction was ended before its block was")

@@ -1,11 +1,13 @@
 """The memory storage as an application, a relay and a consumer meet it (OB-21, spec §2)."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from outrider.core import cursors
+from outrider.core.consume_plan import DatabaseFault
 from outrider.core.errors import NoTransaction, StorageUnavailable
 from outrider.core.meta import check_meta, read_meta
 from outrider.core.steps import Statement, run
@@ -108,13 +110,10 @@ async def test_a_commit_wakes_a_listener_and_a_rollback_does_not() -> None:
 async def test_an_abandoned_transaction_never_commits() -> None:
     """OB-66, OB-69: whoever closed it from outside, its work is gone, and the consumer can see it."""
     made = storage()
-    with MemoryTransactions(made).begin() as tx:
-        tx.handle.put("invoices", 1, "open")
-        assert tx.is_intact()
-        await asyncio.to_thread(tx.abandon)
-        assert not tx.is_intact()
-        with pytest.raises(NoTransaction):
-            tx.check()
+    with pytest.raises(StorageUnavailable) as refused:
+        await asyncio.to_thread(_abandoned, made)
+    assert MemoryTransactions(made).fault_of(refused.value) is DatabaseFault.SERIALIZATION
+    assert MemoryTransactions(made).fault_of(LookupError()) is None
     with made.begin() as later:
         assert later.get("invoices", 1) is None
         assert MemoryTransactionAdapter(later).target is made.database
@@ -188,3 +187,15 @@ async def _fail_in_savepoint(tx: AsyncMemoryTransactionAdapter) -> None:
     async with tx.savepoint():
         tx.handle.put("invoices", 1, "open")
         raise LookupError
+
+
+def _abandoned(made: MemoryStorage) -> None:
+    with MemoryTransactions(made).begin() as tx:
+        tx.handle.put("invoices", 1, "open")
+        assert tx.is_intact()
+        thread = threading.Thread(target=tx.abandon)
+        thread.start()
+        thread.join()
+        assert not tx.is_intact()
+        with pytest.raises(NoTransaction):
+            tx.check()
