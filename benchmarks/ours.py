@@ -1,9 +1,7 @@
 """Our side as it is shipped: tables by the migrations, default settings, and what the figures print of them."""
 
-import os
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 
@@ -11,13 +9,11 @@ from benchmarks.null_publisher import NullPublisher
 from benchmarks.shop import PREFIX, SERVICE, catalog
 from outrider.bootstrap.migrations import migrate
 from outrider.bootstrap.registry import adapter, dialect_of
+from outrider.bootstrap.relay import RelayParts, process_of, relay_settings
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.settings_model import Settings, known_keys
-from outrider.bootstrap.wiring import site
+from outrider.bootstrap.wiring import Site, site
 from outrider.codecs.header_writer import HeaderWriter
-from outrider.core.lane import LaneKey
-from outrider.core.processes import Process
-from outrider.ports.broker import Publisher
 from outrider.ports.telemetry import Telemetry
 from outrider.relay.relay import Relay
 
@@ -40,7 +36,8 @@ def prepare_database(database: str) -> None:
 
 def defaults(**changed: object) -> dict[str, Any]:
     """The settings in force that a figure depends on, with durations in seconds."""
-    found = {name: value for name, value in known_keys().items() if name.startswith(PRINTED)} | changed
+    found = {name: value for name, value in known_keys().items() if name.startswith(PRINTED)}
+    found |= {name.replace("__", "."): value for name, value in changed.items()}
     return {name: value.total_seconds() if isinstance(value, timedelta) else value for name, value in found.items()}
 
 
@@ -54,28 +51,30 @@ def rewind(database: str) -> None:
         connection.execute("CHECKPOINT")
 
 
-def relay_of(chosen: Settings, namespace: str, telemetry: Telemetry) -> Relay:
-    """The relay of the shop; to the null publisher where the broker is `memory:`."""
-    made = site(chosen, catalog(namespace))
-    writer = HeaderWriter("ce_", namespace, SERVICE)
+class RelaySide:
+    """The relay of the shop: as bootstrap puts it together, or to the null publisher where the broker is `memory:`."""
 
-    def publishers(lane: LaneKey) -> Publisher:
+    def __init__(self, chosen: Settings, namespace: str, telemetry: Telemetry) -> None:
+        made = site(chosen, catalog(namespace))
+        self._parts: RelayParts | None = None
         if chosen.broker.kind == "memory":
-            return NullPublisher(writer)
-        return _kafka(chosen, writer, lane)
+            self.relay = _null_relay(made, namespace, telemetry)
+        else:
+            self._parts = RelayParts(made, telemetry)
+            self.relay = self._parts.relay
 
+    async def start(self) -> None:
+        """What a start checks, then the work, in the background."""
+        if self._parts is not None:
+            await self._parts.prepare()
+        await self.relay.start()
+
+
+def _null_relay(made: Site, namespace: str, telemetry: Telemetry) -> Relay:
+    writer = HeaderWriter("ce_", namespace, SERVICE)
     return Relay(
-        service=SERVICE, broker=chosen.broker.kind, storage=made.storage,
-        log=adapter("log_reader", dialect_of(chosen.database.url))(), publishers=publishers,
-        process=Process(f"bench:{uuid4()}", "relay:relay", "bench", os.getpid(), "0"), clock=made.clock,
-        telemetry=telemetry, routes=catalog(namespace).routes,
+        service=SERVICE, broker="memory", storage=made.storage,
+        log=adapter("log_reader", dialect_of(made.settings.database.url))(), publishers=lambda _: NullPublisher(writer),
+        process=process_of(made, "relay:relay"), clock=made.clock, telemetry=telemetry,
+        settings=relay_settings(made.settings), routes=catalog(namespace).routes,
     )  # fmt: skip
-
-
-def _kafka(chosen: Settings, writer: HeaderWriter, lane: LaneKey) -> Publisher:
-    from outrider.brokers.kafka.config import KafkaSettings  # noqa: PLC0415 - the driver only where Kafka is measured
-    from outrider.brokers.kafka.publisher import KafkaPublisher  # noqa: PLC0415
-
-    servers = KafkaSettings(chosen.broker.url.removeprefix("kafka://"))
-    assert not chosen.broker.transactional, lane
-    return KafkaPublisher(servers, writer, chosen.relay.lease)

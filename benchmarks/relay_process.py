@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from benchmarks.meter import Meter
-from benchmarks.ours import relay_of, settings
+from benchmarks.ours import RelaySide, settings
 
 PATIENCE_SECONDS = 600.0
 
@@ -17,8 +17,9 @@ PATIENCE_SECONDS = 600.0
 async def drain(given: dict[str, Any]) -> dict[str, Any]:
     """Relay until so many messages are behind the written position."""
     meter = Meter(given["messages"])
-    relay = relay_of(_settings(given), given["namespace"], meter)
-    await relay.start()
+    side = RelaySide(_settings(given), given["namespace"], meter)
+    await side.start()
+    relay = side.relay
     ended = asyncio.ensure_future(relay.wait())
     done = asyncio.ensure_future(meter.done.wait())
     await asyncio.wait([ended, done], timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -30,16 +31,17 @@ async def drain(given: dict[str, Any]) -> dict[str, Any]:
 
 async def serve(given: dict[str, Any]) -> None:
     """Relay until killed."""
-    relay = relay_of(_settings(given), given["namespace"], Meter(1))
-    await relay.start()
+    side = RelaySide(_settings(given), given["namespace"], Meter(1))
+    await side.start()
     print(json.dumps({"ready": True}), flush=True)
-    await relay.wait()
+    await side.relay.wait()
 
 
 def _settings(given: dict[str, Any]) -> Any:  # noqa: ANN401 - the settings' own type is bootstrap's
     return settings(
-        given["database"], broker__url=given["broker"], broker__transactional=given.get("transactional", False)
-    )
+        given["database"], broker__url=given["broker"], broker__transactional=given.get("transactional", False),
+        wakeup__notify=given.get("notify", False),
+    )  # fmt: skip
 
 
 def main() -> None:

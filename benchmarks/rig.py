@@ -5,18 +5,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
 import psycopg
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from benchmarks.shop import TABLES, topic
 from outrider.testing.services import KafkaServer, PostgresServer
 
 PARTITIONS = 4
+GROUP_SECONDS = 30.0
 RETAINED_BYTES = str(2 << 30)
 SEGMENT_BYTES = str(256 << 20)
 
@@ -103,6 +106,12 @@ class Rig:
             )
             self._topics.add(name)
         return name
+
+    def forget_group(self, group: str) -> None:
+        """Drop what a consumer group has committed, so that its next member begins at the topic's beginning."""
+        admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap_servers})
+        with suppress(KafkaException):  # there is none yet
+            admin.delete_consumer_groups([group])[group].result(GROUP_SECONDS)
 
     def part(self, module: str, **arguments: object) -> Part:
         """Start a process of the benchmark."""

@@ -1,0 +1,146 @@
+"""What size does: a million pending, an old snapshot held open, a late commit below two million rows, a parked hot key.
+
+Every drain is timed from the first `BatchRead` to the last `CursorAdvanced`, by a relay to the null publisher.
+"""
+
+import time
+
+import psycopg
+
+from benchmarks import growth_rows
+from benchmarks.figures import Figure, Result, figure, ratio
+from benchmarks.ours import NULL_BROKER, defaults, prepare_database, rewind
+from benchmarks.read_log import read_once
+from benchmarks.rig import Rig, rig
+from benchmarks.rounds import Options, interleave, progress
+from benchmarks.shop import TABLE, fill
+
+NAMESPACE = "bench"
+MILLION, SMALL = 5, 20
+"""The larger log holds `messages` × 5 (a million), the smaller `messages` ÷ 20 (10,000); of the smaller, 5 drains a round."""
+SMALL_DRAINS = 5
+LATE_BELOW = 10
+HELD_SECONDS = 60.0
+
+
+class Bench:
+    """The databases and what is measured on them."""
+
+    def __init__(self, made: Rig, options: Options) -> None:
+        self._rig, self._options = made, options
+
+    def million_vs_10k(self) -> dict[str, list[float]]:
+        """Rates with a million and with 10,000 pending."""
+        many, few = self._options.messages * MILLION, max(500, self._options.messages // SMALL)
+        large, small = self._filled("million", many), self._filled("small", few)
+
+        def drain_small() -> float:
+            return sorted(self._drained_anew(small, few) for _ in range(SMALL_DRAINS))[SMALL_DRAINS // 2]
+
+        return interleave(
+            {"million": lambda: self._drained_anew(large, many), "10k": drain_small}, self._options.rounds
+        )
+
+    def held_snapshot(self) -> dict[str, list[float]]:
+        """Rates with a snapshot held open, and without; both logs had the same steady load before."""
+        names = {"held": self._filled("held", 0), "free": self._filled("free", 0)}
+        with psycopg.connect(names["held"]) as holder:
+            holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            holder.execute(f"SELECT count(*) FROM {TABLE}")
+            passed = {name: self._steady(database) for name, database in names.items()}
+
+            def drain_more(name: str) -> float:
+                fill(names[name], NAMESPACE, self._options.messages)
+                return self._drain(names[name], self._options.messages)
+
+            progress(f"after a steady load of {passed}")
+            samples = interleave(
+                {"held": lambda: drain_more("held"), "free": lambda: drain_more("free")}, self._options.rounds
+            )
+            holder.rollback()
+        return samples
+
+    def late_commit(self) -> Figure:
+        """Milliseconds of reading a batch that is one late row below two million delivered ones."""
+        database = self._filled("late", 0)
+        with psycopg.connect(database) as late:
+            growth_rows.add_one(late, NAMESPACE)
+            fill(database, NAMESPACE, self._options.messages * LATE_BELOW)
+            with psycopg.connect(database) as look:
+                row = look.execute(f"SELECT CAST(pg_current_snapshot() AS text), max(id) FROM {TABLE}").fetchone()
+            assert row is not None
+            late.commit()
+        done, last_id = row
+        return figure(
+            [read_once(database, NAMESPACE, done, last_id, 1) * 1000 for _ in range(self._options.rounds * 2)]
+        )
+
+    def hot_key(self) -> dict[str, list[float]]:
+        """The others' rates without and with a data set parked behind one key."""
+        others = self._options.messages
+        names = {"free": self._filled("cold", others), "parked": self._filled("hot", 0)}
+        last = growth_rows.park_hot_key(names["parked"], NAMESPACE, self._options.messages)
+        fill(names["parked"], NAMESPACE, others)
+
+        def without() -> float:
+            return self._drained_anew(names["free"], others)
+
+        def with_parked() -> float:
+            growth_rows.rewind_to(names["parked"], last)
+            return self._drain(names["parked"], others)
+
+        return interleave({"without": without, "parked": with_parked}, self._options.rounds)
+
+    def _filled(self, name: str, messages: int) -> str:
+        database = self._rig.database(name)
+        prepare_database(database)
+        if messages:
+            fill(database, NAMESPACE, messages)
+        return database
+
+    def _drained_anew(self, database: str, messages: int) -> float:
+        rewind(database)
+        return self._drain(database, messages)
+
+    def _drain(self, database: str, messages: int) -> float:
+        with self._rig.running_part(
+            "relay_process", database=database, namespace=NAMESPACE, broker=NULL_BROKER, messages=messages
+        ) as part:
+            return float(part.answer()["rate"])
+
+    def _steady(self, database: str) -> int:
+        """A relay under a load of some 500 messages a second for a minute; how many went by."""
+        added = 0
+        with self._rig.running_part(
+            "relay_process", database=database, namespace=NAMESPACE, broker=NULL_BROKER, messages=0
+        ) as relay:
+            relay.answer()
+            deadline = time.monotonic() + HELD_SECONDS
+            with psycopg.connect(database, autocommit=True) as connection:
+                while time.monotonic() < deadline:
+                    growth_rows.add_one(connection, NAMESPACE)
+                    added += 1
+                    time.sleep(0.002)
+            growth_rows.await_passed(database, added)
+        return added
+
+
+def run(options: Options) -> Result:
+    """Measure."""
+    figures: dict[str, Figure] = {}
+    samples: dict[str, list[float]] = {}
+    with rig() as made:
+        bench = Bench(made, options)
+        if options.wants("million_vs_10k"):
+            samples |= (found := bench.million_vs_10k())
+            figures["million_vs_10k"] = ratio(found, "million", "10k")
+        if options.wants("held_snapshot"):
+            samples |= (found := bench.held_snapshot())
+            figures["held_snapshot"] = ratio(found, "held", "free")
+        if options.wants("late_commit_ms"):
+            figures["late_commit_ms"] = bench.late_commit()
+        if options.wants("hot_key_slowdown"):
+            samples |= (found := bench.hot_key())
+            figures["hot_key_slowdown"] = ratio(found, "without", "parked")
+    sides = {f"{name}_per_s": figure(values) for name, values in samples.items()}
+    return Result(figures, sides, defaults(), {"held_seconds": HELD_SECONDS})
