@@ -85,18 +85,19 @@ class PostgresStorage:
     async def connect(self) -> PostgresSession:
         """Open a connection to the primary."""
         connection = await self._open()
-        with translated():
-            (in_recovery,) = (await (await connection.execute("SELECT pg_is_in_recovery()")).fetchone()) or (True,)
-        if in_recovery:
-            await connection.close()
-            raise ConfigurationError("this server is a replica; outrider reads the primary only")
+        async with _closed_on_failure(connection):
+            with translated():
+                (in_recovery,) = (await (await connection.execute("SELECT pg_is_in_recovery()")).fetchone()) or (True,)
+            if in_recovery:
+                raise ConfigurationError("this server is a replica; outrider reads the primary only")
         return PostgresSession(connection, self._texts)
 
     async def listen(self) -> PostgresListener:
         """Listen on the service's channel, on a connection of its own."""
         connection = await self._open()
-        with translated():
-            return await PostgresListener.start(connection, self._channel)
+        async with _closed_on_failure(connection):
+            with translated():
+                return await PostgresListener.start(connection, self._channel)
 
     async def close(self) -> None:
         """Nothing is kept open between sessions."""
@@ -107,3 +108,12 @@ class PostgresStorage:
                 self._url, autocommit=True, options=self._options, row_factory=tuple_row, application_name="outrider",
                 connect_timeout=5, keepalives_idle=10, keepalives_interval=5, keepalives_count=3,
             )  # fmt: skip
+
+
+@asynccontextmanager
+async def _closed_on_failure(connection: Connection) -> AsyncIterator[None]:
+    try:
+        yield
+    except BaseException:
+        await connection.close()
+        raise

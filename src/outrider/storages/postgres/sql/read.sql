@@ -1,22 +1,36 @@
--- How the log is read: OB-18. The `+ 0` and MATERIALIZED keep the planner off a walk of the primary key; no predicate
--- of read_fresh but `id >` can use an index, and the CASE is guessed to pass half of the rows (three filters would be
--- guessed to pass one in a thousand), so that the walk along the primary key is the cheapest plan whatever is analysed.
+-- How the log is read: OB-18. Without statistics a third of the log would be guessed to be fresh; the upper bound makes it
+-- a two-hundredth. Each search through the xid index is ordered as the index is, behind OFFSET 0: another plan would have to sort.
+-- In read_fresh only `id >` can use an index, and the CASE is guessed to pass nearly all rows (three filters would be
+-- guessed to pass one in a thousand): the walk along the primary key is the cheapest plan.
 
 -- name: open_tick
 SELECT CAST(pg_current_snapshot() AS text),
-    (SELECT min(id + 0) FROM {outbox_message} WHERE xid >= CAST(:done_xmax AS xid8) AND id > :floor_id),
-    EXISTS (SELECT 1 FROM {outbox_message} WHERE xid = ANY (CAST(:late AS xid8[])) AND id > :floor_id)
+    (SELECT min(fresh.id) FROM (
+        SELECT id FROM {outbox_message} WHERE xid >= CAST(:done_xmax AS xid8)
+          AND xid < pg_snapshot_xmax(pg_current_snapshot()) AND id > :floor_id
+        ORDER BY xid, id OFFSET 0) AS fresh),
+    EXISTS (
+        SELECT 1 FROM unnest(CAST(:late AS xid8[])) AS running (xid)
+        CROSS JOIN LATERAL (
+            SELECT m.id FROM {outbox_message} AS m WHERE m.xid = running.xid AND m.id > :floor_id
+            ORDER BY m.xid, m.id LIMIT 1) AS found)
 
 -- name: resume_tick
-SELECT (SELECT min(id + 0) FROM {outbox_message} WHERE xid >= CAST(:done_xmax AS xid8) AND id > :floor_id)
+SELECT min(fresh.id) FROM (
+    SELECT id FROM {outbox_message} WHERE xid >= CAST(:done_xmax AS xid8)
+      AND xid < pg_snapshot_xmax(pg_current_snapshot()) AND id > :floor_id
+    ORDER BY xid, id OFFSET 0) AS fresh
 
 -- name: read_late
 WITH late AS MATERIALIZED (
-    SELECT id FROM {outbox_message}
-    WHERE xid = ANY (CAST(:late AS xid8[])) AND id > :from_id AND id < :first_id
-      AND pg_visible_in_snapshot(xid, CAST(:target AS pg_snapshot))
-      AND key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer)
-    ORDER BY id LIMIT :limit
+    SELECT found.id FROM unnest(CAST(:late AS xid8[])) AS running (xid)
+    CROSS JOIN LATERAL (
+        SELECT m.id, m.key_hash FROM {outbox_message} AS m
+        WHERE m.xid = running.xid AND m.id > :from_id AND m.id < :first_id
+        ORDER BY m.xid, m.id OFFSET 0) AS found
+    WHERE pg_visible_in_snapshot(running.xid, CAST(:target AS pg_snapshot))
+      AND found.key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer)
+    ORDER BY found.id LIMIT :limit
 )
 SELECT m.id, CAST(m.message_id AS text),
     m.type || chr(31) || m.version || chr(31) || m.topic || chr(31) || m.content_type || chr(31) || m.max_retry,
@@ -49,16 +63,19 @@ FROM {outbox_message} AS m
 WHERE m.id > :from_id
   AND CASE WHEN pg_visible_in_snapshot(m.xid, CAST(:target AS pg_snapshot))
         AND NOT pg_visible_in_snapshot(m.xid, CAST(:done AS pg_snapshot))
-        AND m.key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer) THEN true ELSE false END
+        AND m.key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer) THEN 1 END IS NOT NULL
 ORDER BY m.id LIMIT :limit
 
 -- name: read_late_unseen
 WITH late AS MATERIALIZED (
-    SELECT id FROM {outbox_message}
-    WHERE xid = ANY (CAST(:late AS xid8[])) AND id > :from_id AND id < :first_id
-      AND pg_visible_in_snapshot(xid, CAST(:target AS pg_snapshot))
-      AND key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer)
-    ORDER BY id LIMIT :limit
+    SELECT found.id FROM unnest(CAST(:late AS xid8[])) AS running (xid)
+    CROSS JOIN LATERAL (
+        SELECT m.id, m.key_hash FROM {outbox_message} AS m
+        WHERE m.xid = running.xid AND m.id > :from_id AND m.id < :first_id
+        ORDER BY m.xid, m.id OFFSET 0) AS found
+    WHERE pg_visible_in_snapshot(running.xid, CAST(:target AS pg_snapshot))
+      AND found.key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer)
+    ORDER BY found.id LIMIT :limit
 )
 SELECT m.id, CAST(m.message_id AS text),
     m.type || chr(31) || m.version || chr(31) || m.topic || chr(31) || m.content_type || chr(31) || m.max_retry,
@@ -93,7 +110,7 @@ FROM {outbox_message} AS m
 WHERE m.id > :from_id
   AND CASE WHEN pg_visible_in_snapshot(m.xid, CAST(:target AS pg_snapshot))
         AND NOT pg_visible_in_snapshot(m.xid, CAST(:done AS pg_snapshot))
-        AND m.key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer) THEN true ELSE false END
+        AND m.key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer) THEN 1 END IS NOT NULL
   AND NOT EXISTS (
     SELECT 1 FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.log_id = m.id)
 ORDER BY m.id LIMIT :limit

@@ -113,19 +113,19 @@ WHERE subscription_id = :subscription_id AND topic = :topic AND message_key = :m
 
 -- name: key_queues
 SELECT asked.topic, asked.message_key,
-    EXISTS (
-        SELECT 1 FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.topic = asked.topic
-          AND d.message_key = asked.message_key AND d.status = 'retrying')
-    OR EXISTS (
-        SELECT 1 FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.topic = asked.topic
-          AND d.message_key = asked.message_key AND d.status = 'dead' AND d.cause = 'hold')
+    (SELECT d.log_id FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.topic = asked.topic
+        AND d.message_key = asked.message_key AND d.status = 'retrying'
+        ORDER BY d.topic, d.message_key, d.status, d.log_id LIMIT 1) IS NOT NULL
+    OR (SELECT d.log_id FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.topic = asked.topic
+        AND d.message_key = asked.message_key AND d.status = 'dead' AND d.cause = 'hold'
+        ORDER BY d.topic, d.message_key, d.status, d.log_id LIMIT 1) IS NOT NULL
     OR EXISTS (
         SELECT 1 FROM {outbox_pause} AS p WHERE p.topic = asked.topic AND p.broker IN ('', :broker)
           AND (p.kind = 'destination' OR (p.kind = 'key' AND p.subject = asked.message_key))
           AND (p.until IS NULL OR p.until > :now)),
-    EXISTS (
-        SELECT 1 FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.topic = asked.topic
-          AND d.message_key = asked.message_key AND d.status = 'parked')
+    (SELECT d.log_id FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.topic = asked.topic
+        AND d.message_key = asked.message_key AND d.status = 'parked'
+        ORDER BY d.topic, d.message_key, d.status, d.log_id LIMIT 1) IS NOT NULL
 FROM (SELECT :topic AS topic, :message_key AS message_key) AS asked
 
 -- name: promote_parked
@@ -133,5 +133,5 @@ UPDATE {outbox_delivery} SET status = 'retrying', cause = 'released', next_retry
 WHERE subscription_id = :subscription_id AND log_id IN (
     SELECT log_id FROM {outbox_delivery}
     WHERE subscription_id = :subscription_id AND topic = :topic AND message_key = :message_key AND status = 'parked'
-    ORDER BY log_id LIMIT :limit)
+    ORDER BY topic, message_key, status, log_id LIMIT :limit)
 RETURNING log_id
