@@ -62,6 +62,10 @@ class LogRows:
         self._teller = teller
         self._due: dict[int, tuple[LogLane, Due]] = {}
 
+    async def close(self) -> None:
+        """Close its connection. Never raises."""
+        await self._sessions.close()
+
     def hold_back(self, items: Sequence[Item]) -> None:
         """Park what is of a blocked key, and what is not due yet."""
         for item in items:

@@ -153,6 +153,7 @@ class LogSource:
             for listener in log.listeners:
                 await listener.close()
             log.listeners.clear()
+            await log.rows.close()
             await log.sessions.close()
 
     async def _read(self, limit: int) -> list[Item]:

@@ -24,7 +24,7 @@ class Sessions:
             session = await self._open()
             try:
                 return await session.run(steps)
-            except StorageUnavailable:
+            except (StorageUnavailable, asyncio.CancelledError):
                 await self._drop()
                 raise
 

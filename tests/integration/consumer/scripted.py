@@ -34,7 +34,9 @@ class OrderPlaced(BaseModel):
 def order_catalog(**options: Any) -> Catalog:
     """Orders produces, billing consumes."""
     catalog = Catalog("orders", "billing")
-    catalog.event("order.placed", version=2, owner="orders", consumers=["billing"], key="order_id", **options)(OrderPlaced)
+    catalog.event("order.placed", version=2, owner="orders", consumers=["billing"], key="order_id", **options)(
+        OrderPlaced
+    )
     catalog.upcast("order.placed", from_version=1)(lambda data: {**data, "currency": "EUR"})
     catalog.declare("order.counted", owner="orders")
     catalog.declare("order.expected", owner="orders", consumers=["billing"])
@@ -44,7 +46,9 @@ def order_catalog(**options: Any) -> Catalog:
 
 def settings(url: str, **values: object) -> Settings:
     """Settings of the billing service, without jitter."""
-    return make({"service.name": "billing", "database.url": url, "broker.url": "memory:", "retry.jitter": "none", **values})
+    return make(
+        {"service.name": "billing", "database.url": url, "broker.url": "memory:", "retry.jitter": "none", **values}
+    )
 
 
 def placed(order: str, total: int = 0, **changes: Any) -> Envelope:
@@ -84,7 +88,9 @@ class Script:
             )
         self.arrived.set()
 
-    def add_fault(self, fault: CodecError, body: bytes, headers: dict[str, str] | None = None, key: str | None = None) -> None:
+    def add_fault(
+        self, fault: CodecError, body: bytes, headers: dict[str, str] | None = None, key: str | None = None
+    ) -> None:
         number = len(self.records)
         self.records.append(
             ReceivedMessage("script", f"{TOPIC}/0/{number}", TOPIC, key, None, fault, body, headers, number)

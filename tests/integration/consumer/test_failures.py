@@ -108,7 +108,9 @@ async def test_a_handler_that_rolls_back_is_found_out(postgres: Database, sink: 
     engine.dispose()
 
 
-async def test_an_error_that_the_handler_swallowed_is_found_out(kind: Kind, postgres: Database, sink: EventSink) -> None:
+async def test_an_error_that_the_handler_swallowed_is_found_out(
+    kind: Kind, postgres: Database, sink: EventSink
+) -> None:
     """OB-66: a failed statement aborts the transaction; its COMMIT would be a silent ROLLBACK."""
     consumer = Consumer("billing", order_catalog(), transactions=kind.transactions)
     swallowed = (psycopg.Error, asyncpg.PostgresError, DBAPIError)

@@ -47,7 +47,9 @@ async def test_receipt_effect_and_messages_commit_together(kind: Kind, postgres:
     assert sorted(postgres.effects()) == [f"order-{number}" for number in range(5)]
     assert postgres.receipts() == 5
     assert postgres.inbox() == [("retrying", "handler.failed", 1)]
-    added = postgres.rows("SELECT message_key, correlation_id, causation_id FROM billing_outbox_message ORDER BY message_key")
+    added = postgres.rows(
+        "SELECT message_key, correlation_id, causation_id FROM billing_outbox_message ORDER BY message_key"
+    )
     assert added == [(f"order-{n}", str(orders[n].message_id), str(orders[n].message_id)) for n in range(5)]
     assert sum(event.messages for event in sink.of(ReceiptRecorded)) == 5
 

@@ -179,7 +179,9 @@ async def test_later_messages_of_a_failed_key_wait(database: Database, sink: Eve
     async with running(shop.consumer, known, script, sink):
         await sink.wait_for(MessageParked)
         await sink.wait_for(ReceiptRecorded, lambda _: sum(e.messages for e in sink.of(ReceiptRecorded)) == 4)
-    assert database.rows("SELECT order_id, substr(note, 6, 1) FROM effect WHERE order_id = 'order-1' ORDER BY note") == [
+    assert database.rows(
+        "SELECT order_id, substr(note, 6, 1) FROM effect WHERE order_id = 'order-1' ORDER BY note"
+    ) == [
         ("order-1", "1"),
         ("order-1", "2"),
         ("order-1", "3"),
@@ -275,7 +277,9 @@ async def test_a_source_whose_ids_mean_nothing(database: Database, sink: EventSi
     """OB-15: identity=coordinates takes the id from the place in the source."""
     shop, script = Shop(database, identity={"urn:legacy": "coordinates"}), Script()
     same = uuid4()
-    script.add(placed("order-1", source="urn:legacy", message_id=same), placed("order-2", source="urn:legacy", message_id=same))
+    script.add(
+        placed("order-1", source="urn:legacy", message_id=same), placed("order-2", source="urn:legacy", message_id=same)
+    )
     async with running(shop.consumer, database.settings, script, sink):
         pass
     assert database.effects() == ["order-1", "order-2"]

@@ -1,0 +1,190 @@
+"""The log itself as the source: handlers straight off the database, on PostgreSQL and SQLite."""
+
+import asyncio
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import psycopg_pool
+import pytest
+
+from outrider.bootstrap.consumer import Consumer
+from outrider.bootstrap.outbox import Outbox
+from outrider.core.answers import Reject
+from outrider.core.errors import ConfigurationError
+from outrider.core.events import (
+    MessageDied,
+    MessageParked,
+    MessageQuarantined,
+    ReceiptRecorded,
+    RetryScheduled,
+    ServiceFailed,
+)
+from outrider.core.message import Message
+from outrider.testing.events import EventSink
+from tests.integration.consumer.conftest import Database
+from tests.integration.consumer.scripted import OrderPlaced, order_catalog, running, settings
+from tests.integration.consumer.test_outcomes import Shop
+
+
+class LogShop(Shop):
+    """The same shop, taking its orders from the log."""
+
+    def __init__(self, database: Database, catalog: Any = None, **options: Any) -> None:
+        self.catalog = catalog or order_catalog()
+        super().__init__(database, self.catalog, **({"start": "beginning"} | options))
+        self.outbox = Outbox(self.catalog, "orders")
+        self.database = database
+
+    def place(self, *messages: Any) -> None:
+        if self.database.is_postgres:
+            with psycopg.connect(self.database.url) as connection:
+                self.outbox.add(connection, *messages)
+        else:
+            connection_ = sqlite3.connect(self.database.url.removeprefix("sqlite:///"), isolation_level=None)
+            with connection_:
+                connection_.execute("BEGIN IMMEDIATE")
+                self.outbox.add(connection_, *messages)
+            connection_.close()
+        self.outbox.wake()
+
+
+def of_log(database: Database, **values: object) -> Any:
+    return settings(database.url, **{"broker.url": "log:", **values})
+
+
+def handled(sink: EventSink, count: int) -> Any:
+    return lambda _: sum(event.messages for event in sink.of(ReceiptRecorded)) >= count
+
+
+async def test_what_commits_is_handled_once_and_the_position_follows(database: Database, sink: EventSink) -> None:
+    """OB-66, OB-21, OB-32, OB-22: from the beginning, then what is added while it runs, and nothing twice after a restart."""
+    shop = LogShop(database)
+    shop.place(*(OrderPlaced(order_id=f"order-{n}", total=n) for n in range(120)))
+    async with running(shop.consumer, of_log(database), None, sink):
+        await sink.wait_for(ReceiptRecorded, handled(sink, 120))
+        shop.place(OrderPlaced(order_id="order-later"), Message("order.counted", {"n": 1}))
+        await sink.wait_for(ReceiptRecorded, handled(sink, 121))
+    assert database.rows("SELECT passed FROM orders_outbox_cursor") == [(122,)]
+    mark = sink.mark()
+    async with running(shop.consumer, of_log(database), None, sink):
+        shop.place(OrderPlaced(order_id="order-last"))
+        await sink.wait_for(ReceiptRecorded, since=mark)
+    assert len(shop.calls) == 122
+    assert database.receipts() == 122
+    assert sorted(database.effects()) == sorted([*(f"order-{n}" for n in range(120)), "order-later", "order-last"])
+
+
+async def test_where_a_subscription_begins(database: Database, sink: EventSink) -> None:
+    """OB-21: `now` leaves out what was there; without a word the first start is refused."""
+    shop = LogShop(database, start=None)
+    shop.place(OrderPlaced(order_id="order-old"))
+    service = shop.consumer.service(of_log(database), telemetry=sink)
+    await service.start()
+    with pytest.raises(ConfigurationError, match="beginning"):
+        await service.wait()
+    fresh = LogShop(database, start="now")
+    async with running(fresh.consumer, of_log(database), None, sink) as working:
+        while not database.rows("SELECT 1 FROM orders_outbox_cursor WHERE owner IS NOT NULL"):
+            assert working.ready
+            await asyncio.sleep(0.01)
+        fresh.place(OrderPlaced(order_id="order-new"))
+        await sink.wait_for(ReceiptRecorded)
+    assert database.effects() == ["order-new"]
+
+
+async def test_a_failed_key_is_parked_and_follows_in_order(database: Database, sink: EventSink) -> None:
+    """OB-66, OB-54, OB-57, OB-41, OB-4: the row is a delivery of the subscription; its body stays in the log."""
+    shop = LogShop(database)
+    shop.answers["order-1:1"] = [ValueError("boom")] * 4
+    shop.place(*(OrderPlaced(order_id="order-1", total=n) for n in (1, 2, 3)), OrderPlaced(order_id="order-2", total=9))
+    async with running(shop.consumer, of_log(database, **{"retry.delays": "100 ms"}), None, sink):
+        await sink.wait_for(MessageParked)
+        shop.place(OrderPlaced(order_id="order-1", total=4))
+        await sink.wait_for(ReceiptRecorded, handled(sink, 5))
+    totals = database.rows("SELECT substr(note, 6, 1) FROM effect WHERE order_id = 'order-1' ORDER BY note")
+    assert [total for (total,) in totals] == ["1", "2", "3", "4"]
+    assert {row[0] for row in database.rows("SELECT status FROM orders_outbox_delivery")} == {"done"}
+    assert sink.of(RetryScheduled)[0].attempt == 1
+    assert database.inbox() == []
+
+
+async def test_dead_and_quarantined_messages_of_the_log(database: Database, sink: EventSink) -> None:
+    """OB-58, OB-51, OB-52, OB-27: rows of the subscription, with code and reason; the others go on."""
+    shop = LogShop(database, order_catalog(on_dead="hold"))
+    shop.answers["order-1:1"] = [Reject("no")]
+    shop.place(
+        OrderPlaced(order_id="order-1", total=1),
+        OrderPlaced(order_id="order-1", total=2),
+        Message("order.placed", b"{", content_type="application/json", key="order-3"),
+        Message("order.expected", {}),
+        OrderPlaced(order_id="order-2"),
+    )
+    async with running(shop.consumer, of_log(database), None, sink):
+        await sink.wait_for(MessageDied)
+        await sink.wait_for(MessageParked)
+        await sink.wait_for(MessageQuarantined, lambda event: event.code == "type.unknown")
+        await sink.wait_for(MessageQuarantined, lambda event: event.code == "body.invalid")
+    found = database.rows("SELECT status, error_code FROM orders_outbox_delivery ORDER BY log_id")
+    assert found == [
+        ("dead", "handler.rejected"),
+        ("parked", None),
+        ("quarantined", "body.invalid"),
+        ("quarantined", "type.unknown"),
+    ]
+    async with running(LogShop(database, order_catalog(on_dead="hold")).consumer, of_log(database), None, sink):
+        shop.place(OrderPlaced(order_id="order-4"))
+        await sink.wait_for(ReceiptRecorded, handled(sink, 2))
+    assert len(database.rows("SELECT 1 FROM orders_outbox_delivery")) == 4
+    assert sorted(database.effects()) == ["order-2", "order-4"]
+
+
+async def test_a_message_for_later_waits_and_holds_nobody(database: Database, sink: EventSink) -> None:
+    """OB-25, OB-37: deliver_at ahead is a waiting row; later messages of its key pass it."""
+    shop = LogShop(database)
+    due = datetime.now(UTC) + timedelta(seconds=1)
+    shop.place(
+        Message("order.placed", OrderPlaced(order_id="order-1", total=1), deliver_at=due),
+        OrderPlaced(order_id="order-1", total=2),
+    )
+    async with running(shop.consumer, of_log(database), None, sink):
+        await sink.wait_for(ReceiptRecorded, handled(sink, 2))
+    assert shop.calls == ["order-1:2", "order-1:1"]
+    assert datetime.now(UTC) >= due
+
+
+async def test_a_lane_that_was_taken_over_is_read_anew(postgres: Database, sink: EventSink) -> None:
+    """OB-62, OB-41, OB-35: another epoch ends the round; receipts keep every effect single."""
+    async with psycopg_pool.AsyncConnectionPool(postgres.url, open=False) as pool:
+        shop = LogShop(postgres)
+        consumer = Consumer("billing", shop.catalog, transactions=pool, start="beginning")
+
+        @consumer.handler(OrderPlaced)
+        async def handle(event: OrderPlaced, tx: Any, context: Any) -> None:
+            await tx.execute("INSERT INTO effect VALUES (%s, 'x')", (event.order_id,))
+
+        async with running(consumer, of_log(postgres), None, sink):
+            shop.place(*(OrderPlaced(order_id=f"order-{n}") for n in range(50)))
+            await sink.wait_for(ReceiptRecorded, handled(sink, 50))
+            postgres.rows("UPDATE orders_outbox_cursor SET epoch = epoch + 1, lease_until = now()")
+            shop.place(*(OrderPlaced(order_id=f"later-{n}") for n in range(50)))
+            lost = await sink.wait_for(ServiceFailed)
+            await sink.wait_for(ReceiptRecorded, handled(sink, 100))
+    assert lost.code == "lease.lost"
+    assert len(postgres.effects()) == 100 == len(set(postgres.effects()))
+
+
+async def test_receipts_survive_a_position_that_went_back(postgres: Database, sink: EventSink) -> None:
+    """OB-66, OB-3: reading again is harmless, because of the receipts."""
+    shop = LogShop(postgres)
+    shop.place(*(OrderPlaced(order_id=f"order-{n}") for n in range(30)))
+    before = postgres.rows("SELECT 1 FROM orders_outbox_cursor")
+    assert before == []
+    async with running(shop.consumer, of_log(postgres), None, sink):
+        await sink.wait_for(ReceiptRecorded, handled(sink, 30))
+    postgres.rows("UPDATE orders_outbox_cursor SET done = '1:1:', target = '1:1:', last_id = 0")
+    shop.place(OrderPlaced(order_id="order-new"))
+    async with running(shop.consumer, of_log(postgres), None, sink):
+        await sink.wait_for(ReceiptRecorded, handled(sink, 31))
+    assert len(shop.calls) == 31
