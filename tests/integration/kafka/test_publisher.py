@@ -81,6 +81,17 @@ async def test_limit_lowered_under_a_running_publisher_condemns_no_innocent_mess
     assert publisher.refuse(rows[3]) is not None, "the live limit is known from now on"
 
 
+async def test_limit_found_by_the_preflight_shapes_the_batches(
+    publisher: KafkaPublisher, kafka_server: KafkaServer, kafka_topic: Callable[..., str]
+) -> None:
+    """OB-34, OB-39: the producer was made before anybody knew what the topic takes; no batch is refused for it."""
+    topic = kafka_topic(partitions=1, settings={"max.message.bytes": "20000"})
+    assert await publisher.check([topic]) == {}
+    rows = [row(number, topic, body=b"x" * 6_000) for number in range(1, 21)]
+    assert (await publisher.publish(rows, 10, urgent=True)).exceptions == {}
+    assert await received(kafka_server, topic, 20) == list(range(1, 21))
+
+
 async def test_deleted_topic_becomes_a_refusal_of_the_configuration(
     publisher: KafkaPublisher, kafka_server: KafkaServer, kafka_topic: Callable[..., str]
 ) -> None:

@@ -66,6 +66,7 @@ class KafkaPublisher:
         self._smallest = min([settings.max_bytes, *settings.topic_max_bytes.values()])
         self._batch_bytes = BATCH_BYTES_MAX
         self._single = False
+        self._configured = (BATCH_BYTES_MAX, False)  # what the producers were made with
 
     async def start(self) -> None:
         """Connect. Raises BrokerUnavailable."""
@@ -227,10 +228,9 @@ class KafkaPublisher:
             self._producers.halted = str(error) or "Kafka did not answer in time"
             batch.give_up(Unknown("broker.unavailable", self._producers.halted))
             return
-        before = self._batch_bytes, self._single
         for name, topic in found.items():
             self._learn_limit(name, topic)
-        if (self._batch_bytes, self._single) != before:
+        if (self._batch_bytes, self._single) != self._configured:
             await self._renew(batch)
         if batch.finished:
             return
@@ -248,7 +248,7 @@ class KafkaPublisher:
         """Take over a topic's live limit, for single messages and for batches."""
         if topic.max_bytes is None:
             return
-        if self._single and topic.max_bytes < self._batch_bytes:
+        if self._single and topic.max_bytes < self._configured[0]:
             self._single = False  # batches were too large for this topic: found
         self._limits[name] = topic.max_bytes - FRAMING_BYTES
         self._batch_bytes = min(self._batch_bytes, topic.max_bytes)
@@ -268,6 +268,7 @@ class KafkaPublisher:
         return len(payload) + len((key or "").encode()) + named
 
     def _configure(self, partitioner: Partitioner) -> ClientConfig:
+        self._configured = self._batch_bytes, self._single
         return producer_config(self._settings, self._lease, partitioner, self._batch_bytes, single=self._single)
 
 
