@@ -24,7 +24,7 @@ SHOW = (("outrider dead show 17", "one message with its rows, by log id or messa
 REPLAY = (
     ("outrider dead replay --code publish.refused --dry-run", "how many would be sent again"),
     (
-        'outrider dead replay --destination shop.orders --reason "topic exists now" --yes',
+        'outrider dead replay --destination shop.orders --reason "exists now" --yes',
         "all of a topic, 100 a second",
     ),
 )

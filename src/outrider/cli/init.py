@@ -21,8 +21,8 @@ LATER_SECTIONS = ("database.tls", "broker.tls", "broker.sasl")
 EXAMPLES = (
     ("outrider init --service orders --database sqlite:///shop.db", "a SQLite file, the log itself as broker"),
     (
-        "outrider init --service orders --database postgresql://me@db/shop --broker kafka://kafka:9092 --lanes 4",
-        "tables in PostgreSQL, a relay to Kafka with four lanes",
+        "outrider init --service orders --broker kafka://kafka:9092 --lanes 4",
+        "a relay to Kafka, four lanes; the database from the environment",
     ),
 )
 

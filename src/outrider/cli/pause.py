@@ -20,7 +20,8 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The consumer.")]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="End by itself then (RFC 3339).")]
 
 DESTINATION = (
-    ('outrider pause destination shop.orders --reason "maintenance" --until 2026-12-01T06:00:00Z', "a topic"),
+    ('outrider pause destination shop.orders --reason "maintenance"', "a topic"),
+    ("outrider pause destination shop.orders --reason x --until 2026-12-01T06:00Z", "ends by itself then"),
 )
 KEY = (('outrider pause key shop.orders order-17 --reason "wrong total"', "one key of a topic; others go on"),)
 RELAY = (('outrider pause relay --reason "broker upgrade"', "all publishing of this service"),)
