@@ -282,4 +282,4 @@ def test_memory_and_postgresql_agree(postgres_server: PostgresServer) -> None:
     def make() -> list[StorageHarness]:
         return [harness_of("memory:"), harness_of(postgres_server.create_database(f"d{uuid.uuid4().hex[:12]}"))]
 
-    prove_equal(make, 12)
+    prove_equal(make, 8)

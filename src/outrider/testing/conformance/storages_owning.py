@@ -16,7 +16,7 @@ from outrider.core.position import Position
 from outrider.core.steps import Steps
 from outrider.core.subscriptions import ensure_subscription, find_subscription
 from outrider.testing.conformance.reading import LEASE, Reading, subscribe, take
-from outrider.testing.conformance.storage_harness import StorageHarness, commit_messages, message
+from outrider.testing.conformance.storage_harness import TOPIC, StorageHarness, commit_messages, message
 
 LONG_AGO = timedelta(seconds=-1)
 WritePosition = Callable[[LaneKey, int, Position, int, int], Steps[Any]]
@@ -155,6 +155,21 @@ class OwningSuite:
         await reading.crash()
         assert (reading.cursor.high_id, reading.cursor.passed, reading.cursor.floor_id) == (40, 5, 0)
         await reading.close()
+
+    async def test_what_was_written_is_there_for_another_connection(self, harness: StorageHarness) -> None:
+        """OB-1, OB-19: log, position and exception rows outlive the connection that wrote them."""
+        commit_messages(harness, message(1, "k"), message(2, "k"))
+        reading = await Reading.open(harness, limit=1)
+        (row,) = await reading.read()
+        async with reading.session.transaction() as tx:
+            await tx.run(write_changes(reading.key, Changes(new=[NewDelivery(row, Status.PARKED, "key")]), None))
+            await tx.run(cursors.write_position(reading.key, 1, reading.position, row[0], 1))
+        await reading.close()
+        again = await Reading.open(harness)
+        assert await again.session.run(read_blocked(again.key, 1)) == {(TOPIC, "k")}
+        await again.read_all()
+        assert again.seen == [("k", 2)]
+        await again.close()
 
     async def test_the_journal_takes_a_row_for_each_advance(self, harness: StorageHarness) -> None:
         """OB-22: the journal's own sequence rises by itself, in the advance's transaction."""
