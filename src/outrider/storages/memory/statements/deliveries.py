@@ -8,6 +8,8 @@ from outrider.storages.memory.access import MemoryAccess
 from outrider.storages.memory.statements.log_rows import log_row
 from outrider.storages.memory.tables import Record
 
+UNREADABLE = frozenset({"type.unknown", "version.unknown"})
+"""Codes of rows that are released once their type and version are known (OB-70)."""
 _MICROSECOND = timedelta(microseconds=1)
 _GIVEN = (
     "subscription_id", "log_id", "message_id", "topic", "message_key", "key_hash", "status", "cause", "attempts",
@@ -192,6 +194,31 @@ def has_dead_deliveries(db: MemoryAccess, params: Params) -> Rows:  # noqa: ARG0
     """(whether the relay has any)."""
     relays = db.rows("outbox_subscription", kind="relay")
     return [(any(db.has_rows("outbox_delivery", subscription_id=row["id"], status="dead") for row in relays),)]
+
+
+def find_unread_kinds(db: MemoryAccess, params: Params) -> Rows:
+    """(type, version) of the quarantined rows that were not understood."""
+    return sorted({(message["type"], message["version"]) for _, message in _unread(db, params)})
+
+
+def release_unread(db: MemoryAccess, params: Params) -> Rows:
+    """(message_id, topic, key) of the rows of a lane, type and version released."""
+    released = []
+    for row, message in _unread(db, params):
+        in_lane = row["key_hash"] % params["lanes"] == params["lane"]
+        if in_lane and (message["type"], message["version"]) == (params["type"], params["version"]):
+            keyless = row["message_key"] is None
+            status, due = ("retrying", db.now) if keyless else ("parked", None)
+            db.update("outbox_delivery", row, status=status, cause="released", next_retry_at=due, updated_at=db.now)
+            released.append((row["message_id"], row["topic"], row["message_key"]))
+    return released
+
+
+def _unread(db: MemoryAccess, params: Params) -> list[tuple[Record, Record]]:
+    """Quarantined rows whose type or version was not known, each with its message."""
+    rows = db.rows("outbox_delivery", subscription_id=params["subscription_id"], status="quarantined")
+    found = [(row, db.get("outbox_message", row["log_id"])) for row in rows if row["error_code"] in UNREADABLE]
+    return [(row, message) for row, message in found if message is not None]
 
 
 def _failing(db: MemoryAccess, row: Record) -> int:

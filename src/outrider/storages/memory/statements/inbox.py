@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from outrider.core.steps import Params, Row, Rows
 from outrider.storages.memory.access import MemoryAccess
+from outrider.storages.memory.statements.deliveries import UNREADABLE
 from outrider.storages.memory.tables import Record
 
 _BLOCKING = ("retrying", "parked")
-_UNREADABLE = frozenset({"type.unknown", "version.unknown"})
 _HEAD = (
     "id", "message_id", "origin", "topic", "message_key", "sequence", "fingerprint", "type", "version", "content_type",
     "headers", "body", "attempts", "max_retry", "generation",
@@ -237,4 +237,4 @@ def _of_status(db: MemoryAccess, params: Params, status: str) -> list[Record]:
 
 
 def _unreadable(db: MemoryAccess, params: Params) -> list[Record]:
-    return [row for row in _of_status(db, params, "quarantined") if row["error_code"] in _UNREADABLE]
+    return [row for row in _of_status(db, params, "quarantined") if row["error_code"] in UNREADABLE]
