@@ -28,7 +28,7 @@ from outrider.telemetry.logs import level_of, name_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "reference"
-WORDS: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+WORDS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 STORAGES = ("postgres", "sqlite")
 MIGRATION = "migrations/0001_pre.sql"
 LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error"}
@@ -47,11 +47,16 @@ class WordsMissing(ValueError):
 
 def words(section: str, names: Sequence[str]) -> dict[str, str]:
     """The words of a section, which must be about exactly these names. Raises WordsMissing."""
-    found = WORDS[section]
+    found: dict[str, str] = WORDS[section]
     if set(found) != set(names):
         lacking, unknown = sorted(set(names) - set(found)), sorted(set(found) - set(names))
         raise WordsMissing(f"tools/reference.toml [{section}]: lacks {lacking}, knows too much {unknown}")
     return found
+
+
+def idle(kind: str, name: str) -> str:
+    """A word on what does nothing yet."""
+    return " **Without effect in this release.**" if name in WORDS["idle"][kind] else ""
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -87,7 +92,11 @@ def settings() -> str:
     for key, default in setting_keys().items():
         shown = default_of(key, default)
         allowed = choices(key)
-        meaning = said[key] + (f" One of {', '.join(f'`{one}`' for one in allowed)}." if allowed else "")
+        meaning = (
+            said[key]
+            + (f" One of {', '.join(f'`{one}`' for one in allowed)}." if allowed else "")
+            + idle("settings", key)
+        )
         sections.setdefault(key.partition(".")[0], []).append((f"`{key}`", shown, meaning))
     return "\n".join(
         f"### `{name}.*`: `OUTRIDER_{name.upper()}__…`\n\n" + table(("key", "default", "what it is"), rows)
@@ -146,7 +155,7 @@ def error_tables() -> str:
         for one in error_classes()
     ]  # fmt: skip
     said = words("row_codes", sorted(errors.ROW_CODES))
-    codes = [(f"`{code}`", said[code]) for code in sorted(errors.ROW_CODES)]
+    codes = [(f"`{code}`", said[code] + idle("codes", code)) for code in sorted(errors.ROW_CODES)]
     heads = ("class", "code", "base", "who acts", "retryable", "exit", "means")
     about = "### Codes without a class\n\nThey stand in rows and log lines.\n"
     return f"{table(heads, rows)}\n{about}\n{table(('code', 'means'), codes)}"
@@ -185,7 +194,13 @@ def event_tables() -> str:
     """The fields that several events share, then each event with its own."""
     shared = [(f"`{one.__name__}`", fields_of(one), prose(one.__doc__)) for one in BASES]
     rows = [
-        (f"`{one.__name__}`", f"`{line(one)[0]}`", line(one)[1], fields_of(one), prose(one.__doc__))
+        (
+            f"`{one.__name__}`",
+            f"`{line(one)[0]}`",
+            line(one)[1],
+            fields_of(one),
+            prose(one.__doc__) + idle("events", one.__name__),
+        )
         for one in event_classes()
     ]
     heads = ("event", "log line", "level", "fields", "what happened")

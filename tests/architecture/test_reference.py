@@ -1,5 +1,6 @@
 """The reference says what the code says: nothing missing, nothing invented, and no page names what does not exist."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from outrider.bootstrap.settings_model import SECRETS, known_keys
 from tools import reference
 
 ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "outrider"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 SECTIONS = "|".join(sorted({key.partition(".")[0] for key in known_keys()}))
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[\w-]+)?\)")
@@ -57,6 +59,46 @@ def test_every_verb_stands_on_its_page_and_no_other() -> None:
 
 def test_every_table_stands_on_its_page_and_no_other() -> None:
     assert headings("tables") == reference.table_names()
+
+
+def test_idle_settings_events_and_codes_are_the_listed_ones() -> None:
+    """OB-90: what is accepted and does nothing is said so on its page, until it does something."""
+    read, chains, names, texts = used()
+    idle = reference.WORDS["idle"]
+    refused = {key for key, said in reference.WORDS["settings"].items() if said.startswith("Refused by this release")}
+    assert not {key for key in idle["settings"] if tuple(key.split(".")[-2:]) in chains}, "it is read now"
+    unread = {key for key in reference.setting_keys() if key.rpartition(".")[2] not in read} - refused
+    assert unread <= set(idle["settings"])
+    assert {one.__name__ for one in reference.event_classes()} - names == set(idle["events"])
+    assert set(reference.WORDS["row_codes"]) - texts == set(idle["codes"])
+
+
+def used() -> tuple[set[str], set[tuple[str, str]], set[str], set[str]]:
+    """Attributes read anywhere in the source, pairs of them as `relay.lanes`, names called, and texts."""
+    declared = (
+        "core/events.py",
+        "core/errors.py",
+        "telemetry/logs.py",
+        "bootstrap/settings_model.py",
+        "cli/demo",
+        "testing",
+    )
+    read, chains, names, texts = set[str](), set[tuple[str, str]](), set[str](), set[str]()
+    for path in SOURCE.rglob("*.py"):
+        if not str(path.relative_to(SOURCE)).startswith(declared):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                match node:
+                    case ast.Attribute(value=ast.Attribute(attr=before) | ast.Name(id=before), attr=name):
+                        read.add(name)
+                        chains.add((before, name))
+                    case ast.Attribute(attr=name):
+                        read.add(name)
+                    case ast.Constant(value=str(text)):
+                        texts.add(text)
+                match node:
+                    case ast.Name(id=name) | ast.Attribute(attr=name):
+                        names.add(name)
+    return read, chains, names, texts
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

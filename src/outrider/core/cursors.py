@@ -73,12 +73,12 @@ def check_cluster(cursor: Cursor, cluster: str, now: Snapshot | None) -> None:
     where = f"lane {cursor.key.lane} of subscription {cursor.key.subscription_id}"
     if cursor.cluster != cluster:
         raise ForeignPosition(
-            f"{where} has a position of cluster {cursor.cluster}, this is {cluster}: run  outrider cursor rebase"
+            f"{where} has a position of cluster {cursor.cluster}, this is {cluster}; nothing is read from it"
         )
     done = cursor.position.done
     if now is not None and done is not None and now.xmax < done.xmax:
         raise ForeignPosition(
-            f"{where} has seen transaction {done.xmax}, this server is only at {now.xmax}: run  outrider cursor rebase"
+            f"{where} has seen transaction {done.xmax}, this server is only at {now.xmax}; nothing is read from it"
         )
 
 

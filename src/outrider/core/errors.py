@@ -109,7 +109,7 @@ class SchemaMismatch(ConfigurationError):
 class ForeignPosition(ConfigurationError):
     """A stored position comes from another cluster or another log.
 
-    The operator runs `outrider cursor rebase` (OB-20).
+    Nothing is read; this release has no command that makes the position anew (OB-20).
     """
 
     code = "position.foreign"

@@ -135,7 +135,7 @@ def judge_lanes(lanes: Iterable[LaneLine], cluster: str, now: Snapshot | None) -
             _own(line, cluster, now)
         except ForeignPosition as error:
             advice = (
-                "a restored or upgraded database: its undelivered messages must be found by  outrider cursor rebase"
+                "a restored or upgraded database: nothing is read, and this release cannot find what was undelivered"
             )
             found.append(Finding(name, Verdict.FAIL, str(error), advice))
         else:
