@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from outrider.brokers.kafka.config import ClientConfig, Partitioner, QuietLog
 from outrider.brokers.kafka.errors import describe, error_of
 from outrider.brokers.kafka.topics import ForkGuard
+from outrider.core.errors import BrokerUnavailable
 from outrider.core.outcome import PublishOutcome, Unknown
 
 PUMP_SECONDS: Final = 0.001  # how long an acknowledgement may lie unread while nothing else polls
@@ -240,6 +241,14 @@ class Producers:
         if self._space is not None and not self._space.done():
             self._space.set_result(None)
         self._space = None
+
+
+async def connect(client: Producer, timeout_seconds: float) -> None:
+    """Return when the client itself has spoken to the cluster. Raises BrokerUnavailable."""
+    try:
+        await asyncio.get_running_loop().run_in_executor(None, partial(client.list_topics, timeout=timeout_seconds))
+    except KafkaException as exception:
+        raise BrokerUnavailable(describe(error_of(exception))) from exception
 
 
 def _close(clients: list[Producer]) -> None:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 
-from outrider.brokers.kafka.client import Batch, Producers
+from outrider.brokers.kafka.client import Batch, Producers, connect
 from outrider.brokers.kafka.config import (
     BATCH_BYTES_MAX,
     FRAMING_BYTES,
@@ -69,10 +69,14 @@ class KafkaPublisher:
         self._configured = (BATCH_BYTES_MAX, False)  # what the producers were made with
 
     async def start(self) -> None:
-        """Connect. Raises BrokerUnavailable."""
+        """Connect, and have the producer get its id, which would else take up the first publish's time.
+
+        Raises BrokerUnavailable.
+        """
         self._producers.check_process()
-        self._producers.get(self._settings.partitioner)
+        producer = self._producers.get(self._settings.partitioner)
         await self._admin.ping(START_SECONDS)
+        await connect(producer, START_SECONDS)
 
     def refuse(self, row: LogRow) -> Refused | None:
         """Check size and encoding, cheaply where the message is far from the limit."""
