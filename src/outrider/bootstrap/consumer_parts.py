@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from outrider.bootstrap.begins import Begins
 from outrider.bootstrap.consumer_broker import subscriber_of
-from outrider.bootstrap.consumer_source import log_source
+from outrider.bootstrap.consumer_source import log_sessions, log_source
 from outrider.bootstrap.outbox import outbox_parts
 from outrider.bootstrap.resolver import async_resolver, sync_resolver
 from outrider.bootstrap.wiring import Site
@@ -16,7 +16,9 @@ from outrider.consumer.broker_source import BrokerSource
 from outrider.consumer.config import ConsumerConfig
 from outrider.consumer.consumer import Consumer
 from outrider.consumer.inbox_rows import InboxRows
+from outrider.consumer.log_source import LogSource
 from outrider.consumer.perform import AsyncPerformer, Performer, ThreadPerformer
+from outrider.consumer.relay_dead import RelayDead
 from outrider.consumer.round import Parts
 from outrider.consumer.router import Registration, Router, make_router
 from outrider.consumer.sessions import Sessions
@@ -163,7 +165,9 @@ class ConsumerBuild:
                 InboxRows(sessions, facts, config.policy, site.clock, teller),
                 identity=self.options.identity,
             )
-        return Parts(router, performer, sessions, facts, teller, source, threads_lost)
+        logs = [] if isinstance(source, LogSource) else log_sessions(site, router)
+        relay_dead = RelayDead(logs, arrays=facts.arrays)
+        return Parts(router, performer, sessions, facts, teller, source, threads_lost, relay_dead)
 
     def _performer(self, config: ConsumerConfig) -> tuple[Performer, Callable[[], int]]:
         site, begins = self.site, self.begins

@@ -36,9 +36,7 @@ def log_source(
 def _log(
     made: Site, name: str, router: Router, config: ConsumerConfig, facts: Facts, teller: Teller, start: Start | None
 ) -> LogOfService:
-    settings = made.settings
-    service = settings.service.model_copy(update={"name": name})
-    there = site(settings.model_copy(update={"service": service}), made.catalog)
+    settings, there = made.settings, _beside(made, name)
     lanes: dict[int, LogLane] = {}
     namespace = "outrider" if made.catalog is None else made.catalog.namespace
     rows = LogRows(Sessions(there.storage), there.texts, lanes, facts.hold_types, config.policy, made.clock, teller)
@@ -63,3 +61,14 @@ def _log(
 
 def _unique(made: Site) -> UUID:
     return uuid7(made.clock.now_ms(), made.clock.random_bytes(10))
+
+
+def log_sessions(made: Site, router: Router) -> list[Sessions]:
+    """Connections to the logs of the producing services that may be in this database too (OB-65)."""
+    return [Sessions(_beside(made, name).storage) for name in router.producers]
+
+
+def _beside(made: Site, name: str) -> Site:
+    """The site of another service in the same database."""
+    service = made.settings.service.model_copy(update={"name": name})
+    return site(made.settings.model_copy(update={"service": service}), made.catalog)

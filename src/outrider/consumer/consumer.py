@@ -9,13 +9,15 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
 
+from outrider.consumer.attempt import BrokenAttempt
 from outrider.consumer.config import ConsumerConfig
 from outrider.consumer.round import Parts, Round
 from outrider.consumer.sessions import Sessions
 from outrider.consumer.tell import Teller
-from outrider.core.errors import BrokerUnavailable, LeaseLost, OutriderError, StorageUnavailable
+from outrider.core.errors import BrokerUnavailable, LeaseLost, OutriderError, StorageUnavailable, WrongDatabase
 from outrider.core.events import DrainEnded, DrainStarted, ServiceFailed
 from outrider.core.inbox import InboxConsumer, join_consumer, lock_consumer, promote_orphans, release_understood
+from outrider.core.meta import INSTANCE, read_meta
 from outrider.core.steps import Steps
 from outrider.core.text import clean_text
 from outrider.ports.clock import Clock
@@ -74,6 +76,7 @@ class Consumer(Service):
         finally:
             if parts is not None:
                 await parts.source.close()
+                await parts.relay_dead.close()
                 parts.performer.close()
             await sessions.close()
             seconds = self._clock.boottime() - started
@@ -83,9 +86,24 @@ class Consumer(Service):
         """The consumer's row, and what starts with it: understood rows are released, every key gets a head."""
         row = await sessions.transact(join_consumer(self._config.name))
         parts = self._build(row, sessions, self._teller)
+        await self._compare(parts, sessions)
         for message_id, type_name, topic in await sessions.transact(_begin(row.id, parts)):
             self._teller.released(str(message_id), type_name, topic)
         return parts
+
+    async def _compare(self, parts: Parts, sessions: Sessions) -> None:
+        """Raise WrongDatabase unless the handlers' transactions reach the database of the settings (OB-99)."""
+        ours = (await sessions.run(read_meta())).get(INSTANCE)
+        try:
+            theirs = (await parts.performer.run(read_meta())).get(INSTANCE)
+        except BrokenAttempt as broken:
+            if broken.fault is not None:
+                raise StorageUnavailable(f"the handlers' database: {broken}") from broken.error
+            raise WrongDatabase(
+                f"`transactions` reach a database without tables of service {self._config.service!r}: {broken}"
+            ) from broken.error
+        if ours != theirs:
+            raise WrongDatabase("`transactions` reach another instance of the service than the setting database.url")
 
     async def _work(self, parts: Parts) -> None:
         """Rounds, until told to stop. Raises ThreadsLost where too many threads hang."""

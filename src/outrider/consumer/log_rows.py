@@ -4,12 +4,16 @@ Invariant: every row is written in a transaction that has locked the lane; in a 
 the receipt are the fence, and the lane is locked last, to promote the next head (OB-41).
 
 Statements beside `core.deliveries`: `lock_delivery` `subscription_id, log_id` → (attempts, microseconds since its first
-failure) of a due row, skipping one that somebody holds; `next_delivery_due` `subscription_id` → (seconds).
+failure) of a due row, skipping one that somebody holds; `next_delivery_due` `subscription_id` → (seconds);
+`find_unread_kinds` `subscription_id` → (type, version) of rows that were not understood; `release_unread` with the lane,
+`type`, `version` → (message_id, topic, message_key) of each that queues up again;
+`has_dead_deliveries` → (whether the relay has dead rows); `close_dead_deliveries` over `message_id` → (log_id).
 """
 
 from collections.abc import Generator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from outrider.consumer.attempt import Effect, Through
 from outrider.consumer.buffer import Head
@@ -23,8 +27,10 @@ from outrider.core.deliveries import (
     HOLD,
     Changes,
     Due,
+    KeyOf,
     NewDelivery,
     Written,
+    decide_queues,
     key_of,
     read_blocked,
     read_due,
@@ -65,6 +71,11 @@ class LogRows:
     async def close(self) -> None:
         """Close its connection. Never raises."""
         await self._sessions.close()
+
+    async def release(self, lane: LogLane, understood: Mapping[str, int]) -> None:
+        """Release what is understood by now, in the order of the log: when a lane is taken (OB-70)."""
+        for message_id, topic, type_name in await self._sessions.transact(_release(lane, understood)):
+            self._teller.released(str(message_id), type_name, topic)
 
     def hold_back(self, items: Sequence[Item]) -> None:
         """Park what is of a blocked key, and what is not due yet."""
@@ -235,3 +246,20 @@ def _locked(lane: LogLane, changes: Changes) -> Steps[Written]:
 def _next_due(lane: LogLane) -> Steps[float | None]:
     rows = yield Statement("next_delivery_due", {"subscription_id": lane.key.subscription_id})
     return None if not rows or rows[0][0] is None else float(rows[0][0])
+
+
+def _release(lane: LogLane, understood: Mapping[str, int]) -> Steps[list[tuple[UUID, str, str]]]:
+    key = lane.key
+    yield from lock(key, lane.epoch)
+    released: list[tuple[UUID, str, str]] = []
+    again: dict[KeyOf, int] = {}
+    for kind, version in (yield Statement("find_unread_kinds", {"subscription_id": key.subscription_id})):
+        if version > understood.get(kind, 0):
+            continue
+        lanes = {"subscription_id": key.subscription_id, "lane": key.lane, "lanes": lane.lanes}
+        for message_id, topic, name in (yield Statement("release_unread", {**lanes, "type": kind, "version": version})):
+            released.append((message_id, topic, kind))
+            if name is not None:
+                again[topic, name] = 1
+    yield from decide_queues(key, again, None)
+    return released

@@ -189,6 +189,7 @@ class LogSource:
         log.next_take = 0.0
         log.renewed = now
         log.lanes[cursor.key.lane] = lane
+        await log.rows.release(lane, self._router.understood)
         await log.rows.due(1)
 
     async def _advance(self, log: LogOfService, *, at_once: bool) -> None:

@@ -15,6 +15,7 @@ from outrider.consumer.handling import Handling
 from outrider.consumer.item import Item
 from outrider.consumer.perform import Performer
 from outrider.consumer.prepare import Preparer
+from outrider.consumer.relay_dead import RelayDead
 from outrider.consumer.router import Router
 from outrider.consumer.sessions import Sessions
 from outrider.consumer.source import Source
@@ -51,6 +52,7 @@ class Parts:
     teller: Teller
     source: Source
     threads_lost: Callable[[], int]
+    relay_dead: RelayDead
 
 
 class Round:
@@ -151,6 +153,7 @@ class Round:
         if any(isinstance(item.outcome, _NEEDS_ROW) for item in todo):
             await self._rows.write(todo)
             self._look.set()
+        await self._parts.relay_dead.close_rows(todo)
         seconds = self._clock.boottime() - started
         if todo:
             self._pace = 0.8 * self._pace + 0.2 * seconds / len(todo)
@@ -197,6 +200,7 @@ class Round:
             self._buffer.hold(name in pauses.subscriptions)
             row = await self._parts.sessions.run(join_consumer(name))
             self._preparer.receipts_from = row.receipts_from
+            await self._parts.relay_dead.look()
             if await wait_for_event(self._told, self._config.tick_seconds):
                 return
 

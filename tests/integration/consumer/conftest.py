@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import psycopg
 import psycopg_pool
 import pytest
@@ -38,12 +38,12 @@ class Database:
             with psycopg.connect(self.url, autocommit=True) as connection:
                 found = connection.execute(query.encode())
                 return found.fetchall() if found.description else []
-        connection = sqlite3.connect(self.url.removeprefix("sqlite:///"), timeout=10)
+        file = sqlite3.connect(self.url.removeprefix("sqlite:///"), timeout=10)
         try:
-            with connection:
-                return connection.execute(query).fetchall()
+            with file:
+                return file.execute(query).fetchall()
         finally:
-            connection.close()
+            file.close()
 
     def effects(self) -> list[str]:
         return [row[0] for row in self.rows("SELECT order_id FROM effect ORDER BY note, order_id")]

@@ -188,3 +188,17 @@ async def test_receipts_survive_a_position_that_went_back(postgres: Database, si
     async with running(shop.consumer, of_log(postgres), None, sink):
         await sink.wait_for(ReceiptRecorded, handled(sink, 31))
     assert len(shop.calls) == 31
+
+
+async def test_what_was_not_understood_is_released_from_the_log(database: Database, sink: EventSink) -> None:
+    """OB-70: rows of the subscription, once their type has a handler."""
+    early = Consumer("billing", order_catalog(), transactions=database.url, start="beginning")
+    early.handler("order.counted")(lambda event, tx, context: None)
+    shop = LogShop(database)
+    shop.place(OrderPlaced(order_id="order-1", total=1), OrderPlaced(order_id="order-1", total=2))
+    async with running(early, of_log(database), None, sink):
+        await sink.wait_for(MessageQuarantined, lambda _: len(sink.of(MessageQuarantined)) == 2)
+    async with running(shop.consumer, of_log(database), None, sink):
+        await sink.wait_for(ReceiptRecorded, handled(sink, 2))
+    assert shop.calls == ["order-1:1", "order-1:2"]
+    assert {row[0] for row in database.rows("SELECT status FROM orders_outbox_delivery")} == {"done"}

@@ -1,15 +1,20 @@
 """The table of spec/outbox.md §10, row by row, on PostgreSQL and on SQLite."""
 
+import asyncio
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from outrider.bootstrap.consumer import Consumer
+from outrider.bootstrap.inbox import Inbox
 from outrider.core.answers import Reject, Retry
-from outrider.core.errors import Undecodable
+from outrider.core.errors import MessageIdConflict, Undecodable, WrongDatabase
 from outrider.core.events import (
     DuplicateSkipped,
     HandlerFailed,
@@ -296,3 +301,77 @@ async def test_a_batch_with_one_bad_message(database: Database, sink: EventSink,
     assert len(database.effects()) == count - 1
     assert database.receipts() == count - 1
     assert database.inbox() == [("retrying", "handler.failed", 1)]
+
+
+async def test_arrival_closes_the_relays_dead_row(database: Database, sink: EventSink) -> None:
+    """OB-65: the relay called it dead, but it arrived: its row in the log's tables is closed."""
+    shop, script = Shop(database), Script()
+    order = placed("order-1")
+    now = "now()" if database.is_postgres else "0"
+    raw = f"'{order.message_id}'" if database.is_postgres else f"x'{order.message_id.hex}'"
+    database.rows("INSERT INTO orders_outbox_subscription (id, name, kind, lanes) VALUES (1, 'relay', 'relay', 1)")
+    database.rows(
+        "INSERT INTO orders_outbox_delivery (subscription_id, log_id, message_id, topic, key_hash, status, cause,"
+        f" max_retry, updated_at) VALUES (1, 1, {raw}, 't', 0, 'dead', 'refused', 20, {now})"
+    )
+    async with running(shop.consumer, database.settings, script, sink) as working:
+        script.add(placed("order-0"))
+        await sink.wait_for(ReceiptRecorded)
+        while database.rows("SELECT status FROM orders_outbox_delivery") == [("dead",)]:
+            assert working.ready
+            script.add(order)
+            await asyncio.sleep(0.05)
+    assert database.rows("SELECT status, resolution FROM orders_outbox_delivery") == [("done", "delivered")]
+
+
+async def test_transactions_that_reach_another_database(database: Database, tmp_path: Path, sink: EventSink) -> None:
+    """OB-99: found out when the consumer starts."""
+    sqlite3.connect(tmp_path / "other.db").close()
+    consumer = Consumer("billing", order_catalog(), transactions=f"sqlite:///{tmp_path / 'other.db'}", ignore=("a",))
+    service = consumer.service(database.settings, telemetry=sink, subscriber=Script())
+    await service.start()
+    with pytest.raises(WrongDatabase):
+        await service.wait()
+
+
+async def test_a_consumer_that_is_paused_handles_nothing(database: Database, sink: EventSink) -> None:
+    """OB-42: a person's pause of a consumer holds until it is resumed."""
+    shop, script = Shop(database), Script()
+    now = "now()" if database.is_postgres else "0"
+    database.rows(
+        "INSERT INTO billing_outbox_pause (kind, subject, automatic, paused_at) "
+        f"VALUES ('subscription', 'billing', {'false' if database.is_postgres else '0'}, {now})"
+    )
+    async with running(shop.consumer, database.settings, script, sink):
+        await asyncio.sleep(0.3)
+        script.add(placed("order-1"))
+        await asyncio.sleep(0.2)
+        assert shop.calls == []
+        database.rows("DELETE FROM billing_outbox_pause")
+    assert shop.calls == ["order-1:0"]
+
+
+async def test_receipts_by_hand(database: Database, sink: EventSink) -> None:
+    """OB-47, OB-48, OB-66: seen, recorded, and consumed once, in the caller's own transaction."""
+    inbox, order, calls = Inbox("billing", order_catalog(), "billing"), placed("order-1"), list[Any]()
+    mark = "%s" if database.is_postgres else "?"
+
+    def effect(tx: Any) -> None:
+        calls.append(tx)
+        tx.execute(f"INSERT INTO effect VALUES ({mark}, 'x')", ("order-1",))
+
+    def begin() -> Any:
+        if database.is_postgres:
+            return psycopg.connect(database.url)
+        return sqlite3.connect(database.url.removeprefix("sqlite:///"))
+
+    for expected in (True, False):
+        with closing(begin()) as tx:
+            assert inbox.seen(tx, order) is not expected
+            assert inbox.consume(tx, order, effect) is expected
+            with pytest.raises(MessageIdConflict):
+                inbox.record(tx, order.replace(source="urn:elsewhere"))
+            tx.commit()
+    assert len(calls) == 1
+    assert database.effects() == ["order-1"]
+    assert not sink.events

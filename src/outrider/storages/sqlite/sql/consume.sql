@@ -21,3 +21,18 @@ SELECT EXISTS (
     SELECT 1 FROM {outbox_delivery}
     WHERE status = 'dead' AND subscription_id IN (SELECT id FROM {outbox_subscription} WHERE kind = 'relay')
 ) AS found
+
+-- name: find_unread_kinds
+SELECT DISTINCT m.type, m.version
+FROM {outbox_delivery} AS d JOIN {outbox_message} AS m ON m.id = d.log_id
+WHERE d.subscription_id = :subscription_id AND d.status = 'quarantined'
+    AND d.error_code IN ('type.unknown', 'version.unknown')
+
+-- name: release_unread
+UPDATE {outbox_delivery}
+SET status = CASE WHEN message_key IS NULL THEN 'retrying' ELSE 'parked' END, cause = 'released',
+    next_retry_at = CASE WHEN message_key IS NULL THEN :now END, updated_at = :now
+WHERE subscription_id = :subscription_id AND status = 'quarantined'
+    AND error_code IN ('type.unknown', 'version.unknown') AND key_hash % :lanes = :lane
+    AND log_id IN (SELECT id FROM {outbox_message} WHERE type = :type AND version = :version)
+RETURNING message_id, topic, message_key
