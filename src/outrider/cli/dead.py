@@ -36,7 +36,9 @@ DISCARD = (('outrider dead discard --id 17 --reason "test data" --yes', "give on
 async def list_(call: Call, filters: dict[str, Any]) -> None:
     """Dead and quarantined messages of relay and consumers, oldest first."""
     chosen = wanted(filters, STATES)
-    page = await operations(site(call.settings()), actor=call.actor).dead(chosen, cursor=call.page, limit=call.limit)
+    made = site(call.settings())
+    page = await operations(made, actor=call.actor).dead(chosen, cursor=call.page, limit=call.limit)
+    now = made.clock.now()
     if call.out.as_json:
         call.out.json({"items": [exception_data(line) for line in page.items], "next_cursor": page.next_cursor})
         return
@@ -44,15 +46,21 @@ async def list_(call: Call, filters: dict[str, Any]) -> None:
         call.out.say("no dead or quarantined message matches")
         return
     call.out.table(
-        ("message id", "reader", "type", "key", "status", "tries", "error", "since"),
+        ("id", "reader", "type", "key", "status", "tries", "error", "for"),
         [
             (
-                line.message_id, line.reader, line.type, line.key, line.status, f"{line.attempts}/{line.max_retry}",
-                line.error_code, line.updated_at,
+                line.message_id if line.place else str(line.row_id),
+                line.reader,
+                line.type,
+                line.key,
+                line.status,
+                f"{line.attempts}/{line.max_retry}",
+                line.error_code,
+                now - line.updated_at,
             )
             for line in page.items
         ],
-    )  # fmt: skip
+    )
     if page.next_cursor is not None:
         call.out.say(f"more: --cursor {page.next_cursor}")
 

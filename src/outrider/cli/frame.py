@@ -114,9 +114,13 @@ class Call:
         typer.confirm(question, abort=True, err=True)
 
 
-def log_sink(call: Call, settings: Settings) -> LogSink:
-    """Our log lines, on stderr; `--quiet` leaves the errors."""
-    level = "error" if call.out.quiet else settings.log.level
+def log_sink(call: Call, settings: Settings, *, calm: bool = False) -> LogSink:
+    """Our log lines, on stderr; `--quiet` leaves the errors, `calm` (a pass that tells its outcome itself) the warnings."""
+    level = settings.log.level
+    if call.out.quiet:
+        level = "error"
+    elif calm and level == "info":
+        level = "warning"
     color = wants_color() and not call.options["no_color"]
     return LogSink(sys.stderr, level=level, format=settings.log.format, color=color)
 

@@ -32,6 +32,7 @@ async def list_(call: Call, filters: dict[str, Any]) -> None:
     chosen = wanted(filters, STATES)
     made = site(call.settings())
     page = await operations(made, actor=call.actor).messages(chosen, cursor=call.page, limit=call.limit)
+    now = made.clock.now()
     if call.out.as_json:
         call.out.json({"items": [as_data(line) for line in page.items], "next_cursor": page.next_cursor})
         return
@@ -39,7 +40,7 @@ async def list_(call: Call, filters: dict[str, Any]) -> None:
         call.out.say("no message matches")
         return
     call.out.table(
-        ("log id", "type", "key", "state", "tries", "error", "created"),
+        ("log id", "type", "key", "state", "tries", "error", "age"),
         [
             (
                 str(line.log_id),
@@ -48,7 +49,7 @@ async def list_(call: Call, filters: dict[str, Any]) -> None:
                 line.state,
                 line.retry_count or None,
                 line.error_code,
-                line.created_at,
+                now - line.created_at,
             )
             for line in page.items
         ],

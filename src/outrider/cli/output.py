@@ -141,7 +141,7 @@ class Output:
         from rich.console import Console  # noqa: PLC0415  as above
 
         console = Console(stderr=True, no_color=not self.color)
-        columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn())
+        columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.TextColumn("{task.completed:,.0f}"))
         with bars.Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task(label, total=None)
             yield lambda done, total=None: bar.update(task, completed=done, total=total)

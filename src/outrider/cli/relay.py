@@ -29,7 +29,7 @@ async def relay(
 ) -> int:
     """Publish committed messages to the broker, in order per key, and prune. SIGTERM drains; a second one exits at once."""
     made = site(call.settings(relay__lanes=lanes))
-    sink = log_sink(call, made.settings)
+    sink = log_sink(call, made.settings, calm=once)
     drain = made.settings.runtime.drain_timeout.total_seconds()
     if made.settings.broker.kind == "log":
         call.out.say("broker.url is log: consumers read the log themselves, nothing is to be published")

@@ -56,12 +56,16 @@ async def routes(
             }
         )
         return DONE
-    rows = [
-        (route.type, route.version, route.owner, route.topic, services[route.owner].group, ", ".join(route.consumers))
-        for route in found
-    ]
-    if rows:
-        call.out.table(("type", "version", "service", "topic", "group", "consumers"), rows)
-    else:
+    if not found:
         call.out.say("no type is known here: set service.catalog = module:name")
+        return DONE
+    call.out.table(
+        ("type", "version", "service", "topic", "consumers"),
+        [(route.type, route.version, route.owner, route.topic, route.consumers) for route in found],
+    )
+    call.out.text("")
+    owners = [services[name] for name in dict.fromkeys(route.owner for route in found)]
+    call.out.table(
+        ("service", "table", "group"), [(one.name, f"{one.prefix}outbox_message", one.group) for one in owners]
+    )
     return DONE
