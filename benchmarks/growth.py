@@ -10,14 +10,13 @@ import psycopg
 from benchmarks import growth_rows
 from benchmarks.figures import Figure, Result, figure, ratio
 from benchmarks.ours import NULL_BROKER, defaults, prepare_database, rewind
-from benchmarks.read_log import read_once
 from benchmarks.rig import Rig, rig
 from benchmarks.rounds import Options, interleave, progress
 from benchmarks.shop import TABLE, fill
 
 NAMESPACE = "bench"
 MILLION, SMALL = 5, 20
-"""The larger log holds `messages` × 5 (a million), the smaller `messages` ÷ 20 (10,000); of the smaller, 5 drains a round."""
+"""The larger log holds `messages` times 5 (a million), the smaller a 20th of them (10,000), drained 5 times a round."""
 SMALL_DRAINS = 5
 LATE_BELOW = 10
 HELD_SECONDS = 60.0
@@ -71,9 +70,8 @@ class Bench:
             assert row is not None
             late.commit()
         done, last_id = row
-        return figure(
-            [read_once(database, NAMESPACE, done, last_id, 1) * 1000 for _ in range(self._options.rounds * 2)]
-        )
+        seconds = read_again(database, NAMESPACE, done, last_id, rows=1, times=self._options.rounds * 2)
+        return figure([each * 1000 for each in seconds])
 
     def hot_key(self) -> dict[str, list[float]]:
         """The others' rates without and with a data set parked behind one key."""

@@ -20,22 +20,27 @@ def read_all(database: str, namespace: str) -> float:
     return asyncio.run(_read_all(database, namespace))
 
 
-def read_once(database: str, namespace: str, done: str, last_id: int, rows: int) -> float:
-    """Seconds of one read from the end of the tick `done`, which must give `rows` rows."""
-    return asyncio.run(_read_once(database, namespace, done, last_id, rows))
+def read_again(database: str, namespace: str, done: str, last_id: int, *, rows: int, times: int) -> list[float]:
+    """Seconds of one and the same read from the end of the tick `done`, which must give `rows` rows.
+
+    On one connection, as a relay has it; the first read, which still has to plan, counts for nothing.
+    """
+    return asyncio.run(_read_again(database, namespace, done, last_id, rows, times))
 
 
-async def _read_once(database: str, namespace: str, done: str, last_id: int, rows: int) -> float:
+async def _read_again(database: str, namespace: str, done: str, last_id: int, rows: int, times: int) -> list[float]:
     chosen = settings(database)
     session = await site(chosen, catalog(namespace)).storage.connect()
     reader = adapter("log_reader", "postgresql")()
     position = Position(done=Snapshot.parse(done), target=Snapshot.parse(done), last_id=last_id)
-    started = time.perf_counter()
-    batch = await session.run(reader.read(position, LaneKey(1, 0), 1, 0, chosen.relay.batch_size))
-    seconds = time.perf_counter() - started
+    spent = []
+    for _ in range(times + 1):
+        started = time.perf_counter()
+        batch = await session.run(reader.read(position, LaneKey(1, 0), 1, 0, chosen.relay.batch_size))
+        spent.append(time.perf_counter() - started)
+        assert len(batch.rows) == rows, f"{len(batch.rows)} rows instead of {rows}"
     await session.close()
-    assert len(batch.rows) == rows, f"{len(batch.rows)} rows instead of {rows}"
-    return seconds
+    return spent[1:]
 
 
 async def _read_all(database: str, namespace: str) -> float:
