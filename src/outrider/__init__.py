@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for type checkers and editors alone; a test holds it equal to the table below
     from outrider.bootstrap.consumer import Consumer as Consumer
+    from outrider.bootstrap.inbox import AsyncInbox as AsyncInbox
+    from outrider.bootstrap.inbox import Inbox as Inbox
     from outrider.bootstrap.operations import Operations as Operations
     from outrider.bootstrap.outbox import AsyncOutbox as AsyncOutbox
     from outrider.bootstrap.outbox import Outbox as Outbox
     from outrider.bootstrap.relay import Relay as Relay
+    from outrider.consumer.router import Context as Context
     from outrider.core.adding import Added as Added
     from outrider.core.answers import Reject as Reject
     from outrider.core.answers import Retry as Retry
@@ -21,9 +24,12 @@ if TYPE_CHECKING:  # for type checkers and editors alone; a test holds it equal 
 
 _NAMES = {
     "Added": "outrider.core.adding",
+    "AsyncInbox": "outrider.bootstrap.inbox",
     "AsyncOutbox": "outrider.bootstrap.outbox",
     "Catalog": "outrider.core.catalog",
     "Consumer": "outrider.bootstrap.consumer",
+    "Context": "outrider.consumer.router",
+    "Inbox": "outrider.bootstrap.inbox",
     "Message": "outrider.core.message",
     "MessageState": "outrider.core.status",
     "MessageStatus": "outrider.core.status",

@@ -4,13 +4,13 @@ Invariant: nothing is opened before the consumer starts; what is wrong with it i
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
-from outrider.bootstrap.begins import Begins, begins_of
-from outrider.bootstrap.consumer_parts import ConsumerBuild, WorkingConsumer
+from outrider.bootstrap.begins import begins_of
+from outrider.bootstrap.consumer_parts import ConsumerBuild, ConsumerOptions, WorkingConsumer
 from outrider.bootstrap.settings import load
 from outrider.bootstrap.settings_model import Settings
 from outrider.bootstrap.wiring import site
@@ -23,22 +23,6 @@ from outrider.ports.telemetry import Telemetry
 from outrider.telemetry.fan_out import FanOut
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class ConsumerOptions:
-    """What an application says of its consumer; None means the setting."""
-
-    name: str
-    catalog: Catalog
-    transactions: Any
-    start: Start | None
-    service: str | None
-    batch_size: int | None
-    concurrency: int | None
-    ignore: tuple[str, ...]
-    middleware: tuple[Middleware, ...]
-    identity: Mapping[str, str]
 
 
 class Consumer:
@@ -133,6 +117,3 @@ class Consumer:
         if self._running is None:
             raise CatalogError(f"consumer {self.name!r} does not run")
         return await self._running.stop(timeout_seconds)
-
-
-__all__ = ["Begins", "Consumer", "ConsumerOptions"]

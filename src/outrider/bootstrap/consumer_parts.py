@@ -1,8 +1,9 @@
 """A consumer's parts, put together once its row is known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from inspect import iscoroutinefunction
+from typing import Any
 
 from outrider.bootstrap.begins import Begins
 from outrider.bootstrap.consumer_broker import subscriber_of
@@ -20,16 +21,18 @@ from outrider.consumer.log_source import LogSource
 from outrider.consumer.perform import AsyncPerformer, Performer, ThreadPerformer
 from outrider.consumer.relay_dead import RelayDead
 from outrider.consumer.round import Parts
-from outrider.consumer.router import Registration, Router, make_router
+from outrider.consumer.router import Middleware, Registration, Router, make_router
 from outrider.consumer.sessions import Sessions
 from outrider.consumer.source import Source
 from outrider.consumer.tell import Teller
 from outrider.core.adding import Added
+from outrider.core.catalog import Catalog
 from outrider.core.envelope import Envelope
 from outrider.core.inbox import InboxConsumer
 from outrider.core.record import Ambient
 from outrider.core.retry import RetryPolicy
 from outrider.core.routing import Route
+from outrider.core.subscriptions import Start
 from outrider.outbox.async_outbox import AsyncOutbox
 from outrider.outbox.outbox import Outbox
 from outrider.outbox.parts import OutboxParts
@@ -37,11 +40,24 @@ from outrider.ports.broker import Subscriber
 from outrider.ports.telemetry import Telemetry
 from outrider.runtime.threads import Threads
 
-if TYPE_CHECKING:
-    from outrider.bootstrap.consumer import ConsumerOptions
-
 IN_PLACE_DELAYS = (0.05, 0.25, 1.0)
 """Seconds before each try in place; the last repeats where more are set."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerOptions:
+    """What an application says of its consumer; None means the setting."""
+
+    name: str
+    catalog: Catalog
+    transactions: Any
+    start: Start | None
+    service: str | None
+    batch_size: int | None
+    concurrency: int | None
+    ignore: tuple[str, ...]
+    middleware: tuple[Middleware, ...]
+    identity: Mapping[str, str]
 
 
 class BoundOutbox:
@@ -86,7 +102,7 @@ class ConsumerBuild:
     """All that a consumer is made of before it starts."""
 
     site: Site
-    options: "ConsumerOptions"
+    options: ConsumerOptions
     registrations: tuple[Registration, ...]
     begins: Begins
     telemetry: Telemetry
@@ -137,6 +153,7 @@ class ConsumerBuild:
             ignored=self.options.ignore,
             middleware=self.options.middleware,
             asynchronous=self.begins.asynchronous,
+            is_async=_is_async,
             timeout=settings.handler_timeout.total_seconds(),
             key_policy=settings.key_policy,
             reader=reader,
@@ -201,3 +218,7 @@ def _caused(parts: OutboxParts, cause: Envelope) -> OutboxParts:
         tracestate=cause.tracestate,
     )
     return replace(parts, ambient=lambda: ambient)
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - its own kind

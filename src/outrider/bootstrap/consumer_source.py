@@ -28,13 +28,13 @@ def log_source(
     """The log of each service that produces a type handled here; all share one database (OB-32)."""
     if made.catalog is None:
         raise CatalogError("a consumer needs its catalog")
-    logs = [_log(made, name, router, config, facts, teller, start) for name in router.producers]
+    logs = [_log(made, name, config, facts, teller, start) for name in router.producers]
     owner = f"{socket.gethostname()}:{os.getpid()}:{_unique(made)}"
     return LogSource(logs, router, owner, made.settings.relay.lease, made.clock)
 
 
 def _log(
-    made: Site, name: str, router: Router, config: ConsumerConfig, facts: Facts, teller: Teller, start: Start | None
+    made: Site, name: str, config: ConsumerConfig, facts: Facts, teller: Teller, start: Start | None
 ) -> LogOfService:
     settings, there = made.settings, _beside(made, name)
     lanes: dict[int, LogLane] = {}

@@ -75,7 +75,7 @@ class Facts:
     receipts_from: datetime | None = None
 
 
-class BrokenAttempt(Exception):  # noqa: N818  told to nobody but the handling
+class BrokenAttempt(Exception):
     """The transaction is of no more use; `item` is the one whose handler was running, if one was."""
 
     def __init__(self, item: Item | None, error: Exception, fault: DatabaseFault | None) -> None:
@@ -300,10 +300,10 @@ def drive(work: Generator[Effect, Any, Any], tx: Any, texts: Texts, calls: Calls
 
 async def drive_async(
     work: Generator[Effect, Any, Any],
-    tx: Any,
+    tx: Any,  # noqa: ANN401 - an AsyncHandlerTransaction of any library
     texts: Texts,
     calls: AsyncCalls,
-    fault_of: FaultOf,  # noqa: ANN401
+    fault_of: FaultOf,
 ) -> Any:  # noqa: ANN401 - the work's own result
     """The same in the event loop."""
     result: Rows | Failed | None

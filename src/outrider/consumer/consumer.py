@@ -30,7 +30,7 @@ Build = Callable[[InboxConsumer, Sessions, Teller], Parts]
 _PASSING = (StorageUnavailable, BrokerUnavailable, LeaseLost)
 
 
-class ThreadsLost(OutriderError):  # noqa: N818
+class ThreadsLost(OutriderError):
     """Too many handlers hang in their threads: the process has drained and exits 1, to be started anew (OB-69)."""
 
     code = "handler.timeout"

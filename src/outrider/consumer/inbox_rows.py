@@ -122,7 +122,8 @@ class InboxRows:
             mark = receipts.get(item.message_id)
             row = rows.get(item.message_id)
             stranger = isinstance(item.outcome, Quarantined) and item.outcome.stranger
-            if mark is not None and mark != item.fingerprint or row is not None and row.fingerprint != item.fingerprint:
+            known = mark if mark is not None else None if row is None else row.fingerprint
+            if known is not None and known != item.fingerprint:
                 stranger = True
                 item.outcome = Quarantined("id.collision", "another message has this id", stranger=True)
             elif mark is not None and not stranger:
@@ -143,12 +144,10 @@ class InboxRows:
 
     def _placed(self, item: Item, keys: Mapping[OrderKey, KeyState]) -> RowFailure:
         """Where the row goes: behind the head of its key where one stands, else due by itself (OB-42)."""
-        if isinstance(item.outcome, Parked):
-            failure = RowFailure(Status.RETRYING, 0, _NOW, "", "")
-        elif isinstance(item.outcome, Failed | Quarantined):
+        if isinstance(item.outcome, Failed | Quarantined):
             failure = self._decide(item, item.outcome)
         else:
-            raise AssertionError("only what failed, waits or is not understood has a row")
+            failure = RowFailure(Status.RETRYING, 0, _NOW, "", "")
         if failure.status != Status.RETRYING or not item.parks_key or item.order_key is None:
             return failure
         if keys.get(item.order_key, FREE).holds(self._facts.hold_types):

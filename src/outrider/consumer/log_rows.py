@@ -189,7 +189,7 @@ class LogRows:
             changes.look_again(item.order_key)
             return RowFailure(Status.PARKED, 0, None, "", "")
         if not isinstance(outcome, Failed | Quarantined):
-            raise AssertionError("only what failed, waits or is not understood has a row")
+            raise TypeError("only what failed, waits or is not understood has a row")
         failure, decided = self._decide(item, outcome)
         refused = Refused(Refusal.PERMANENT, outcome.code, outcome.text)
         delay = decided.due if isinstance(decided, RetryAt) else None

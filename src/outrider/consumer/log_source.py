@@ -42,7 +42,7 @@ POLL_SECONDS = (0.002, 0.1)
 ADVANCE_SECONDS = 0.02
 ADVANCE_SLOW_SECONDS = 0.005
 ADVANCE_STRETCH = 10
-JOURNAL_SECONDS = 1.0
+ADVANCE_ROW_SECONDS = 1.0
 TAKE_SECONDS = 1.0
 """How often a free lane is looked for."""
 
@@ -65,7 +65,7 @@ class LogOfService:
     interval: float = ADVANCE_SECONDS
     journaled: float = 0.0
     renewed: float = 0.0
-    listeners: list[WakeupListener] = field(default_factory=list)
+    wakeups: list[WakeupListener] = field(default_factory=list)
 
 
 class LogSource:
@@ -94,16 +94,18 @@ class LogSource:
         for log in self._logs:
             if log.found is None:
                 log.found = await log.sessions.transact(_subscription(log))
-            if not log.listeners:
+            if not log.wakeups:
                 for made in await log.listen():
-                    log.listeners.append(made)
+                    log.wakeups.append(made)
                     self._pumps.append(start_alone(self._pump(made), "wake-up"))
 
     async def receive(self, limit: int, timeout_seconds: float) -> list[Item]:
         """Read on, lane by lane; where nothing is new, wait for a wake-up or the next poll."""
+        self._woken.clear()
         items = await self._read(limit)
         if not items:
-            self._woken.clear()
+            for log in self._logs:
+                await self._advance(log, at_once=False)
             if await wait_for_event(self._woken, min(timeout_seconds, self._poll)):
                 self._poll = POLL_SECONDS[0]
             else:
@@ -150,9 +152,9 @@ class LogSource:
             with suppress(StorageUnavailable, LeaseLost):
                 await self._advance(log, at_once=True)
             await self._give_back(log)
-            for listener in log.listeners:
+            for listener in log.wakeups:
                 await listener.close()
-            log.listeners.clear()
+            log.wakeups.clear()
             await log.rows.close()
             await log.sessions.close()
 
@@ -160,7 +162,6 @@ class LogSource:
         items: list[Item] = []
         for log in self._logs:
             await self._hold(log)
-            await self._advance(log, at_once=False)
             for lane in list(log.lanes.values()):
                 if len(items) >= limit:
                     break
@@ -198,7 +199,7 @@ class LogSource:
         moved = [(lane, lane.unwritten) for lane in log.lanes.values() if lane.unwritten is not None]
         if not moved or (now - log.advanced < log.interval and not at_once):
             return
-        journal = now - log.journaled >= JOURNAL_SECONDS
+        journal = now - log.journaled >= ADVANCE_ROW_SECONDS
         for lane, unwritten in moved:
             if unwritten is not None:
                 await log.sessions.transact(_advanced(lane, unwritten, journal=journal))
@@ -252,7 +253,7 @@ class _RowsOfAll:
     def lock(self, head: Head) -> Generator[Effect, Any, Item | None]:
         """Lock in the log that the head is of."""
         if not isinstance(head.id, tuple):
-            raise AssertionError("a head of the log names its log")
+            raise TypeError("a head of the log names its log")
         return (yield from self._rows[head.id[0]].lock(Head(head.id[1], head.order_key)))
 
     def finish(self, item: Item) -> Generator[Effect, Any, None]:

@@ -193,7 +193,7 @@ class Round:
             await wait_for_event(self._look, min(wait, self._config.tick_seconds))
 
     async def _watch(self) -> None:
-        """Once a tick: has a person paused this consumer, have receipts been pruned?"""
+        """Look once a tick whether a person has paused this consumer, and whether receipts were pruned."""
         name = self._config.name
         while True:
             pauses = await self._parts.sessions.run(read_pauses(None))

@@ -7,7 +7,6 @@ starts (OB-71, OB-90).
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from inspect import iscoroutinefunction
 from typing import Any, Literal
 
 from outrider.core.catalog import Catalog
@@ -118,7 +117,7 @@ class Router:
     def understood(self) -> Mapping[str, int]:
         """The newest version of each type that is handled or ignored here."""
         known = {name: handler.route.version for name, handler in self.handlers.items()}
-        return known | {name: 32_767 for name in self._ignored}
+        return known | dict.fromkeys(self._ignored, 32767)
 
     def ignores(self, type_name: str) -> bool:
         """Whether a type without a handler is passed over, and not quarantined (OB-50, OB-51)."""
@@ -135,14 +134,16 @@ def make_router(
     ignored: Iterable[str],
     middleware: Sequence[Middleware],
     asynchronous: bool,
+    is_async: Callable[[Call], bool],
     timeout: float,
     key_policy: KeyPolicy,
     reader: Callable[[Route], EventReader],
 ) -> Router:
     """Check all registrations, and raise one CatalogError that names every fault; `asynchronous` is the kind of the
-    transactions, which every handler and middleware must share."""
+    transactions, which every handler and middleware must share.
+    """
     faults = [] if CONSUMER.fullmatch(consumer) else [f"consumer {consumer!r} must match {CONSUMER.pattern}"]
-    faults += [_kind_fault("middleware", wrap, asynchronous=asynchronous) for wrap in middleware]
+    faults += [_kind_fault("middleware", is_async(wrap), asynchronous=asynchronous) for wrap in middleware]
     handlers: dict[str, Handler] = {}
     for given in registrations:
         try:
@@ -152,7 +153,9 @@ def make_router(
             continue
         if route.type in handlers:
             faults.append(f"type {route.type!r} has two handlers in consumer {consumer!r}")
-        faults.append(_kind_fault(f"the handler of {route.type!r}", given.function, asynchronous=asynchronous))
+        faults.append(
+            _kind_fault(f"the handler of {route.type!r}", is_async(given.function), asynchronous=asynchronous)
+        )
         limit = timeout if given.timeout is None else _seconds(given.timeout)
         if limit <= 0:
             faults.append(f"the handler of {route.type!r} must have a timeout above 0")
@@ -190,8 +193,7 @@ def _seconds(limit: float | timedelta) -> float:
     return limit.total_seconds() if isinstance(limit, timedelta) else float(limit)
 
 
-def _kind_fault(what: str, function: Call, *, asynchronous: bool) -> str:
-    given = iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+def _kind_fault(what: str, given: bool, *, asynchronous: bool) -> str:
     if given == asynchronous:
         return ""
     kinds = ("asynchronous", "synchronous") if given else ("synchronous", "asynchronous")

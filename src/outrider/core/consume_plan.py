@@ -54,7 +54,8 @@ class Parked:
 @dataclass(frozen=True, slots=True)
 class Quarantined:
     """It cannot be understood, or not be placed; its bytes are kept. `stranger`: another message has its id (OB-48);
-    `last_sequence`: what its key had seen when it came too late (OB-63)."""
+    `last_sequence`: what its key had seen when it came too late (OB-63).
+    """
 
     code: str
     text: str
@@ -82,11 +83,11 @@ STANDING: Final = Standing()
 PARKED: Final = Parked()
 
 
-class HandlerTimeout(Exception):  # noqa: N818  told to nobody but `read_error`
+class HandlerTimeout(Exception):
     """A handler overran its timeout."""
 
 
-class TransactionLeft(Exception):  # noqa: N818  the same
+class TransactionLeft(Exception):
     """A handler returned, but the transaction that was begun for it is no longer open (OB-66)."""
 
 

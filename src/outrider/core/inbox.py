@@ -153,7 +153,8 @@ def close_rows(consumer_id: int, message_ids: Sequence[UUID], *, arrays: bool) -
 
 def insert_row(params: Mapping[str, Any]) -> Steps[int | None]:
     """Write a row; None where this message has one. Statement: insert_inbox_row, the columns of inbox_delivery and
-    `delay` (timedelta from now, or None: no due time) and `failed` (whether it has failed already) → (id)."""
+    `delay` (timedelta from now, or None: no due time) and `failed` (whether it has failed already) → (id).
+    """
     rows = yield Statement("insert_inbox_row", params)
     return rows[0][0] if rows else None
 

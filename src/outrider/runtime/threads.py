@@ -75,7 +75,9 @@ def _serve(inbox: "queue.SimpleQueue[Job | None]") -> None:
         del work, job, result, error
 
 
-def _hand_over(loop: asyncio.AbstractEventLoop, done: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:
+def _hand_over(
+    loop: asyncio.AbstractEventLoop, done: "asyncio.Future[Any]", result: object, error: BaseException | None
+) -> None:
     def tell() -> None:
         if done.done():
             return

@@ -1,5 +1,8 @@
 """Databases and kinds of transactions for the consumer's tests."""
 
+# ruff: noqa: ANN401 - handlers take what they are given; a wait on a database polls
+
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +12,6 @@ import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import psycopg
 import psycopg_pool
 import pytest
-import sqlite3
 from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import sessionmaker

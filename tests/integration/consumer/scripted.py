@@ -1,5 +1,7 @@
 """A scripted source, a small catalog and a way to run a consumer to the end of its script."""
 
+# ruff: noqa: ANN401 - handlers take what they are given; a wait on a database polls
+
 import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Sequence

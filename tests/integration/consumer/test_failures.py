@@ -1,5 +1,7 @@
 """Handlers that hang, leave their transaction or break it; databases that go away; partitions that are taken away."""
 
+# ruff: noqa: ANN401, ARG001, ASYNC110 - handlers take what they are given; a wait on a database polls
+
 import asyncio
 import threading
 from datetime import UTC, datetime

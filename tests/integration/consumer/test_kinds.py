@@ -1,5 +1,7 @@
 """Every kind of transactions: receipt, effect and the handler's messages commit together, or none of them."""
 
+# ruff: noqa: ANN401 - handlers take what they are given; a wait on a database polls
+
 from typing import Any
 
 from outrider.bootstrap.consumer import Consumer

@@ -1,5 +1,7 @@
 """The log itself as the source: handlers straight off the database, on PostgreSQL and SQLite."""
 
+# ruff: noqa: ANN401, ARG001, ARG005 - handlers take what they are given; a wait on a database polls
+
 import asyncio
 import sqlite3
 from datetime import UTC, datetime, timedelta

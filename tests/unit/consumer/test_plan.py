@@ -91,7 +91,7 @@ def test_receipts_are_written_in_the_order_of_their_ids() -> None:
     sets: Any = answers.asked[0].many
     assert [one["message_id"].int for one in sets] == [1, 2, 3]
     assert [one["fingerprint"] for one in sets] == [10, 20, 30]
-    assert recorded.new == {UUID(int=1), UUID(int=2)}
+    assert recorded.new == frozenset({UUID(int=1), UUID(int=2)})
     one_literal = Answers([(3, False, None)])
     steps = record_receipts(1, ids, [30, 10, 20], arrays=True, texts=[str(one) for one in ids])
     assert one_literal.drive(steps) == (None, False)
@@ -130,6 +130,7 @@ def test_a_held_key_gets_no_head() -> None:
 
 def test_only_what_is_understood_is_released() -> None:
     """OB-70: by type and version."""
-    answers = Answers([("a", 2), ("a", 3), ("b", 1)], [("id", "a", "t")])
-    assert answers.drive(release_understood(1, {"a": 2})) == [("id", "a", "t")]
+    one = (uuid4(), "a", "t")
+    answers = Answers([("a", 2), ("a", 3), ("b", 1)], [one])
+    assert answers.drive(release_understood(1, {"a": 2})) == [one]
     assert [statement.name for statement in answers.asked] == ["find_quarantined_kinds", "release_inbox_rows"]

@@ -65,9 +65,10 @@ def test_a_type_without_a_class_gives_its_value_or_its_bytes() -> None:
 def test_any_body_gives_an_event_or_a_codec_error(body: bytes, version: int) -> None:
     """OB-52, OB-88: never another error."""
     try:
-        assert isinstance(read(envelope(body, version)), Paid)
+        found: object = read(envelope(body, version))
     except CodecError as error:
-        assert error.code in {"body.invalid", "version.unknown"}
+        found = error.code
+    assert isinstance(found, Paid) or found in {"body.invalid", "version.unknown"}
 
 
 @given(
