@@ -10,6 +10,7 @@ import psycopg
 from benchmarks import growth_rows
 from benchmarks.figures import Figure, Result, figure, ratio
 from benchmarks.ours import NULL_BROKER, defaults, prepare_database, rewind
+from benchmarks.read_log import read_again
 from benchmarks.rig import Rig, rig
 from benchmarks.rounds import Options, interleave, progress
 from benchmarks.shop import TABLE, fill
