@@ -34,6 +34,14 @@ class Stuck(RuntimeError):
     """Nothing was settled for a minute."""
 
 
+def first_owner(rig: Rig, role: str, name: str, cell: Cell) -> Victim:
+    """Start the first process of a role, and have it own the lane before another one could."""
+    owner = rig.spawn(role, name, cell, 0)
+    if not owner.await_settled(SETTLE_SECONDS):
+        raise Stuck(f"{owner.name} settled nothing:\n{owner.log_tail()}")
+    return owner
+
+
 def pick_moment(victim: Victim, chance: random.Random) -> None:
     """Wait until the victim has settled something, then for a random moment at which something is in flight."""
     if not victim.await_settled(SETTLE_SECONDS):
@@ -49,7 +57,7 @@ def kill_in_turn(rig: Rig, role: str, name: str, cell: Cell, kills: int, tick: C
     """
     chance = random.Random(f"{cell.seed}/{name}")
     tally = Tally()
-    owner = rig.spawn(role, name, cell, 0)
+    owner = first_owner(rig, role, name, cell)
     for number in range(kills):
         standby = rig.spawn(role, name, cell, number + 1)
         if not standby.await_ready(SETTLE_SECONDS):
@@ -70,7 +78,7 @@ def freeze_in_turn(rig: Rig, role: str, name: str, cell: Cell, kills: int, tick:
     """Stop the owner past its lease with SIGSTOP, let another take over, let the zombie go on with SIGCONT."""
     chance = random.Random(f"{cell.seed}/{name}")
     tally = Tally()
-    owner = rig.spawn(role, name, cell, 0)
+    owner = first_owner(rig, role, name, cell)
     zombies: list[Victim] = []
     for number in range(kills):
         standby = rig.spawn(role, name, cell, number + 1)

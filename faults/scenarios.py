@@ -20,6 +20,7 @@ from outrider.testing.faults import Victim
 
 Tick = Callable[[], None]
 QUIET_SECONDS = 30.0
+LOOK_SECONDS = 0.2
 KILL_SECONDS = 3.0  # about what one kill and recovery takes, to spread the messages over the campaign
 
 
@@ -51,10 +52,12 @@ def _in_cells(
             name, broker="log:" if name == "log" else None, partitions=1 if role == "consume" else 4,
             rate=rate, transactional=options.transactional, seed=options.seed + number,
         )  # fmt: skip
-        load = rig.spawn("load", name, replace(cell, messages=options.messages // len(cells)))
+        load = rig.spawn("load", name, cell)
         helper = rig.spawn("relay", name, cell, 10_000) if role == "consume" and name != "log" else None
         tally = kill(rig, role, name, cell, kills, tick)
-        load.wait()
+        while _committed(cell) < options.messages // len(cells):
+            time.sleep(LOOK_SECONDS)
+        load.stop()
         return tally, _finish(rig, name, cell, helper)
 
     with ThreadPoolExecutor(len(cells)) as pool:
@@ -66,7 +69,7 @@ def add_(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
     """SIGKILL adding processes inside their transactions."""
     cell = rig.cell("adders", rate=2000.0, seed=options.seed)
     chance, tally, number = random.Random(options.seed), Tally(), 0
-    while tally.kills < options.kills or sum(map(len, committed(cell.database).values())) < options.messages:
+    while tally.kills < options.kills or _committed(cell) < options.messages:
         load = rig.spawn("load", "adders", replace(cell, seed=options.seed + number), number)
         number += 1
         if not load.await_settled(SETTLE_SECONDS):
@@ -117,8 +120,7 @@ def outage(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
     load.wait()
     rig.kafka.start()
     answered_at = time.monotonic()
-    orders = committed(cell.database)
-    total = sum(map(len, orders.values()))
+    total = _committed(cell)
     while relay_.board.settled < total and time.monotonic() < answered_at + SETTLE_SECONDS:
         time.sleep(0.01)
     drained = relay_.board.last_settled_at - answered_at
@@ -138,15 +140,19 @@ def _finish(rig: Rig, name: str, cell: Cell, relay_: Victim | None) -> Verdict:
     """Let a healthy relay and consumer bring the rest through, stop them, and judge."""
     relays = [] if cell.broker == "log:" else [relay_ or rig.spawn("relay", name, cell, 20_000)]
     helpers = [*relays, rig.spawn("consume", name, cell, 20_000)]
-    total, arrived, since = sum(map(len, committed(cell.database).values())), -1, time.monotonic()
+    total, arrived, since = _committed(cell), -1, time.monotonic()
     while arrived < total and time.monotonic() < since + QUIET_SECONDS:
         now = len({token for _, token in effects(cell.database)})
         if now != arrived:
             arrived, since = now, time.monotonic()
-        time.sleep(0.2)
+        time.sleep(LOOK_SECONDS)
     for helper in helpers:
         helper.stop()
     return judge(cell.database, published(rig.kafka.bootstrap_servers, topic(name)) if relays else None)
+
+
+def _committed(cell: Cell) -> int:
+    return sum(map(len, committed(cell.database).values()))
 
 
 def _figures(tally: Tally, verdict: Verdict) -> dict[str, Any]:
