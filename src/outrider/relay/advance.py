@@ -90,6 +90,17 @@ class Writer:
         async with self._lock, self._refusals():
             return await self._commit(step, note=False)
 
+    async def guarded(self, step: Steps[T]) -> T:
+        """Drive `step` in a transaction that has locked the lane."""
+        async with self._lock, self._refusals():
+            return await self._commit(step, note=False)
+
+    async def write_now(self, position: Position) -> None:
+        """Write a position at once: a tick must be in the table before the broker hears of it (OB-101)."""
+        async with self._lock, self._refusals():
+            self._position = position
+            await self._write()
+
     async def resume(self, topic: str) -> bool:
         """End the automatic pause of a destination."""
         async with self._lock, self._refusals():

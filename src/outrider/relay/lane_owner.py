@@ -5,8 +5,10 @@ Invariant: everything the owner remembers dies with its lease or its connections
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
 from outrider.core import cursors, deliveries
 from outrider.core.backoff import OutageBackoff
@@ -14,7 +16,7 @@ from outrider.core.errors import BrokerUnavailable, OutriderError
 from outrider.core.events import DestinationResumed, LaneTaken, LeaseLost
 from outrider.core.lane import Cursor, LaneKey, Subscription
 from outrider.core.pauses import Pauses
-from outrider.ports.broker import Publisher
+from outrider.ports.broker import Publisher, TransactionalPublisher
 from outrider.ports.clock import Clock
 from outrider.ports.log_reader import LogReader
 from outrider.ports.storage import Storage, StorageSession
@@ -31,6 +33,7 @@ from outrider.relay.read import Reading
 from outrider.relay.rules import Routes
 from outrider.relay.settings import RelaySettings
 from outrider.relay.tell import Tell
+from outrider.relay.transactional import TransactionalLane
 from outrider.relay.watch import Watch
 from outrider.runtime.supervisor import Supervisor, first_error, wait_for_event
 
@@ -50,6 +53,7 @@ class LaneContext:
     clock: Clock
     telemetry: Telemetry
     watch: Watch
+    transactional: bool = False
 
 
 class LaneOwner:
@@ -140,6 +144,8 @@ class LaneOwner:
             await self._with_sends(cursor, lease, reading, publisher, holds, writer, tell)
         except OutriderError as error:
             tell.lane(LeaseLost, reason=error.code)
+            with suppress(OutriderError):
+                await writer.give_back()
             raise
         finally:
             context.watch.leave(self)
@@ -190,6 +196,13 @@ class LaneOwner:
         sender = Sender(publisher, lease, holds, clock, tell, settings.publish_timeout.total_seconds())
         launcher = Launcher(publisher, sender, lease, holds, sends, tell)
         judge = Judge(holds, settings.retry, clock, tell, settings.batch_size)
+        if context.transactional:
+            transacting = TransactionalLane(
+                reading, context.log, cursor, pipeline, cast("TransactionalPublisher", publisher), sender, lease, judge,
+                writer, holds, settings, clock, tell, once=self._once, limit=self._limit,
+            )  # fmt: skip
+            await self._until_done(loops, transacting.run(), publisher, holds, writer)
+            return
         outage = Outage(
             pipeline, launcher, sender, publisher, lease, holds, OutageBackoff(longest), clock, tell, once=self._once
         )
@@ -201,11 +214,17 @@ class LaneOwner:
             reading, context.log, cursor, pipeline, launcher, writer, holds, settings, clock, tell,
             once=self._once, limit=self._limit,
         )  # fmt: skip
-        loops.start(self._preflight(publisher, holds, writer), "preflight")
         loops.start(reader.run(), "read")
+        await self._until_done(loops, concluding.run(), publisher, holds, writer)
+
+    async def _until_done(
+        self, loops: Supervisor, work: Awaitable[None], publisher: Publisher, holds: Holds, writer: Writer
+    ) -> None:
+        """Write and probe beside `work` until it is done, then write what is left."""
+        loops.start(self._preflight(publisher, holds, writer), "preflight")
         advancing = loops.start(writer.run(), "advance")
-        await concluding.run()
-        pipeline.stop()
+        await work
+        self._pipeline.stop()
         writer.end()
         await advancing
         self._ended.set()

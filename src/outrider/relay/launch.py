@@ -3,8 +3,6 @@
 Invariant: sorting happens at the moment of sending, so it knows every decision before it. Source: spec/outbox.md OB-37.
 """
 
-from outrider.core.delivery import Status
-from outrider.core.events import MessageDied, MessageParked, PublishRefused
 from outrider.ports.broker import Publisher
 from outrider.relay.holds import Holds
 from outrider.relay.pipeline import Flight
@@ -34,18 +32,11 @@ class Launcher:
         if flight.due:
             flight.sent_due, flight.changes, flight.refused = sort_due(flight.due, self._holds, self._publisher.refuse)
             flight.sent = [due.row for due in flight.sent_due]
-            for due, cause in flight.changes.parked:
-                self._tell.message(MessageParked, due.row, cause=cause)
+            self._tell.decided(flight.changes)
             return
         decided = sort_log(flight.rows, self._holds, self._publisher.refuse)
         flight.sent, flight.changes = decided.send, decided.changes
-        for new in flight.changes.new:
-            if new.status is not Status.DEAD:
-                self._tell.message(MessageParked, new.row, cause=new.cause)
-            elif new.refused is not None:
-                refused = new.refused
-                self._tell.message(PublishRefused, new.row, code=refused.code, refusal=str(refused.refusal))
-                self._tell.message(MessageDied, new.row, attempt=new.attempts, code=refused.code)
+        self._tell.decided(flight.changes)
 
     def launch(self, flight: Flight) -> None:
         """Sort and send. The lease must allow it."""

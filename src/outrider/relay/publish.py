@@ -101,12 +101,13 @@ class Sender:
             return {}
         if self.is_serial(rows):
             return await self._send_in_waves(rows)
-        outcomes: Outcomes = dict((await self._publish(rows, urgent=urgent)).exceptions)
+        outcomes: Outcomes = dict((await self.publish(rows, urgent=urgent)).exceptions)
         if any(isinstance(outcome, Unknown) for outcome in outcomes.values()):
             close_prefixes(rows, outcomes)
         return outcomes
 
-    async def _publish(self, rows: Sequence[LogRow], *, urgent: bool) -> Published:
+    async def publish(self, rows: Sequence[LogRow], *, urgent: bool) -> Published:
+        """Make one publish call, whatever the keys; the lease must allow it now."""
         self._tell.lane(PublishStarted, messages=len(rows), first_id=rows[0][0], last_id=rows[-1][0])
         started = self._clock.boottime()
         self._lease.sending += 1
@@ -134,7 +135,7 @@ class Sender:
             wave, later = _next_wave(rows, left, stopped, outcomes, one_at_a_time)
             if wave:
                 await self._lease.wait_until_allowed()
-                published = await self._publish([rows[index] for index in wave], urgent=True)
+                published = await self.publish([rows[index] for index in wave], urgent=True)
                 for place, outcome in published.exceptions.items():
                     index = wave[place]
                     outcomes[index] = outcome
@@ -144,6 +145,18 @@ class Sender:
             left = later
         close_prefixes(rows, outcomes)
         return outcomes
+
+    def put_behind(self, rows: Sequence[LogRow], outcomes: Outcomes) -> None:
+        """Put behind its key's refused message what comes after it, where a transaction took the rest back."""
+        stopped: set[KeyOf] = set()
+        for index, row in enumerate(rows):
+            key, outcome = key_of(row), outcomes.get(index)
+            if key is None:
+                continue
+            if key in stopped:
+                outcomes.setdefault(index, BEHIND)
+            elif isinstance(self.stops(row, outcome), Behind):
+                stopped.add(key)
 
     def _holding_keys(self, rows: Sequence[LogRow]) -> set[KeyOf]:
         held = (key_of(row) for row in rows if self._holds.holds_key(parse_kind(row[2]).type))

@@ -46,7 +46,10 @@ class RelayReport:
 
 
 class Relay(Service):
-    """Publishes a service's log to one broker. `publishers` makes a publisher for a lane; `process` names this one."""
+    """Publishes a service's log to one broker. `publishers` makes a publisher for a lane; `process` names this one.
+
+    `transactional` asks for OB-101; its publishers are `ports.broker.TransactionalPublisher`s then.
+    """
 
     role = "relay"
 
@@ -64,12 +67,13 @@ class Relay(Service):
         settings: RelaySettings | None = None,
         routes: Routes | None = None,
         subscription: str = "relay",
+        transactional: bool = False,
     ) -> None:
         super().__init__()
         self._service, self._broker, self._storage, self._log = service, broker, storage, log
         self._publishers, self._process, self._clock, self._telemetry = publishers, process, clock, telemetry
         self._settings = settings or RelaySettings()
-        self._routes, self._name = routes, subscription
+        self._routes, self._name, self._transactional = routes, subscription, transactional
         self._watch = Watch()
         self._owners: dict[LaneOwner, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
@@ -163,6 +167,7 @@ class Relay(Service):
             clock=self._clock,
             telemetry=self._telemetry,
             watch=self._watch,
+            transactional=self._transactional,
         )
 
     async def _keep(self, session: StorageSession, context: LaneContext, group: Supervisor) -> None:

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from outrider.core.events import LaneEvent, MessageEvent
+from outrider.core.deliveries import Changes
+from outrider.core.delivery import Status
+from outrider.core.events import LaneEvent, MessageDied, MessageEvent, MessageParked, PublishRefused
 from outrider.core.log_row import LogRow, parse_kind
 from outrider.ports.telemetry import Telemetry
 
@@ -30,3 +32,14 @@ class Tell:
                 destination=kind.topic, log_id=row[0], **fields,
             )
         )  # fmt: skip
+
+    def decided(self, changes: Changes) -> None:
+        """Tell what was decided before sending: parked, waiting, refused here."""
+        for due, cause in changes.parked:
+            self.message(MessageParked, due.row, cause=cause)
+        for new in changes.new:
+            if new.status is not Status.DEAD:
+                self.message(MessageParked, new.row, cause=new.cause)
+            elif new.refused is not None:
+                self.message(PublishRefused, new.row, code=new.refused.code, refusal=str(new.refused.refusal))
+                self.message(MessageDied, new.row, attempt=new.attempts, code=new.refused.code)

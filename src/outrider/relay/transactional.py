@@ -1,0 +1,271 @@
+"""Publishing in the broker's transactions: no duplicate in the topic, whatever dies when.
+
+Invariant: a transaction lies within one tick, which the cursor row holds before its first publish; every exception row of a
+message that the transaction's end passes is committed before the transaction is; deliveries that are due have
+transactions of their own. What the topic has is read from the broker's mark, never guessed. Source: spec/outbox.md OB-101.
+"""
+
+from collections.abc import Sequence
+from json import loads
+
+from outrider.core import deliveries, marks
+from outrider.core.backoff import OutageBackoff, PollBackoff
+from outrider.core.deliveries import Changes, Due
+from outrider.core.errors import BrokerUnavailable
+from outrider.core.events import BatchRead, PublishUnknown, TickOpened
+from outrider.core.lane import Cursor
+from outrider.core.log_row import LogRow
+from outrider.core.marks import DUE_MAX, MarkText, tick_hash
+from outrider.core.outcome import Unknown
+from outrider.core.position import Position
+from outrider.ports.broker import Mark, TransactionalPublisher
+from outrider.ports.clock import Clock
+from outrider.ports.log_reader import LogReader
+from outrider.ports.storage import StorageSession
+from outrider.relay.advance import Writer
+from outrider.relay.holds import Holds
+from outrider.relay.judge import Judge
+from outrider.relay.pipeline import Pipeline
+from outrider.relay.publish import Lease, Outcomes, Sender
+from outrider.relay.settings import WATCH_SECONDS, RelaySettings
+from outrider.relay.sort import sort_due, sort_log
+from outrider.relay.tell import Tell
+from outrider.runtime.supervisor import wait_for_event
+
+BATCHES_MAX = 10
+"""Full batches in one transaction."""
+
+
+class Stopped(Exception):
+    """The lane was told to stop, or runs once, while there was no answer."""
+
+
+class TransactionalLane:
+    """The work of one lane: one transaction after another, since those of one producer cannot overlap."""
+
+    def __init__(
+        self,
+        session: StorageSession,
+        log: LogReader,
+        cursor: Cursor,
+        pipeline: Pipeline,
+        publisher: TransactionalPublisher,
+        sender: Sender,
+        lease: Lease,
+        judge: Judge,
+        writer: Writer,
+        holds: Holds,
+        settings: RelaySettings,
+        clock: Clock,
+        tell: Tell,
+        *,
+        once: bool,
+        limit: int | None,
+    ) -> None:
+        self._session, self._log, self._cursor, self._pipeline = session, log, cursor, pipeline
+        self._publisher, self._sender, self._lease, self._judge = publisher, sender, lease, judge
+        self._writer, self._holds, self._settings, self._clock, self._tell = writer, holds, settings, clock, tell
+        self._once, self._left = once, limit
+        self._position = cursor.position
+        self._end = MarkText(tick_hash(cursor.position), cursor.position.last_id, "")
+        self._backoff = OutageBackoff(settings.outage_backoff_max.total_seconds())
+        self._idle = PollBackoff(settings.poll_min.total_seconds(), settings.poll_max.total_seconds())
+
+    async def run(self) -> None:
+        """Work until told to stop, or once."""
+        pipeline = self._pipeline
+        try:
+            await self._take_over()
+            while not pipeline.stopping and self._left != 0:
+                pipeline.wake.clear()
+                if self._holds.lane_paused:
+                    if self._once:
+                        break
+                    await wait_for_event(pipeline.wake, WATCH_SECONDS)
+                    continue
+                worked = await self._due_transaction()
+                worked = await self._log_transaction() or worked
+                if worked:
+                    self._idle.reset()
+                elif self._once and not pipeline.release_wanted:
+                    break
+                else:
+                    await wait_for_event(pipeline.wake, self._idle.next())
+        except Stopped:
+            return
+
+    async def _take_over(self) -> None:
+        """Fence the owners before, and go on where the broker's mark says that the topic is."""
+        mark = await self._fence()
+        text = _parse(mark)
+        if text is None:
+            return
+        position = await self._session.run(marks.read_mark(self._cursor, text))
+        if position != self._position:
+            self._position = position
+            self._writer.settled(position, text.last_id, 0)
+        self._end = MarkText(tick_hash(position), text.last_id, text.message_id)
+        await self._record(text)
+
+    async def _record(self, text: MarkText) -> None:
+        """Deliveries of a transaction that committed are delivered, whoever was to write it."""
+        subscription_id = self._cursor.key.subscription_id
+        left = await self._session.run(marks.unfinished(subscription_id, text.due))
+        if left:
+            await self._writer.guarded(marks.finish(subscription_id, left))
+            self._pipeline.want_release()
+
+    async def _fence(self) -> Mark | None:
+        while True:
+            await self._lease.wait_until_allowed()
+            try:
+                return await self._publisher.fence(self._cursor.key, ())
+            except BrokerUnavailable as error:
+                await self._back_off(error.code, 0)
+
+    async def _log_transaction(self) -> bool:
+        """Read up to ten full batches of one tick and publish them in one transaction. Says whether there were any."""
+        before = self._position
+        rows, after = await self._read()
+        if not rows:
+            self._position = after
+            self._writer.moved(after)
+            return False
+        if before.exhausted and before.done is not None:
+            opened = Position(before.done, after.target, rows[0][0] - 1)
+            await self._writer.write_now(opened)
+            self._position = before = opened
+        end = MarkText(tick_hash(before), rows[-1][0], rows[-1][1])
+        published = await self._publish_rows(rows, end)
+        self._position, self._end = after, end
+        self._writer.settled(after, rows[-1][0], len(rows))
+        self._pipeline.tally.published += published
+        return True
+
+    async def _read(self) -> tuple[Sequence[LogRow], Position]:
+        size, key, lanes, floor = self._settings.batch_size, self._cursor.key, self._cursor.lanes, self._cursor.floor_id
+        rows: list[LogRow] = []
+        position, started = self._position, self._clock.boottime()
+        for _ in range(BATCHES_MAX):
+            limit = size if self._left is None else min(size, self._left - len(rows))
+            if limit == 0:
+                break
+            batch = await self._session.run(self._log.read(position, key, lanes, floor, limit, pass_over=True))
+            position = batch.after
+            rows += batch.rows
+            if batch.opened and batch.rows and position.target is not None:
+                self._tell.lane(TickOpened, target=str(position.target))
+            if batch.exhausted:
+                break
+        if rows:
+            self._left = None if self._left is None else self._left - len(rows)
+            self._pipeline.tally.read += len(rows)
+            duration = self._clock.boottime() - started
+            self._tell.lane(BatchRead, messages=len(rows), last_id=rows[-1][0], duration=duration)
+        return rows, position
+
+    async def _publish_rows(self, rows: Sequence[LogRow], end: MarkText) -> int:
+        """Publish until all of `rows` is in the topic or has a row of its own. Gives how many are in the topic."""
+        found = sort_log(rows, self._holds, self._publisher.refuse)
+        if found.changes:
+            self._tell.decided(found.changes)
+            await self._write(found.changes)
+        left = found.send
+        while left:
+            refused = await self._transaction(left, Mark(end.last_id, str(end)))
+            if refused is None:
+                break
+            if refused:
+                self._sender.put_behind(left, refused)
+                changes = Changes()
+                self._judge.log(left, refused, changes)
+                await self._write(changes)
+                left = [row for index, row in enumerate(left) if index not in refused]
+        return len(left)
+
+    async def _transaction(self, rows: Sequence[LogRow], mark: Mark) -> Outcomes | None:
+        """Try one transaction. None: it is committed. Else what was refused, or nothing: the same again."""
+        await self._lease.wait_until_allowed()
+        try:
+            await self._publisher.begin()
+        except BrokerUnavailable as error:
+            await self._back_off(error.code, len(rows))
+            await self._fence()
+            return {}
+        outcomes: Outcomes = dict((await self._sender.publish(rows, urgent=True)).exceptions)
+        unknown = next((one for one in outcomes.values() if isinstance(one, Unknown)), None)
+        if not outcomes:
+            await self._lease.wait_until_allowed()
+            if await self._publisher.commit(mark, self._settings.publish_timeout.total_seconds()):
+                self._backoff.reset()
+                return None
+            unknown = Unknown("broker.commit_unknown", "the commit was not answered")
+        if unknown is None:
+            await self._publisher.abort()
+            return outcomes
+        await self._back_off(unknown.code, len(rows))
+        text = _parse(await self._fence())
+        return None if text is not None and str(text) == mark.metadata else {}
+
+    async def _due_transaction(self) -> bool:
+        """Publish what is due in a transaction of its own, whose mark lists it. Says whether there was any."""
+        pipeline = self._pipeline
+        if pipeline.release_wanted:
+            pipeline.release_wanted = False
+            _, more = await self._writer.release((), self._settings.batch_size)
+            pipeline.release_wanted, pipeline.due_at = more or pipeline.release_wanted, 0.0
+        if self._clock.boottime() < pipeline.due_at:
+            return False
+        limit = min(DUE_MAX, self._settings.batch_size)
+        due = await self._session.run(deliveries.read_due(self._cursor.key, self._cursor.lanes, limit))
+        pipeline.due_at = 0.0 if due else self._clock.boottime() + WATCH_SECONDS
+        if due:
+            await self._publish_due(due)
+        return bool(due)
+
+    async def _publish_due(self, due: Sequence[Due]) -> None:
+        send, changes, faults = sort_due(due, self._holds, self._publisher.refuse)
+        self._tell.decided(changes)
+        for one, fault in faults:
+            self._judge.refuse(one, fault, changes)
+        outcomes: Outcomes = {}
+        if send:
+            listed = tuple((one.row[0], _generation(one.row)) for one in send)
+            text = MarkText(self._end.tick, self._end.last_id, self._end.message_id, listed)
+            refused = await self._transaction([one.row for one in send], Mark(text.last_id, str(text)))
+            if refused is not None and not refused and not (changes or changes.again):
+                return
+            if refused is not None:
+                send, outcomes = [one for index, one in enumerate(send) if index in refused], _renumbered(refused)
+        self._judge.due(send, outcomes, changes)
+        self._pipeline.tally.published += len(changes.delivered)
+        await self._write(changes)
+
+    async def _write(self, changes: Changes) -> None:
+        await self._writer.conclude(changes)
+        self._pipeline.tally.excepted += len(changes.new)
+        self._pipeline.due_at = 0.0
+
+    async def _back_off(self, code: str, messages: int) -> None:
+        wait = self._backoff.next(self._clock.chance())
+        self._pipeline.tally.unknown += messages
+        self._tell.lane(PublishUnknown, messages=messages, code=code, backoff=wait)
+        if self._once or await wait_for_event(self._pipeline.halted, wait):
+            raise Stopped
+
+
+def _parse(mark: Mark | None) -> MarkText | None:
+    if mark is None:
+        return None
+    try:
+        return MarkText.parse(mark.metadata)
+    except ValueError:
+        return None
+
+
+def _generation(row: LogRow) -> int:
+    return int(loads(row[6]).get("generation", 0)) if row[6] else 0
+
+
+def _renumbered(refused: Outcomes) -> Outcomes:
+    return dict(enumerate(refused[index] for index in sorted(refused)))

@@ -1,0 +1,230 @@
+"""Publishing in the broker's transactions: nothing twice in the topic, whatever goes wrong when."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+import pytest_asyncio
+
+from outrider.core.errors import BrokerUnavailable, ForeignPosition, LeaseLost, StorageUnavailable
+from outrider.core.events import CursorAdvanced, MessageDied
+from outrider.core.lane import LaneKey
+from outrider.core.log_row import LogRow
+from outrider.core.outcome import Published, PublishOutcome, Refusal, Refused, Unknown
+from outrider.ports.broker import Mark
+from outrider.relay.relay import Relay
+from outrider.relay.settings import RelaySettings
+from tests.integration.relay.rig import QUICK, Database, Rig
+
+NEVER = Refused(Refusal.PERMANENT, "publish.forbidden", "no")
+LATER = Refused(Refusal.TRANSIENT, "publish.refused", "later")
+
+
+@dataclass
+class Topic:
+    """What the broker has committed, the mark beside it, and the faults to come."""
+
+    taken: list[LogRow] = field(default_factory=list)
+    mark: Mark | None = None
+    generation: int = 0
+    answers: dict[bytes, list[PublishOutcome]] = field(default_factory=dict)
+    commits: list[str] = field(default_factory=list)
+    transactions: int = 0
+
+    def bodies(self) -> list[str]:
+        return [row[4].decode() for row in self.taken]
+
+
+class Transacting:
+    """A transactional publisher over a `Topic`. A commit follows the next word of `commits`: ok, lost, aborted, crash."""
+
+    prefix_closed = True
+
+    def __init__(self, topic: Topic) -> None:
+        self._topic = topic
+        self._generation = -1
+        self._open: list[LogRow] = []
+
+    async def start(self) -> None:
+        return None
+
+    def refuse(self, row: LogRow) -> Refused | None:
+        return NEVER if row[4].startswith(b"big") else None
+
+    async def fence(self, lane: LaneKey, earlier: Sequence[LaneKey]) -> Mark | None:  # noqa: ARG002
+        self._topic.generation += 1
+        self._generation = self._topic.generation
+        return self._topic.mark
+
+    async def begin(self) -> None:
+        if self._generation != self._topic.generation:
+            raise LeaseLost("fenced")
+        self._topic.transactions += 1
+        self._open = []
+
+    async def publish(self, rows: Sequence[LogRow], deadline_seconds: float, *, urgent: bool) -> Published:  # noqa: ARG002
+        exceptions: dict[int, PublishOutcome] = {}
+        for index, row in enumerate(rows):
+            if answers := self._topic.answers.get(row[4]):
+                exceptions[index] = answers.pop(0)
+            else:
+                self._open.append(row)
+        return Published(exceptions)
+
+    async def commit(self, mark: Mark | None, deadline_seconds: float) -> bool:  # noqa: ARG002
+        word = self._topic.commits.pop(0) if self._topic.commits else "ok"
+        if word == "aborted":
+            return False
+        self._topic.taken += self._open
+        self._topic.mark = mark
+        if word == "crash":
+            raise StorageUnavailable("died after the commit")
+        return word == "ok"
+
+    async def abort(self) -> None:
+        self._open = []
+
+    async def probe(self) -> bool:
+        return True
+
+    async def check(self, topics: Collection[str]) -> Mapping[str, Refused]:  # noqa: ARG002
+        return {}
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass
+class Bench:
+    """Relays over one database and one topic."""
+
+    database: Database
+    rig: Rig
+    topic: Topic = field(default_factory=Topic)
+
+    def relay(self) -> Relay:
+        relay = self.rig.relay(RelaySettings(batch_size=3, retry=QUICK))
+        relay._publishers = lambda _: Transacting(self.topic)
+        relay._transactional = True
+        return relay
+
+    async def until(self, taken: int) -> None:
+        """Run passes until the topic has so many messages."""
+        async with asyncio.timeout(10):
+            while len(self.topic.taken) < taken:
+                await self.relay().run_once()
+
+
+@pytest_asyncio.fixture
+async def bench(database: Database) -> AsyncIterator[Bench]:
+    rig = Rig(database)
+    yield Bench(database, rig)
+    await rig.close()
+
+
+def add(bench: Bench, *bodies: str, key: str = "a") -> None:
+    with bench.database.begin() as tx:
+        for body in bodies:
+            tx.add(key, body=body)
+
+
+async def test_many_batches_are_one_transaction(bench: Bench) -> None:
+    """OB-101: up to ten full batches while the log has work; then the next transaction."""
+    add(bench, *(str(n) for n in range(40)))
+    report = await bench.relay().run_once()
+    assert (report.published, bench.topic.transactions) == (40, 2)
+    assert bench.topic.bodies() == [str(n) for n in range(40)]
+    assert bench.database.rows("SELECT passed FROM {outbox_cursor}") == [(40,)]
+
+
+@pytest.mark.parametrize("word", ["lost", "aborted", "crash"])
+async def test_a_commit_without_an_answer_is_settled_by_the_mark(bench: Bench, word: str) -> None:
+    """OB-101: committed or not, the mark tells; nothing is in the topic twice, nothing is missing."""
+    bench.topic.commits = [word]
+    add(bench, "1", "2", "3", "4")
+    relay = bench.relay()
+    if word == "crash":
+        assert (await relay.run_once()).errors == ("storage.unavailable",)
+        assert bench.database.rows("SELECT passed FROM {outbox_cursor}") == [(0,)]
+    else:
+        await relay.start()
+        await bench.rig.events.wait_for(CursorAdvanced)
+        await relay.stop(5)
+    add(bench, "5")
+    await bench.until(5)
+    await bench.relay().run_once()
+    assert bench.topic.bodies() == ["1", "2", "3", "4", "5"]
+
+
+async def test_refused_messages_leave_the_transaction(bench: Bench) -> None:
+    """OB-101, H47: a refusal aborts; the rest goes again without it, and what follows it of its key waits behind it."""
+    bench.topic.answers = {b"2": [LATER]}
+    add(bench, "1", "2", "3", "big")
+    add(bench, "other", key="b")
+    relay = bench.relay()
+    await relay.start()
+    await bench.rig.events.wait_for(MessageDied)
+    await bench.rig.events.wait_for(CursorAdvanced, lambda event: event.passed == 5)
+    await relay.stop(5)
+    await bench.until(4)
+    assert bench.topic.bodies() == ["1", "other", "2", "3"]
+    assert bench.database.statuses() == {"done": 2, "dead": 1}
+
+
+async def test_due_deliveries_that_committed_are_not_sent_again(bench: Bench) -> None:
+    """OB-101: their transaction's mark lists them; the next owner records them first."""
+    bench.topic.answers = {b"1": [LATER]}
+    add(bench, "1")
+    bench.topic.commits = ["crash"]
+    async with asyncio.timeout(10):
+        while not bench.topic.taken:
+            await bench.relay().run_once()
+    assert bench.database.statuses() == {"retrying": 1}
+    await bench.relay().run_once()
+    assert bench.topic.bodies() == ["1"]
+    assert bench.database.statuses() == {"done": 1}
+
+
+async def test_an_outage_is_waited_for(bench: Bench) -> None:
+    """OB-40, OB-101: an unknown message aborts the transaction; all of it goes again, in order."""
+    bench.topic.answers = {b"2": [Unknown("x", "y"), Unknown("x", "y")]}
+    add(bench, "1", "2", "3")
+    relay = bench.relay()
+    await relay.start()
+    await bench.rig.events.wait_for(CursorAdvanced)
+    assert bench.topic.bodies() == ["1", "2", "3"]
+
+
+async def test_a_mark_of_another_log_is_refused(bench: Bench) -> None:
+    """OB-101: the same tick with a message that this log does not have."""
+    bench.topic.commits = ["crash"]
+    add(bench, "1", "2")
+    await bench.relay().run_once()
+    bench.database.run("DELETE FROM {outbox_message} WHERE id = 2")
+    with pytest.raises(ForeignPosition):
+        await bench.relay().run_once()
+
+
+async def test_no_mark_leaves_the_cursor_alone(bench: Bench) -> None:
+    """OB-101: a topic that was deleted, or an expired mark: the cursor's position counts."""
+    add(bench, "1")
+    await bench.relay().run_once()
+    bench.topic.mark = None
+    add(bench, "2")
+    await bench.relay().run_once()
+    assert bench.topic.bodies() == ["1", "2"]
+
+
+async def test_an_unreachable_broker_fails_one_pass_alone(bench: Bench) -> None:
+    """OB-101: fencing needs the broker; a pass says so and gives the lane back."""
+    add(bench, "1")
+
+    class Unreachable(Transacting):
+        async def start(self) -> None:
+            raise BrokerUnavailable("down")
+
+    relay = bench.relay()
+    relay._publishers = lambda _: Unreachable(bench.topic)
+    assert (await relay.run_once()).errors == ("broker.unavailable",)
+    assert (await bench.relay().run_once()).published == 1
