@@ -109,8 +109,10 @@ class Relay(Service):
             await session.close()
         return context
 
-    async def _serve(self) -> None:
+    def _forget_stop(self) -> None:
         self._stopping.clear()
+
+    async def _serve(self) -> None:
         failed: BaseException | None = None
         try:
             async with Supervisor() as group:

@@ -45,6 +45,7 @@ class Service(ABC):
         """Begin to work in the background. Raises ServiceStateError unless it is stopped."""
         self._check_stopped("start")
         self._state = ServiceState.RUNNING
+        self._forget_stop()
         self._task = start_alone(self._serve(), self.role)
 
     async def run(self) -> None:
@@ -78,6 +79,9 @@ class Service(ABC):
     def _check_stopped(self, verb: str) -> None:
         if self.state is not ServiceState.STOPPED:
             raise ServiceStateError(f"{self.role} is {self.state}, so it cannot {verb}")
+
+    def _forget_stop(self) -> None:  # noqa: B027 - only a service that remembers a stop has something to forget
+        """Forget an earlier stop; called before the work begins, so that a stop right after a start is not lost."""
 
     @abstractmethod
     async def _serve(self) -> None:
