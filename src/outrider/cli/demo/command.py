@@ -11,11 +11,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from outrider.cli.demo.play import QUIET_SECONDS, Play
+from outrider.cli.demo.play import QUIET_SECONDS, Play, StuckError
 from outrider.cli.demo.prepare import prepare
 from outrider.cli.demo.report import judge, show
 from outrider.cli.demo.shop import CONSUMERS, Plan, check_orders, counts, orders
-from outrider.cli.frame import FAILED, USAGE, Call, command
+from outrider.cli.frame import FAILED, USAGE, Call, command, new_app
 
 LEASE_SECONDS = 1.0
 SESSION_SECONDS = 6.0  # the shortest that a Kafka takes as it is shipped
@@ -26,10 +26,10 @@ LOOK_SECONDS = 0.2
 EXAMPLES = (
     ("outrider demo --once", "SQLite, the log as its own broker; ends by itself"),
     ("outrider demo --orders orders.csv --once", "your own rows, in order per customer"),
-    ("outrider demo --once --database postgresql://me@localhost/shop --broker kafka://localhost:9092", "real servers"),
+    ("outrider demo --database postgresql://me@db/shop --broker kafka://kafka:9092", "real servers"),
 )
 
-app = typer.Typer()
+app = new_app()
 
 
 @command(app, "demo", examples=EXAMPLES)
@@ -74,6 +74,9 @@ def demo(
         return USAGE
     try:
         return _play(call, plan, kills if once else 100 * kills, folder)
+    except StuckError as error:
+        call.out.fail(str(error))
+        return FAILED
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

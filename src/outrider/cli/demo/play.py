@@ -13,8 +13,8 @@ from outrider.testing.faults import Victim
 
 SETTLE_SECONDS = 60.0
 QUIET_SECONDS = 30.0
-PRODUCER_PAUSE_SECONDS = 4.0
-PRODUCER_SHARE = 3  # one kill in three is a producer's: consumers and relay are the harder ones
+PRODUCER_PAUSE_SECONDS = 3.0
+PRODUCER_SHARE = 2  # one kill in two is a producer's: consumers and relay are the harder ones
 
 
 class StuckError(RuntimeError):

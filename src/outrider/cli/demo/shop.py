@@ -122,7 +122,7 @@ def connect(plan: Plan) -> Iterator[Any]:
 
 def sql(plan: Plan, text: str) -> str:
     """`text` with `?` as the driver's mark."""
-    return text if plan.dialect == "sqlite" else text.replace("?", "%s")
+    return text if plan.dialect == "sqlite" else text.replace("%", "%%").replace("?", "%s")
 
 
 def create_tables(plan: Plan) -> None:
