@@ -83,6 +83,7 @@ class LogSource:
         self._woken = asyncio.Event()
         self._pumps: list[asyncio.Task[None]] = []
         self._poll = POLL_SECONDS[0]
+        self._paused = False
 
     @property
     def rows(self) -> Rows:
@@ -101,6 +102,9 @@ class LogSource:
 
     async def receive(self, limit: int, timeout_seconds: float) -> list[Item]:
         """Read on, lane by lane; where nothing is new, wait for a wake-up or the next poll."""
+        if self._paused:
+            await self._stay(timeout_seconds)
+            return []
         self._woken.clear()
         items = await self._read(limit)
         if not items:
@@ -137,10 +141,12 @@ class LogSource:
         return isinstance(origin, LogOrigin) and origin.chunk is not None and origin.chunk.lane.lost
 
     async def pause(self) -> None:
-        """Nothing has to be kept alive."""
+        """Read nothing, keep the leases."""
+        self._paused = True
 
     async def resume(self) -> None:
-        """Nothing was stopped."""
+        """Read on."""
+        self._paused = False
 
     async def close(self) -> None:
         """Write the positions, give the lanes back, stop listening. Never raises."""
@@ -157,6 +163,12 @@ class LogSource:
             log.wakeups.clear()
             await log.rows.close()
             await log.sessions.close()
+
+    async def _stay(self, timeout_seconds: float) -> None:
+        """Renew the leases, and wait."""
+        for log in self._logs:
+            await self._hold(log)
+        await self._clock.sleep(timeout_seconds)
 
     async def _read(self, limit: int) -> list[Item]:
         items: list[Item] = []

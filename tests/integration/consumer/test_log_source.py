@@ -39,7 +39,11 @@ class LogShop(Shop):
         self.outbox = Outbox(self.catalog, "orders")
         self.database = database
 
-    def place(self, *messages: Any) -> None:
+    async def place(self, *messages: Any) -> None:
+        """In a thread: a wait for SQLite's lock must not stop the loop that the lock's holder needs."""
+        await asyncio.to_thread(self._place, *messages)
+
+    def _place(self, *messages: Any) -> None:
         if self.database.is_postgres:
             with psycopg.connect(self.database.url) as connection:
                 self.outbox.add(connection, *messages)
@@ -63,15 +67,15 @@ def handled(sink: EventSink, count: int) -> Any:
 async def test_what_commits_is_handled_once_and_the_position_follows(database: Database, sink: EventSink) -> None:
     """OB-66, OB-21, OB-32, OB-22: from the beginning, then what is added while it runs, and nothing twice after a restart."""
     shop = LogShop(database)
-    shop.place(*(OrderPlaced(order_id=f"order-{n}", total=n) for n in range(120)))
+    await shop.place(*(OrderPlaced(order_id=f"order-{n}", total=n) for n in range(120)))
     async with running(shop.consumer, of_log(database), None, sink):
         await sink.wait_for(ReceiptRecorded, handled(sink, 120))
-        shop.place(OrderPlaced(order_id="order-later"), Message("order.counted", {"n": 1}))
+        await shop.place(OrderPlaced(order_id="order-later"), Message("order.counted", {"n": 1}))
         await sink.wait_for(ReceiptRecorded, handled(sink, 121))
     assert database.rows("SELECT passed FROM orders_outbox_cursor") == [(122,)]
     mark = sink.mark()
     async with running(shop.consumer, of_log(database), None, sink):
-        shop.place(OrderPlaced(order_id="order-last"))
+        await shop.place(OrderPlaced(order_id="order-last"))
         await sink.wait_for(ReceiptRecorded, since=mark)
     assert len(shop.calls) == 122
     assert database.receipts() == 122
@@ -81,7 +85,7 @@ async def test_what_commits_is_handled_once_and_the_position_follows(database: D
 async def test_where_a_subscription_begins(database: Database, sink: EventSink) -> None:
     """OB-21: `now` leaves out what was there; without a word the first start is refused."""
     shop = LogShop(database, start=None)
-    shop.place(OrderPlaced(order_id="order-old"))
+    await shop.place(OrderPlaced(order_id="order-old"))
     service = shop.consumer.service(of_log(database), telemetry=sink)
     await service.start()
     with pytest.raises(ConfigurationError, match="beginning"):
@@ -91,7 +95,7 @@ async def test_where_a_subscription_begins(database: Database, sink: EventSink) 
         while not database.rows("SELECT 1 FROM orders_outbox_cursor WHERE owner IS NOT NULL"):
             assert working.ready
             await asyncio.sleep(0.01)
-        fresh.place(OrderPlaced(order_id="order-new"))
+        await fresh.place(OrderPlaced(order_id="order-new"))
         await sink.wait_for(ReceiptRecorded)
     assert database.effects() == ["order-new"]
 
@@ -100,10 +104,12 @@ async def test_a_failed_key_is_parked_and_follows_in_order(database: Database, s
     """OB-66, OB-54, OB-57, OB-41, OB-4: the row is a delivery of the subscription; its body stays in the log."""
     shop = LogShop(database)
     shop.answers["order-1:1"] = [ValueError("boom")] * 4
-    shop.place(*(OrderPlaced(order_id="order-1", total=n) for n in (1, 2, 3)), OrderPlaced(order_id="order-2", total=9))
+    await shop.place(
+        *(OrderPlaced(order_id="order-1", total=n) for n in (1, 2, 3)), OrderPlaced(order_id="order-2", total=9)
+    )
     async with running(shop.consumer, of_log(database, **{"retry.delays": "100 ms"}), None, sink):
         await sink.wait_for(MessageParked)
-        shop.place(OrderPlaced(order_id="order-1", total=4))
+        await shop.place(OrderPlaced(order_id="order-1", total=4))
         await sink.wait_for(ReceiptRecorded, handled(sink, 5))
     totals = database.rows("SELECT substr(note, 6, 1) FROM effect WHERE order_id = 'order-1' ORDER BY note")
     assert [total for (total,) in totals] == ["1", "2", "3", "4"]
@@ -116,7 +122,7 @@ async def test_dead_and_quarantined_messages_of_the_log(database: Database, sink
     """OB-58, OB-51, OB-52, OB-27: rows of the subscription, with code and reason; the others go on."""
     shop = LogShop(database, order_catalog(on_dead="hold"))
     shop.answers["order-1:1"] = [Reject("no")]
-    shop.place(
+    await shop.place(
         OrderPlaced(order_id="order-1", total=1),
         OrderPlaced(order_id="order-1", total=2),
         Message("order.placed", b"{", content_type="application/json", key="order-3"),
@@ -136,7 +142,7 @@ async def test_dead_and_quarantined_messages_of_the_log(database: Database, sink
         ("quarantined", "type.unknown"),
     ]
     async with running(LogShop(database, order_catalog(on_dead="hold")).consumer, of_log(database), None, sink):
-        shop.place(OrderPlaced(order_id="order-4"))
+        await shop.place(OrderPlaced(order_id="order-4"))
         await sink.wait_for(ReceiptRecorded, handled(sink, 2))
     assert len(database.rows("SELECT 1 FROM orders_outbox_delivery")) == 4
     assert sorted(database.effects()) == ["order-2", "order-4"]
@@ -146,7 +152,7 @@ async def test_a_message_for_later_waits_and_holds_nobody(database: Database, si
     """OB-25, OB-37: deliver_at ahead is a waiting row; later messages of its key pass it."""
     shop = LogShop(database)
     due = datetime.now(UTC) + timedelta(seconds=1)
-    shop.place(
+    await shop.place(
         Message("order.placed", OrderPlaced(order_id="order-1", total=1), deliver_at=due),
         OrderPlaced(order_id="order-1", total=2),
     )
@@ -167,10 +173,10 @@ async def test_a_lane_that_was_taken_over_is_read_anew(postgres: Database, sink:
             await tx.execute("INSERT INTO effect VALUES (%s, 'x')", (event.order_id,))
 
         async with running(consumer, of_log(postgres), None, sink):
-            shop.place(*(OrderPlaced(order_id=f"order-{n}") for n in range(50)))
+            await shop.place(*(OrderPlaced(order_id=f"order-{n}") for n in range(50)))
             await sink.wait_for(ReceiptRecorded, handled(sink, 50))
             postgres.rows("UPDATE orders_outbox_cursor SET epoch = epoch + 1, lease_until = now()")
-            shop.place(*(OrderPlaced(order_id=f"later-{n}") for n in range(50)))
+            await shop.place(*(OrderPlaced(order_id=f"later-{n}") for n in range(50)))
             lost = await sink.wait_for(ServiceFailed)
             await sink.wait_for(ReceiptRecorded, handled(sink, 100))
     assert lost.code == "lease.lost"
@@ -180,13 +186,13 @@ async def test_a_lane_that_was_taken_over_is_read_anew(postgres: Database, sink:
 async def test_receipts_survive_a_position_that_went_back(postgres: Database, sink: EventSink) -> None:
     """OB-66, OB-3: reading again is harmless, because of the receipts."""
     shop = LogShop(postgres)
-    shop.place(*(OrderPlaced(order_id=f"order-{n}") for n in range(30)))
+    await shop.place(*(OrderPlaced(order_id=f"order-{n}") for n in range(30)))
     before = postgres.rows("SELECT 1 FROM orders_outbox_cursor")
     assert before == []
     async with running(shop.consumer, of_log(postgres), None, sink):
         await sink.wait_for(ReceiptRecorded, handled(sink, 30))
     postgres.rows("UPDATE orders_outbox_cursor SET done = '1:1:', target = '1:1:', last_id = 0")
-    shop.place(OrderPlaced(order_id="order-new"))
+    await shop.place(OrderPlaced(order_id="order-new"))
     async with running(shop.consumer, of_log(postgres), None, sink):
         await sink.wait_for(ReceiptRecorded, handled(sink, 31))
     assert len(shop.calls) == 31
@@ -197,7 +203,7 @@ async def test_what_was_not_understood_is_released_from_the_log(database: Databa
     early = Consumer("billing", order_catalog(), transactions=database.url, start="beginning")
     early.handler("order.counted")(lambda event, tx, context: None)
     shop = LogShop(database)
-    shop.place(OrderPlaced(order_id="order-1", total=1), OrderPlaced(order_id="order-1", total=2))
+    await shop.place(OrderPlaced(order_id="order-1", total=1), OrderPlaced(order_id="order-1", total=2))
     async with running(early, of_log(database), None, sink):
         await sink.wait_for(MessageQuarantined, lambda _: len(sink.of(MessageQuarantined)) == 2)
     async with running(shop.consumer, of_log(database), None, sink):
