@@ -8,10 +8,10 @@ from benchmarks.figures import Result, figure, ratio
 from benchmarks.ours import defaults, prepare_database
 from benchmarks.rig import Rig, rig
 from benchmarks.rounds import Options, interleave
-from benchmarks.shop import CONSUMER, PREFIX, fill
+from benchmarks.shop import PREFIX, fill
 
 NAMESPACE = "bench"
-MOVING = ("effect", f"{PREFIX}inbox_receipt", f"{PREFIX}inbox_key", "billing_inbox_receipt", "billing_inbox_key")
+MOVING = ("effect", f"{PREFIX}inbox_receipt", f"{PREFIX}inbox_key")
 
 
 class Bench:
@@ -36,8 +36,7 @@ class Bench:
     def batched(self) -> float:
         """Our consumer."""
         self._clear()
-        self._rig.forget_group(f"{NAMESPACE}-shop-outbox-consumer")
-        self._rig.forget_group(f"{NAMESPACE}-{CONSUMER}-outbox-consumer")
+        self._rig.forget_groups()
         with self._rig.running_part(
             "handler_process", database=self._database, namespace=NAMESPACE, broker=self._rig.kafka.url,
             effect="insert", messages=self._messages,
@@ -57,8 +56,7 @@ class Bench:
     def _clear(self) -> None:
         with psycopg.connect(self._database, autocommit=True) as connection:
             for table in MOVING:
-                if connection.execute("SELECT to_regclass(%s)", (table,)).fetchone() != (None,):
-                    connection.execute(f"TRUNCATE {table}")
+                connection.execute(f"TRUNCATE {table}")
             connection.execute("CHECKPOINT")
 
 

@@ -5,14 +5,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
 import psycopg
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from benchmarks.shop import TABLES, topic
@@ -107,11 +106,13 @@ class Rig:
             self._topics.add(name)
         return name
 
-    def forget_group(self, group: str) -> None:
-        """Drop what a consumer group has committed, so that its next member begins at the topic's beginning."""
-        admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap_servers})
-        with suppress(KafkaException):  # there is none yet
-            admin.delete_consumer_groups([group])[group].result(GROUP_SECONDS)
+    def forget_groups(self) -> None:
+        """Drop what every consumer group has committed, so that its next member begins at the topic's beginning."""
+        admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap_servers, "log_level": 0})
+        found = admin.list_consumer_groups().result(GROUP_SECONDS).valid
+        if found:
+            for done in admin.delete_consumer_groups([group.group_id for group in found]).values():
+                done.result(GROUP_SECONDS)
 
     def part(self, module: str, **arguments: object) -> Part:
         """Start a process of the benchmark."""
