@@ -4,7 +4,7 @@ Invariant: a library is imported only where its object, or a URL that needs it, 
 """
 
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -156,7 +156,7 @@ def _lent(connect: Callable[[], Any]) -> AbstractContextManager[Any]:
 
 def _lent_async(connect: Callable[[], Any]) -> AbstractAsyncContextManager[Any]:
     @asynccontextmanager
-    async def lend() -> Any:  # noqa: ANN401
+    async def lend() -> AsyncIterator[Any]:
         connection = await connect()
         try:
             yield connection
