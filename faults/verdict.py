@@ -1,5 +1,6 @@
 """What arrived, against what was committed."""
 
+import json
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -43,8 +44,6 @@ def effects(database: str) -> Seen:
 
 def published(servers: str, topic: str) -> Seen:
     """What the topic holds for a reader of committed messages, in order within each partition."""
-    import json  # noqa: PLC0415 - only here
-
     consumer = Consumer(
         {"bootstrap.servers": servers, "group.id": "verdict", "enable.auto.commit": False,
          "isolation.level": "read_committed", "enable.partition.eof": True}
@@ -56,9 +55,9 @@ def published(servers: str, topic: str) -> Seen:
     while len(ended) < len(partitions):
         for message in consumer.consume(5000, timeout=5.0):
             if message.error():
-                ended.add(message.partition())
+                ended.add(message.partition() or 0)
             else:
-                body: dict[str, Any] = json.loads(message.value())
+                body: dict[str, Any] = json.loads(message.value() or b"")
                 seen.append((body["key"], body["token"]))
     consumer.close()
     return seen

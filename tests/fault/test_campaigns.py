@@ -23,7 +23,7 @@ SHORT = {
 def test_nothing_is_lost_doubled_or_out_of_order_under_faults(name: str) -> None:
     """OB-1 OB-2 OB-3 OB-4 OB-5: whatever is killed, each committed message takes effect once and in order."""
     options = SHORT[name]
-    figures = run(name.split()[0], options, quiet=True)
+    figures = run(name.partition(" ")[0], options, quiet=True)
     assert not any(figures[wrong] for wrong in WRONG), figures
     assert figures["kills"] == options.kills
     if options.transactional:

@@ -106,10 +106,7 @@ def read_due(key: LaneKey, lanes: int, limit: int) -> Steps[list[Due]]:
     rows = yield Statement("due_deliveries", {**_lane(key), "lanes": lanes, "limit": limit})
     if len(rows) > limit:
         raise InvariantViolated("more rows than asked for")
-    due = [
-        Due(row[:COLUMNS], Status(row[7]), row[8], row[9], timedelta(microseconds=row[10]))
-        for row in rows
-    ]
+    due = [Due(row[:COLUMNS], Status(row[7]), row[8], row[9], timedelta(microseconds=row[10])) for row in rows]
     due.sort(key=lambda one: one.row[0])
     return due
 

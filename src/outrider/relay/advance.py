@@ -20,7 +20,7 @@ from outrider.ports.clock import Clock
 from outrider.ports.storage import StorageSession
 from outrider.relay.holds import Holds
 from outrider.relay.publish import Lease
-from outrider.relay.settings import ADVANCE_SLOW_SECONDS, ADVANCE_STRETCH, JOURNAL_SECONDS, UNWRITTEN_WRITE
+from outrider.relay.settings import ADVANCE_SLOW_SECONDS, ADVANCE_STRETCH, NOTE_SECONDS, UNWRITTEN_WRITE
 from outrider.relay.tell import Tell
 from outrider.runtime.supervisor import wait_for_event
 
@@ -119,14 +119,14 @@ class Writer:
     async def run(self) -> None:
         """Write the position whenever it is due, until `end`."""
         while not self._ending:
-            await wait_for_event(self._dirty, JOURNAL_SECONDS)
+            await wait_for_event(self._dirty, NOTE_SECONDS)
             wait = self._written_at + self._interval * self._stretch - self._clock.boottime()
             if wait > 0 and self._dirty.is_set() and not self._ending:
                 await wait_for_event(self._hurry, wait)
             async with self._lock, self._refusals():
                 await self._write()
         async with self._lock, self._refusals():
-            self._noted_at -= JOURNAL_SECONDS
+            self._noted_at -= NOTE_SECONDS
             await self._write()
 
     def end(self) -> None:
@@ -145,7 +145,7 @@ class Writer:
         await self._session.close()
 
     def _note_due(self) -> bool:
-        return self._passed != self._noted_passed and self._clock.boottime() - self._noted_at >= JOURNAL_SECONDS
+        return self._passed != self._noted_passed and self._clock.boottime() - self._noted_at >= NOTE_SECONDS
 
     async def _write(self) -> None:
         note = self._note_due()

@@ -18,5 +18,5 @@ def create_tables(url: str, prefix: str) -> None:
     import psycopg  # noqa: PLC0415 - only where PostgreSQL is tested
 
     script = fill_tables(read_sql("outrider.storages.postgres", "migrations/0001_pre.sql"), prefix)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(script.encode())
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(script.encode())

@@ -184,7 +184,7 @@ def plant(url: str, rows: str) -> None:
 
 
 def test_the_view_derives_each_message_s_state(url: str) -> None:
-    """OB-17, OB-23: consumed before dead before pending before published; a stranger's receipt or dead row decides nothing."""
+    """OB-17, OB-23: consumed before dead before pending before published; a stranger's rows decide nothing."""
     migrate(settings(url), "orders_")
     words = PLANTED["sqlite" if url.startswith("sqlite") else "postgresql"]
     ids = {f"id{n}": words["id"].format(n=n) for n in range(1, 10)}

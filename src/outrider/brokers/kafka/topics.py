@@ -12,12 +12,10 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but the package does not say so
-    AclOperation,
-    AdminClient,
-    ConfigResource,
-    TopicDescription,
-)
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclOperation
+from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._topic import TopicDescription
 
 from outrider.brokers.kafka.config import KafkaSettings, QuietLog, common_config
 from outrider.brokers.kafka.errors import REFUSALS, describe, error_of

@@ -11,7 +11,7 @@ from pathlib import Path
 from outrider.cli.demo.shop import CONSUMERS, Plan
 from outrider.testing.faults import Victim
 
-SETTLE_SECONDS = 60.0
+WORK_SECONDS = 60.0
 QUIET_SECONDS = 30.0
 PRODUCER_PAUSE_SECONDS = 3.0
 PRODUCER_SHARE = 2  # one kill in two is a producer's: consumers and relay are the harder ones
@@ -102,7 +102,7 @@ class Play:
         owner = self._spawn(role)
         while self._settles(owner, role):
             standby = self._spawn(role)
-            standby.await_ready(SETTLE_SECONDS)
+            standby.await_ready(WORK_SECONDS)
             self._over.wait(0.2 + chance.random() * 0.6)
             if self._ending():
                 standby.stop(5.0)
@@ -120,7 +120,7 @@ class Play:
 
     def _settles(self, victim: Victim, role: str) -> bool:
         """Wait until `victim` has settled something; False when the play ends before."""
-        deadline = time.monotonic() + SETTLE_SECONDS
+        deadline = time.monotonic() + WORK_SECONDS
         while not victim.await_settled(0.5):
             if self._ending():
                 return False

@@ -10,7 +10,7 @@ from outrider.bootstrap.wiring import make_subscription, site, update_routes
 from outrider.cli.demo.shop import CONSUMERS, SERVICE, Plan, catalog, connect, create_tables
 from outrider.core.errors import BrokerUnavailable
 
-PARTITIONS = 4
+SPREAD = 4  # partitions of the topic
 TOPIC_SECONDS = 15.0
 
 
@@ -72,7 +72,7 @@ def _create_topic(plan: Plan) -> None:
     admin = AdminClient({"bootstrap.servers": plan.broker.removeprefix("kafka://")})
     names = topics_of(made, catalog(plan.namespace).routes.values())
     try:
-        for future in admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names]).values():
+        for future in admin.create_topics([NewTopic(name, SPREAD, 1) for name in names]).values():
             future.result(TOPIC_SECONDS)
     except (KafkaException, TimeoutError) as error:
         raise BrokerUnavailable(f"the demo's topic could not be made: {error}") from error

@@ -65,8 +65,9 @@ def _open(position: Position, floor_id: int) -> Steps[Position]:
     target = Snapshot.parse(text)
     if first_id is None and not late:
         return Position(done=target, target=target, last_id=position.last_id)
-    opened = position.opened(target, NO_FRESH if first_id is None else first_id)
-    return opened if late else opened.at(first_id - 1)
+    lowest = NO_FRESH if first_id is None else int(first_id)
+    opened = position.opened(target, lowest)
+    return opened if late else opened.at(lowest - 1)
 
 
 def _resume(position: Position, floor_id: int) -> Steps[Position]:

@@ -180,7 +180,14 @@ class KafkaServer:
     def _format(self) -> None:
         """Give the empty log folder its cluster id."""
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = [*self._java(), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self._properties)]
+        tool = [
+            *self._java(),
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={cluster}",
+            "-c",
+            str(self._properties),
+        ]
         done = subprocess.run(tool, capture_output=True, text=True, check=False, cwd="/")
         if done.returncode != 0:
             raise ServerFailed(f"Kafka's storage could not be formatted: {done.stdout}{done.stderr}")

@@ -58,5 +58,5 @@ class AsyncpgTransactions:
     def fault_of(self, error: BaseException) -> DatabaseFault | None:
         """By SQLSTATE; an error of the connection or the pool has none."""
         if isinstance(error, asyncpg.PostgresError):
-            return fault_of_state(error.sqlstate)
+            return fault_of_state(getattr(error, "sqlstate", None))
         return DatabaseFault.UNAVAILABLE if isinstance(error, asyncpg.InterfaceError | OSError) else None

@@ -35,6 +35,7 @@ class _Joined:
 
     __slots__ = ("_bind", "_connection", "_style", "dialect")
     dialect: Dialect
+    _style: ParamStyle
 
     def __init__(self, bind: Engine | Connection, connection: Connection | None) -> None:
         found = DRIVERS.get((bind.dialect.name, bind.dialect.driver))

@@ -12,6 +12,7 @@ from outrider.storages.memory.statements import (
     deliveries,
     inbox,
     log,
+    marks,
     meta,
     operations,
     pruning,
@@ -21,7 +22,7 @@ from outrider.storages.memory.statements import (
 
 Function = Callable[[MemoryAccess, Params], Rows]
 _MODULES: Final[tuple[ModuleType, ...]] = (
-    cursors, deliveries, inbox, log, meta, operations, pruning, reading, status,
+    cursors, deliveries, inbox, log, marks, meta, operations, pruning, reading, status,
 )  # fmt: skip
 
 
