@@ -11,7 +11,7 @@ from outrider.bootstrap.settings_model import Broker
 from outrider.bootstrap.wiring import Site
 from outrider.codecs.cloudevents import HeaderWriter
 from outrider.core.routing import Route
-from outrider.ports.broker import Publisher
+from outrider.ports.broker import Publisher, TransactionalPublisher
 
 KAFKA_PREFIX = "ce_"
 
@@ -32,6 +32,19 @@ def publisher_of(made: Site) -> Publisher | None:
             found = adapter("publisher", "memory")(
                 memory_broker(settings.broker.url), encoder, settings.broker.max_bytes
             )
+    return found
+
+
+def transactional_publisher_of(made: Site, instance: str) -> TransactionalPublisher:
+    """A publisher in Kafka's transactions, each lane under an id of its own that no other instance uses (OB-101)."""
+    namespace = made.catalog.namespace if made.catalog is not None else "outrider"
+    found: TransactionalPublisher = adapter("transactional", "kafka")(
+        kafka_settings(made.settings.broker),
+        HeaderWriter(KAFKA_PREFIX, namespace, made.service),
+        made.settings.relay.lease,
+        name_lane=lambda lane: f"{namespace}.{made.service}.{instance}.{lane.lane}",
+        mark_topic=made.names.topic,
+    )
     return found
 
 

@@ -20,6 +20,7 @@ ADAPTERS: Final = {
     "schema.sqlite": ("outrider.storages.sqlite.schema:SqliteSchema", ""),
     "log_reader.sqlite": ("outrider.storages.sqlite.log_reader:SqliteLogReader", ""),
     "publisher.kafka": ("outrider.brokers.kafka.publisher:KafkaPublisher", "kafka"),
+    "transactional.kafka": ("outrider.brokers.kafka.transactional:KafkaTransactionalPublisher", "kafka"),
     "settings.kafka": ("outrider.brokers.kafka.config:KafkaSettings", "kafka"),
     "topics.kafka": ("outrider.brokers.kafka.topics:TopicAdmin", "kafka"),
     "publisher.memory": ("outrider.brokers.memory.publisher:MemoryPublisher", ""),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from outrider.bootstrap.brokers import publisher_of, topics_of
+from outrider.bootstrap.brokers import publisher_of, topics_of, transactional_publisher_of
 from outrider.bootstrap.registry import adapter, dialect_of
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.settings_model import Settings
@@ -17,6 +17,7 @@ from outrider.core.catalog import Catalog
 from outrider.core.errors import ConfigurationError
 from outrider.core.health import Verdict, judge_server
 from outrider.core.lane import LaneKey
+from outrider.core.meta import INSTANCE, read_meta
 from outrider.core.processes import Process
 from outrider.core.retry import RetryPolicy
 from outrider.core.routing import Route
@@ -99,19 +100,21 @@ class RelayParts:
     def __init__(self, made: Site, telemetry: Telemetry) -> None:
         self._made = made
         self._routes: dict[str, Route] = {}
+        self._publishers = _publishers(made)
         self.upkeep = Upkeep(made, telemetry, self._routes)
         self.relay = relay.Relay(
             service=made.service,
             broker=made.settings.broker.kind,
             storage=made.storage,
             log=adapter("log_reader", dialect_of(made.settings.database.url))(),
-            publishers=_publishers(made),
+            publishers=self._publishers,
             process=process_of(made, f"relay:{RELAY_SUBSCRIPTION}"),
             clock=made.clock,
             telemetry=telemetry,
             settings=relay_settings(made.settings),
             routes=self._routes,
             subscription=RELAY_SUBSCRIPTION,
+            transactional=made.settings.broker.transactional,
         )
 
     async def prepare(self) -> None:
@@ -120,6 +123,7 @@ class RelayParts:
             await check_server(self._made, await session.run(server_facts()))
             await make_subscription(self._made, session)
             await update_routes(self._made, session)
+            self._publishers.instance = (await session.run(read_meta()))[INSTANCE]
             self._routes |= (await known_catalog(self._made, session)).routes
             topics_of(self._made, self._routes.values())
         if not self._routes:
@@ -184,12 +188,15 @@ def _publishers(made: Site) -> "_Publishers":
 
 
 class _Publishers:
-    """Makes a publisher for each lane."""
+    """Makes a publisher for each lane. `instance` is the id of these tables, known once the relay is prepared."""
 
     def __init__(self, made: Site) -> None:
         self._made = made
+        self.instance = ""
 
     def __call__(self, lane: LaneKey) -> Publisher:  # noqa: ARG002  each lane its own, all alike
+        if self._made.settings.broker.transactional:
+            return transactional_publisher_of(self._made, self.instance)
         found = publisher_of(self._made)
         if found is None:
             raise ConfigurationError(f"nothing publishes to {self._made.settings.broker.kind}")

@@ -248,8 +248,8 @@ def _unsupported(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     ):
         if section.model_fields_set and section != type(section)():
             yield (key,), f"{key}: is not supported by this release"
-    if settings.broker.transactional:
-        yield ("broker.transactional",), "broker.transactional: is not supported by this release"
+    if settings.broker.transactional and settings.broker.kind != "kafka":
+        yield ("broker.transactional",), "broker.transactional: only Kafka has transactions"
     if settings.prune.partition_rows:
         yield ("prune.partition_rows",), "prune.partition_rows: partitions are not supported by this release"
 
