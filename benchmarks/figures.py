@@ -1,6 +1,7 @@
 """Figures: medians with their spread over the rounds."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -39,7 +40,7 @@ def worst(figures: Mapping[str, Figure]) -> tuple[str, Figure]:
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which `share` (0 to 1) of them lie, by the nearest rank."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    return ordered[max(1, ceil(share * len(ordered))) - 1]
 
 
 def short(value: float) -> float:
