@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, tuple_row
 
@@ -17,6 +16,7 @@ from outrider.core.errors import ConfigurationError
 from outrider.core.steps import Rows, Statement, Steps, run_async
 from outrider.ports.statements import Texts
 from outrider.ports.transaction import Dialect
+from outrider.storages.postgres.connection import StreamingConnection
 from outrider.storages.postgres.errors import translated
 from outrider.storages.postgres.listen import PostgresListener
 
@@ -57,9 +57,9 @@ class PostgresSession:
         with translated():
             cursor = self._connection.cursor(binary=True)
             if statement.many is None:
-                await cursor.execute(query.text, statement.params)
+                await cursor.execute(query.text.encode(), statement.params)
                 return await cursor.fetchall() if cursor.description else ()
-            await cursor.executemany(query.text, statement.many, returning=True)
+            await cursor.executemany(query.text.encode(), statement.many, returning=True)
             rows: list[TupleRow] = []
             async for result in cursor.results():
                 if result.description:
@@ -104,7 +104,7 @@ class PostgresStorage:
 
     async def _open(self) -> Connection:
         with translated():
-            return await psycopg.AsyncConnection.connect(
+            return await StreamingConnection.connect(
                 self._url, autocommit=True, options=self._options, row_factory=tuple_row, application_name="outrider",
                 connect_timeout=5, keepalives_idle=10, keepalives_interval=5, keepalives_count=3,
             )  # fmt: skip
