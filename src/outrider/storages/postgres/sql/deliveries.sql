@@ -107,26 +107,29 @@ WHERE subscription_id = :subscription_id AND topic = :topic AND message_key = :m
   AND log_id > :log_id
 
 -- name: key_queues
+-- Only the index by key gives the order (status, log_id) of a status that is a range, not a constant: with `=` the planner
+-- walks the primary key past every row of the pile.
 SELECT asked.topic, asked.message_key,
     (SELECT d.log_id FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.topic = asked.topic
-        AND d.message_key = asked.message_key AND d.status = 'retrying'
-        ORDER BY d.topic, d.message_key, d.status, d.log_id LIMIT 1) IS NOT NULL
+        AND d.message_key = asked.message_key AND d.status BETWEEN 'retrying' AND 'retrying'
+        ORDER BY d.status, d.log_id LIMIT 1) IS NOT NULL
     OR (SELECT d.log_id FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.topic = asked.topic
-        AND d.message_key = asked.message_key AND d.status = 'dead' AND d.cause = 'hold'
-        ORDER BY d.topic, d.message_key, d.status, d.log_id LIMIT 1) IS NOT NULL
+        AND d.message_key = asked.message_key AND d.status BETWEEN 'dead' AND 'dead' AND d.cause = 'hold'
+        ORDER BY d.status, d.log_id LIMIT 1) IS NOT NULL
     OR EXISTS (
         SELECT 1 FROM {outbox_pause} AS p WHERE p.topic = asked.topic AND p.broker IN ('', :broker)
           AND (p.kind = 'destination' OR (p.kind = 'key' AND p.subject = asked.message_key))
           AND (p.until IS NULL OR p.until > clock_timestamp())),
     (SELECT d.log_id FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.topic = asked.topic
-        AND d.message_key = asked.message_key AND d.status = 'parked'
-        ORDER BY d.topic, d.message_key, d.status, d.log_id LIMIT 1) IS NOT NULL
+        AND d.message_key = asked.message_key AND d.status BETWEEN 'parked' AND 'parked'
+        ORDER BY d.status, d.log_id LIMIT 1) IS NOT NULL
 FROM (SELECT CAST(:topic AS text) AS topic, CAST(:message_key AS text) AS message_key) AS asked
 
 -- name: promote_parked
 UPDATE {outbox_delivery} SET status = 'retrying', cause = 'released', next_retry_at = now(), updated_at = now()
 WHERE subscription_id = :subscription_id AND log_id IN (
     SELECT log_id FROM {outbox_delivery}
-    WHERE subscription_id = :subscription_id AND topic = :topic AND message_key = :message_key AND status = 'parked'
-    ORDER BY topic, message_key, status, log_id LIMIT :limit)
+    WHERE subscription_id = :subscription_id AND topic = :topic AND message_key = :message_key
+      AND status BETWEEN 'parked' AND 'parked'
+    ORDER BY status, log_id LIMIT :limit)
 RETURNING log_id
