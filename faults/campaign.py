@@ -79,7 +79,6 @@ def freeze_in_turn(rig: Rig, role: str, name: str, cell: Cell, kills: int, tick:
     chance = random.Random(f"{cell.seed}/{name}")
     tally = Tally()
     owner = first_owner(rig, role, name, cell)
-    zombies: list[Victim] = []
     for number in range(kills):
         standby = rig.spawn(role, name, cell, number + 1)
         if not standby.await_ready(SETTLE_SECONDS):
@@ -94,13 +93,10 @@ def freeze_in_turn(rig: Rig, role: str, name: str, cell: Cell, kills: int, tick:
         tally.recoveries.append(standby.board.first_settled_at - frozen_at)
         time.sleep(max(0.0, cell.lease_seconds + 0.2 - (time.monotonic() - frozen_at)))
         owner.thaw()
-        zombies.append(owner)
-        if len(zombies) > 1:  # a zombie lives through the next round, so that it can do its worst
-            zombies.pop(0).kill()
+        time.sleep(ZOMBIE_SECONDS)  # let it do its worst; then it would be one more that stands by
+        owner.kill()
         owner = standby
         tick()
-    for zombie in zombies:
-        zombie.kill()
     return tally
 
 

@@ -62,7 +62,9 @@ async def consume(name: str, cell: Cell, board: Board) -> None:
     """Write effects until SIGTERM."""
     sink = ConsumerSink(board)
     made: Catalog = catalog(name)
-    with ConnectionPool(cell.database, min_size=1, max_size=POOL_SIZE, open=True) as pool:
+    with ConnectionPool(
+        cell.database, min_size=1, max_size=POOL_SIZE, open=True, check=ConnectionPool.check_connection
+    ) as pool:
         consumer = Consumer("billing", made, transactions=pool, start="beginning")
 
         @consumer.handler(TYPE)

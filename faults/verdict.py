@@ -23,6 +23,7 @@ class Verdict:
     doubled_effects: int = 0
     inversions: int = 0
     stuck: int = 0
+    inversions_in_topic: int = 0
     duplicates_in_topic: int = 0
 
     def __add__(self, other: "Verdict") -> "Verdict":
@@ -82,6 +83,7 @@ def judge(database: str, topic: Seen | None) -> Verdict:
             lost=len(set(by_topic.lost) - set(by_effect.lost)),
             phantom=len(by_topic.phantom),
             inversions=len(by_topic.inversions),
+            inversions_in_topic=len(by_topic.inversions),
             duplicates_in_topic=len(topic) - len(set(topic)),
         )
     return verdict

@@ -69,7 +69,16 @@ class _Calls:
 class SyncCalls(_Calls):
     """In a thread; a watchdog in the event loop looks at `started`."""
 
-    __slots__ = ()
+    __slots__ = ("cut",)
+
+    def __init__(self, clock: Clock, bind: BindOutbox) -> None:
+        super().__init__(clock, bind)
+        self.cut = False
+
+    def check(self) -> None:
+        """Raise StorageUnavailable where nobody waits any more: the thread got its connection too late."""
+        if self.cut:
+            raise StorageUnavailable("the attempt was given up before its transaction began")
 
     def call(self, item: Item, tx: HandlerTransaction) -> None:
         """Call the handler, and prove that its transaction is still the one that was begun."""
@@ -196,7 +205,8 @@ class ThreadPerformer:
         try:
             overdue = await self._watch(done, calls)
         except asyncio.CancelledError:
-            self._abandon(done, calls)
+            self._cut(calls)
+            done.cancel()
             raise
         if overdue is not None:
             limit = 0.0 if overdue.handler is None else overdue.handler.timeout
@@ -212,6 +222,7 @@ class ThreadPerformer:
         try:
             with self._transactions.begin() as tx:
                 calls.transaction = tx
+                calls.check()
                 result = drive(work, tx, self._texts, calls, self._fault_of)
                 calls.transaction = None
                 return result
@@ -231,16 +242,18 @@ class ThreadPerformer:
                 continue
             left = calls.started + item.handler.timeout - self._clock.boottime()
             if left <= 0:
-                self._abandon(done, calls)
+                self._cut(calls)
+                self._threads.write_off(done)
                 return item
             wait = min(left, WATCH_SECONDS)
 
-    def _abandon(self, done: "asyncio.Future[Any]", calls: SyncCalls) -> None:
+    def _cut(self, calls: SyncCalls) -> None:
+        """See that the attempt cannot commit any more."""
+        calls.cut = True
         transaction = calls.transaction
         if transaction is not None:
             with suppress(Exception):  # the thread is lost either way, and the receipt decides what it did
                 transaction.abandon()
-        self._threads.write_off(done)
 
     def _fault_of(self, error: BaseException) -> DatabaseFault | None:
         return find_fault(error, self._transactions.fault_of)

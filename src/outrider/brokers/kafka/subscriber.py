@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from outrider.brokers.kafka.config import KafkaSettings, QuietLog, consumer_config
 from outrider.brokers.kafka.errors import REFUSALS, describe, error_of
 from outrider.brokers.kafka.headers import to_received
-from outrider.brokers.kafka.partitions import Holdings, Token
+from outrider.brokers.kafka.partitions import Holdings, Place, Token
 from outrider.brokers.kafka.topics import ForkGuard, TopicAdmin
 from outrider.core.errors import BrokerUnavailable, ConfigurationError, ServiceStateError
 from outrider.ports.broker import ReceivedMessage
@@ -87,17 +87,25 @@ class KafkaSubscriber:
         self._commit(self._consumer())
 
     async def rewind(self, messages: Sequence[ReceivedMessage]) -> None:
-        """Seek each partition back to the earliest of these."""
-        earliest: dict[tuple[str, int], Token] = {}
+        """Seek each partition back to the earliest of these.
+
+        What a cancelled `receive` had fetched lies behind them and must not be given before them: it is fetched again.
+        """
+        consumer = self._consumer()
+        back: dict[Place, int] = {}
+        for record in await self._fetched():
+            place = str(record.topic()), int(record.partition() or 0)
+            back.setdefault(place, int(record.offset() or 0))
         for message in messages:
             token = _token(message)
-            known = earliest.get(token.holding.place)
-            if self._held.holds(token) and (known is None or token.offset < known.offset):
-                earliest[token.holding.place] = token
-        consumer = self._consumer()
-        for place, token in earliest.items():
-            token.holding.rewind(token.offset)
-            await asyncio.to_thread(consumer.seek, TopicPartition(*place, token.offset))
+            if self._held.holds(token):
+                place = token.holding.place
+                back[place] = min(token.offset, back.get(place, token.offset))
+                token.holding.rewind(token.offset)
+        held = {(each.topic, each.partition) for each in consumer.assignment()}
+        for place, offset in back.items():
+            if place in held:
+                await asyncio.to_thread(consumer.seek, TopicPartition(*place, offset))
 
     def revoked(self, message: ReceivedMessage) -> bool:
         """Whether the partition was taken away since."""
@@ -138,6 +146,14 @@ class KafkaSubscriber:
         await asyncio.wait([polling])
         self._polling = None
         return polling.result()
+
+    async def _fetched(self) -> list[Message]:
+        """What a cancelled `receive` left behind, and nobody was given."""
+        polling, self._polling = self._polling, None
+        if polling is None:
+            return []
+        await asyncio.wait([polling])
+        return [] if polling.exception() else [record for record in polling.result() if record.error() is None]
 
     def _commit(self, consumer: Consumer) -> None:
         """Commit what is due, unless one was just sent or is on its way: its answer comes inside `receive`."""
