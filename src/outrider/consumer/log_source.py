@@ -66,6 +66,8 @@ class LogOfService:
     journaled: float = 0.0
     renewed: float = 0.0
     wakeups: list[WakeupListener] = field(default_factory=list)
+    dropped: dict[int, int] = field(default_factory=dict)
+    """Lanes that could not be given back, with their epochs."""
 
 
 class LogSource:
@@ -193,7 +195,8 @@ class LogSource:
         if found is None or len(log.lanes) >= found.lanes or now < log.next_take:
             return
         log.next_take = now + TAKE_SECONDS
-        cursor = await log.sessions.run(take_lane(found, self._owner, self._lease))
+        wanted, dropped = log.dropped.popitem() if log.dropped else (None, None)
+        cursor = await log.sessions.run(take_lane(found, self._owner, self._lease, wanted, dropped=dropped))
         if cursor is None:
             return
         cluster, snapshot = await log.sessions.run(read_cluster())
@@ -224,8 +227,10 @@ class LogSource:
 
     async def _give_back(self, log: LogOfService) -> None:
         for lane in log.lanes.values():
-            with suppress(StorageUnavailable):
+            try:
                 await log.sessions.run(release(lane.key, lane.epoch))
+            except StorageUnavailable:
+                log.dropped[lane.key.lane] = lane.epoch
         log.lanes.clear()
         log.next_take = 0.0
 

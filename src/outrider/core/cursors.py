@@ -26,21 +26,25 @@ def read_cluster() -> Steps[tuple[str, Snapshot | None]]:
 
 
 def count_free(subscription_id: int) -> Steps[int]:
-    """Count the lanes that nobody holds. Statement `count_free_lanes`, params `subscription_id` → one row `(count,)`."""
+    """Count the lanes that nobody holds. Statement `count_free_lanes`, params `subscription_id` → one row
+    `(count,)`."""
     rows = yield Statement("count_free_lanes", {"subscription_id": subscription_id})
     return int(rows[0][0])
 
 
 def take_lane(
-    subscription: Subscription, owner: str, lease: timedelta, lane: int | None = None
+    subscription: Subscription, owner: str, lease: timedelta, lane: int | None = None, *, dropped: int | None = None
 ) -> Steps[Cursor | None]:
     """Take a free or expired lane (`lane`, or the lowest): epoch and starts rise by one, in one statement.
 
-    None where all are held. Statement `take_lane`, params `subscription_id`, `lane` (int or None), `owner`, `lease`
-    (timedelta) → at most one row `(lane, lanes, done, target, last_id, high_id, floor_id, cluster, epoch, starts,
+    `dropped` is the epoch under which `owner` itself held the lane until its connection was lost: nobody else's lease
+    is
+    in the way then, and it need not run out (OB-19). None where all are held. Statement `take_lane`, params
+    `subscription_id`, `lane` and `dropped` (int or None), `owner`, `lease` (timedelta) → at most one row `(lane,
+    lanes, done, target, last_id, high_id, floor_id, cluster, epoch, starts,
     marked_id, passed)`. Rows locked by another's taking are skipped, never waited for. Source: OB-35.
     """
-    params = {"subscription_id": subscription.id, "lane": lane, "owner": owner, "lease": lease}
+    params = {"subscription_id": subscription.id, "lane": lane, "owner": owner, "lease": lease, "dropped": dropped}
     rows = yield Statement("take_lane", params)
     if len(rows) > 1:
         raise InvariantViolated("one statement took more than one lane")

@@ -6,7 +6,8 @@ sort,
   see `Kind` · `key` str or None · `payload` bytes · `time` created_at as RFC 3339, six digits, `Z`
 - `extra` None for a plain message, else a JSON object's text with those of: `headers` (object), `subject`,
 `deliver_at` (RFC
-  3339), `ahead` (true where that lay ahead at the read, so that a row with it never reaches a publisher), `correlation_id`, `causation_id`, `traceparent`, `tracestate`,
+  3339), `ahead` (true where that lay ahead at the read, so that a row with it never reaches a publisher),
+  `correlation_id`, `causation_id`, `traceparent`, `tracestate`,
   `generation`.
 """
 

@@ -31,7 +31,8 @@ class StorageSession(Protocol):
     async def transact(self, steps: Steps[T]) -> T:
         """Drive `steps` in a transaction of their own, with nothing of the event loop between its begin and its commit
         where the database has one writer: a blocking write of the same loop must not wait for it. Raises
-        StorageUnavailable, also after a commit without an answer."""
+        StorageUnavailable, also after a commit without an answer.
+        """
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[StorageTransaction]:

@@ -57,12 +57,19 @@ class LaneContext:
 
 
 class LaneOwner:
-    """Serves one lane. `lane` asks for that one, else for any that is free."""
+    """Serves one lane. `lane` asks for that one, else for any that is free; `dropped` as `core.cursors.take_lane`."""
 
     def __init__(
-        self, context: LaneContext, *, lane: int | None = None, once: bool = False, limit: int | None = None
+        self,
+        context: LaneContext,
+        *,
+        lane: int | None = None,
+        dropped: int | None = None,
+        once: bool = False,
+        limit: int | None = None,
     ) -> None:
         self._context, self._wanted, self._once, self._limit = context, lane, once, limit
+        self._dropped = dropped
         self._pipeline = Pipeline()
         self._holds: Holds | None = None
         self._ended = asyncio.Event()
@@ -115,7 +122,8 @@ class LaneOwner:
     async def _take(self, session: StorageSession, lease: Lease) -> Cursor | None:
         context = self._context
         asked_at = lease.asked_at()
-        step = cursors.take_lane(context.subscription, context.owner, context.settings.lease, self._wanted)
+        lease_for = context.settings.lease
+        step = cursors.take_lane(context.subscription, context.owner, lease_for, self._wanted, dropped=self._dropped)
         cursor = await session.run(step)
         if cursor is None:
             return None

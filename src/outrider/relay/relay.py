@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from outrider.core import cursors, pauses, processes, subscriptions
 from outrider.core.backoff import OutageBackoff
-from outrider.core.errors import ConfigurationError, InvariantViolated, OutriderError, StorageError
+from outrider.core.errors import ConfigurationError, InvariantViolated, OutriderError, StorageError, StorageUnavailable
 from outrider.core.events import DrainEnded, DrainStarted, ServiceFailed
 from outrider.core.lane import LaneKey, Subscription, fair_share
 from outrider.core.processes import Process
@@ -76,6 +76,7 @@ class Relay(Service):
         self._routes, self._name, self._transactional = routes, subscription, transactional
         self._watch = Watch()
         self._owners: dict[LaneOwner, asyncio.Task[None]] = {}
+        self._dropped: dict[int, int] = {}
         self._stopping = asyncio.Event()
         self._drain_began = 0.0
 
@@ -184,11 +185,16 @@ class Relay(Service):
                 share = fair_share(context.subscription.lanes, alive)
                 for owner in list(self._owners)[share:]:
                     owner.stop()
+            while self._dropped and len(self._owners) < share:
+                lane, epoch = self._dropped.popitem()
+                self._begin(LaneOwner(context, lane=lane, dropped=epoch), group)
             free = await session.run(cursors.count_free(context.subscription.id))
             for _ in range(min(free, share - len(self._owners))):
-                owner = LaneOwner(context)
-                self._owners[owner] = group.start(self._own(owner), "lane")
+                self._begin(LaneOwner(context), group)
             await wait_for_event(self._stopping, WATCH_SECONDS)
+
+    def _begin(self, owner: LaneOwner, group: Supervisor) -> None:
+        self._owners[owner] = group.start(self._own(owner), "lane")
 
     async def _own(self, owner: LaneOwner) -> None:
         """Serve a lane to its end. A failure that may pass is told, and the lane is taken anew at the next look."""
@@ -198,6 +204,8 @@ class Relay(Service):
             raise
         except Exception as error:  # noqa: BLE001 - the supervisor's edge: told, and the lane is taken again
             self._failed(error)
+            if isinstance(error, StorageUnavailable) and owner.cursor is not None:
+                self._dropped[owner.cursor.key.lane] = owner.cursor.epoch
         finally:
             del self._owners[owner]
 

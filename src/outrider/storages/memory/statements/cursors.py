@@ -48,7 +48,8 @@ def take_lane(db: MemoryAccess, params: Params) -> Rows:
     subscription_id, now = params["subscription_id"], db.now
     for row in sorted(db.rows("outbox_cursor", subscription_id=subscription_id), key=lambda row: int(row["lane"])):
         wanted = params["lane"] is None or row["lane"] == params["lane"]
-        is_free = row["lease_until"] is None or row["lease_until"] < now
+        own = row["owner"] == params["owner"] and row["epoch"] == params["dropped"]
+        is_free = row["lease_until"] is None or row["lease_until"] < now or own
         if wanted and is_free and not db.is_locked("outbox_cursor", subscription_id, row["lane"]):
             taken = db.update(
                 "outbox_cursor",

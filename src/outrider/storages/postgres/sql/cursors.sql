@@ -9,7 +9,8 @@ WHERE s.id = c.subscription_id AND (c.subscription_id, c.lane) = (
     SELECT free.subscription_id, free.lane FROM {outbox_cursor} AS free
     WHERE free.subscription_id = :subscription_id
       AND (CAST(:lane AS smallint) IS NULL OR free.lane = :lane)
-      AND (free.lease_until IS NULL OR free.lease_until < clock_timestamp())
+      AND (free.lease_until IS NULL OR free.lease_until < clock_timestamp()
+        OR (free.owner = :owner AND free.epoch = CAST(:dropped AS bigint)))
     ORDER BY free.lane LIMIT 1
     FOR UPDATE SKIP LOCKED
 )

@@ -7,7 +7,7 @@ SET owner = :owner, epoch = epoch + 1, lease_until = :now + :lease, starts = sta
 WHERE subscription_id = :subscription_id AND lane = (
     SELECT free.lane FROM {outbox_cursor} AS free
     WHERE free.subscription_id = :subscription_id AND (:lane IS NULL OR free.lane = :lane)
-      AND (free.lease_until IS NULL OR free.lease_until < :now)
+      AND (free.lease_until IS NULL OR free.lease_until < :now OR (free.owner = :owner AND free.epoch = :dropped))
     ORDER BY free.lane LIMIT 1
 )
 RETURNING lane, (SELECT s.lanes FROM {outbox_subscription} AS s WHERE s.id = subscription_id), NULL, NULL, last_id,
