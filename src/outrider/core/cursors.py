@@ -26,8 +26,7 @@ def read_cluster() -> Steps[tuple[str, Snapshot | None]]:
 
 
 def count_free(subscription_id: int) -> Steps[int]:
-    """Count the lanes that nobody holds. Statement `count_free_lanes`, params `subscription_id` → one row
-    `(count,)`."""
+    """Count the lanes that nobody holds: statement `count_free_lanes`, params `subscription_id` → one row `(count,)`."""
     rows = yield Statement("count_free_lanes", {"subscription_id": subscription_id})
     return int(rows[0][0])
 

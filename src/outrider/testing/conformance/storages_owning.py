@@ -111,6 +111,21 @@ class OwningSuite:
         assert await session.run(cursors.take_lane(relay, "b", LEASE)) is None
         await session.close()
 
+    async def test_an_owner_whose_connection_was_lost_takes_its_lane_again_at_once(
+        self, harness: StorageHarness
+    ) -> None:
+        """OB-19: under a higher epoch; nobody else does, and not once another has had the lane."""
+        session = await harness.storage.connect()
+        relay = await subscribe(session)
+        cursor = await session.run(cursors.take_lane(relay, "a", LEASE))
+        assert cursor is not None
+        assert await session.run(cursors.take_lane(relay, "b", LEASE, dropped=cursor.epoch)) is None
+        again = await session.run(cursors.take_lane(relay, "a", LEASE, cursor.key.lane, dropped=cursor.epoch))
+        assert again is not None
+        assert again.epoch == cursor.epoch + 1
+        assert await session.run(cursors.take_lane(relay, "a", LEASE, dropped=cursor.epoch)) is None
+        await session.close()
+
     async def test_a_former_owner_writes_nothing(self, harness: StorageHarness) -> None:
         """OB-41: exception rows and position are one transaction, guarded by the epoch (H49)."""
         await prove_fence(harness)
