@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from outrider.core.canonical import instant
 from outrider.core.envelope import Envelope, source_urn
+from outrider.core.log_row import rfc3339
 
 Headers = list[tuple[str, bytes]]
 KINDS_MAX: Final = 4_096
@@ -63,7 +64,7 @@ class HeaderWriter:
     ) -> Headers:
         """The wire's headers of one message, in a list of its own: 7 of them for a plain one.
 
-        `message_id` and `time` are texts as they will be sent (`time` RFC 3339, `Z`). `extra` is None, or has some of
+        `message_id` is the text as it will be sent, `time` a log row's. `extra` is None, or has some of
         `headers` (str to str), `subject`, `deliver_at` (text), `correlation_id`, `causation_id`, `traceparent`,
         `tracestate`, `generation` (int) and `key` (where the broker's own key does not carry it).
         """
@@ -73,7 +74,7 @@ class HeaderWriter:
         made = [
             *constant,
             (self._id, message_id.encode()),
-            (self._time, time.encode()),
+            (self._time, rfc3339(time).encode()),
             (self._sequence, b"%019d" % log_id),
         ]
         if extra:

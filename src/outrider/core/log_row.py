@@ -1,14 +1,12 @@
 """A log row as the relay reads it: a plain tuple, because building an object a row would halve the read rate.
 
 `LogRow` = `(log_id, message_id, kind, key, payload, time, extra)`
-- `log_id` int · `message_id` the id's text, lower case with dashes · `kind` what is the same for all messages of one
-sort,
-  see `Kind` · `key` str or None · `payload` bytes · `time` created_at as RFC 3339, six digits, `Z`
-- `extra` None for a plain message, else a JSON object's text with those of: `headers` (object), `subject`,
-`deliver_at` (RFC
-  3339), `ahead` (true where that lay ahead at the read, so that a row with it never reaches a publisher),
-  `correlation_id`, `causation_id`, `traceparent`, `tracestate`,
-  `generation`.
+- `log_id` int · `message_id` the id's text, lower case with dashes · `key` str or None · `payload` bytes
+- `kind` what is the same for all messages of one sort, see `Kind`
+- `time` created_at in UTC: RFC 3339 with six digits and `Z`, or as the database prints it cheapest, see `rfc3339`
+- `extra` None for a plain message, else a JSON object's text with those of: `headers` (object), `subject`, `deliver_at`
+  (RFC 3339), `ahead` (true where that lay ahead at the read, so that a row with it never reaches a publisher),
+  `correlation_id`, `causation_id`, `traceparent`, `tracestate`, `generation`
 """
 
 from functools import lru_cache
@@ -18,6 +16,7 @@ LogRow = tuple[int, str, str, str | None, bytes, str, str | None]
 
 SEPARATOR = "\x1f"  # the unit separator: none of the joined fields may hold a control character
 KINDS_MAX = 4096
+CLOCK_LENGTH = len("16:24:10.500000")
 
 
 class Kind(NamedTuple):
@@ -28,6 +27,16 @@ class Kind(NamedTuple):
     topic: str
     content_type: str
     max_retry: int
+
+
+def rfc3339(time: str) -> str:
+    """A row's `time` as it is sent: `2026-11-21 16:24:10.5+00`, as PostgreSQL prints it, with `T`, six digits and `Z`."""
+    if time[10] == "T":
+        return time
+    clock = time[11:-3]
+    if len(clock) < CLOCK_LENGTH:
+        clock = (clock if "." in clock else clock + ".").ljust(CLOCK_LENGTH, "0")
+    return f"{time[:10]}T{clock}Z"
 
 
 @lru_cache(maxsize=KINDS_MAX)

@@ -38,6 +38,7 @@ class PostgresLogReader:
             "lanes": lanes,
             "limit": limit,
             "target": str(target),
+            "target_xmin": str(target.xmin),
             "from_id": max(position.last_id, floor_id),
         }
         suffix = "_unseen" if pass_over else ""
@@ -52,7 +53,7 @@ class PostgresLogReader:
             if rows:
                 return Batch(rows, position, opened, exhausted=False)
             params["from_id"] = max(position.last_id, floor_id)
-        rows = yield Statement(f"read_fresh{suffix}", {**params, "done": str(done)})
+        rows = yield Statement(f"read_fresh{suffix}", {**params, "done": str(done), "done_xmax": str(done.xmax)})
         if len(rows) >= limit:
             return Batch(rows, position.at(rows[-1][0]), opened, exhausted=False)
         return Batch(rows, position.ended(rows[-1][0] if rows else position.last_id), opened, exhausted=True)

@@ -77,7 +77,7 @@ class PostgresStorage:
         self._texts = texts
         self._channel = channel
         self._options = (
-            f"-c statement_timeout={int(statement_timeout_seconds * 1000)} -c TimeZone=UTC"
+            f"-c statement_timeout={int(statement_timeout_seconds * 1000)} -c TimeZone=UTC -c DateStyle=ISO"
             " -c default_transaction_isolation=read\\ committed -c idle_in_transaction_session_timeout=60000"
             " -c jit=off -c max_parallel_workers_per_gather=0"
         )

@@ -10,7 +10,7 @@ import pytest
 
 from outrider.core.adding import Added
 from outrider.core.errors import MessageIdConflict
-from outrider.core.log_row import Kind, parse_kind
+from outrider.core.log_row import Kind, parse_kind, rfc3339
 from outrider.core.steps import Statement
 from outrider.testing.conformance.reading import Reading
 from outrider.testing.conformance.storage_harness import TOPIC, TYPE, StorageHarness, add, commit_messages, message
@@ -121,8 +121,9 @@ class AddingSuite:
         assert row[:2] == (added.log_id, str(sent.message_id))
         assert parse_kind(row[2]) == Kind(TYPE, 1, TOPIC, "application/json", 20)
         assert (row[3], bytes(row[4]), row[6]) == ("用户-42", sent.payload, None)
-        made = datetime.fromisoformat(row[5])
-        assert (len(row[5]), row[5][-1], made.tzinfo) == (27, "Z", UTC)
+        sent_time = rfc3339(row[5])
+        assert datetime.fromisoformat(row[5]) == datetime.fromisoformat(sent_time)
+        assert (len(sent_time), sent_time[-1], datetime.fromisoformat(sent_time).tzinfo) == (27, "Z", UTC)
         await reading.close()
 
     async def test_what_a_message_has_beside_its_body_is_read_as_json(self, harness: StorageHarness) -> None:

@@ -34,7 +34,7 @@ WITH late AS MATERIALIZED (
 )
 SELECT m.id, CAST(m.message_id AS text),
     m.type || chr(31) || m.version || chr(31) || m.topic || chr(31) || m.content_type || chr(31) || m.max_retry,
-    m.message_key, m.payload, to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    m.message_key, m.payload, CAST(m.created_at AS text),
     CASE WHEN m.headers IS NULL AND m.deliver_at IS NULL AND m.correlation_id IS NULL AND m.causation_id IS NULL
         AND m.trace IS NULL AND (m.subject IS NULL OR m.subject = m.message_key) THEN NULL
     ELSE CAST(jsonb_strip_nulls(jsonb_build_object(
@@ -50,7 +50,7 @@ ORDER BY m.id
 -- name: read_fresh
 SELECT m.id, CAST(m.message_id AS text),
     m.type || chr(31) || m.version || chr(31) || m.topic || chr(31) || m.content_type || chr(31) || m.max_retry,
-    m.message_key, m.payload, to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    m.message_key, m.payload, CAST(m.created_at AS text),
     CASE WHEN m.headers IS NULL AND m.deliver_at IS NULL AND m.correlation_id IS NULL AND m.causation_id IS NULL
         AND m.trace IS NULL AND (m.subject IS NULL OR m.subject = m.message_key) THEN NULL
     ELSE CAST(jsonb_strip_nulls(jsonb_build_object(
@@ -61,8 +61,8 @@ SELECT m.id, CAST(m.message_id AS text),
     ) || coalesce(m.trace, CAST('{}' AS jsonb))) AS text) END
 FROM {outbox_message} AS m
 WHERE m.id > :from_id
-  AND CASE WHEN pg_visible_in_snapshot(m.xid, CAST(:target AS pg_snapshot))
-        AND NOT pg_visible_in_snapshot(m.xid, CAST(:done AS pg_snapshot))
+  AND CASE WHEN (m.xid < CAST(:target_xmin AS xid8) OR pg_visible_in_snapshot(m.xid, CAST(:target AS pg_snapshot)))
+        AND (m.xid >= CAST(:done_xmax AS xid8) OR NOT pg_visible_in_snapshot(m.xid, CAST(:done AS pg_snapshot)))
         AND m.key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer) THEN 1 END IS NOT NULL
 ORDER BY m.id LIMIT :limit
 
@@ -79,7 +79,7 @@ WITH late AS MATERIALIZED (
 )
 SELECT m.id, CAST(m.message_id AS text),
     m.type || chr(31) || m.version || chr(31) || m.topic || chr(31) || m.content_type || chr(31) || m.max_retry,
-    m.message_key, m.payload, to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    m.message_key, m.payload, CAST(m.created_at AS text),
     CASE WHEN m.headers IS NULL AND m.deliver_at IS NULL AND m.correlation_id IS NULL AND m.causation_id IS NULL
         AND m.trace IS NULL AND (m.subject IS NULL OR m.subject = m.message_key) THEN NULL
     ELSE CAST(jsonb_strip_nulls(jsonb_build_object(
@@ -97,7 +97,7 @@ ORDER BY m.id
 -- name: read_fresh_unseen
 SELECT m.id, CAST(m.message_id AS text),
     m.type || chr(31) || m.version || chr(31) || m.topic || chr(31) || m.content_type || chr(31) || m.max_retry,
-    m.message_key, m.payload, to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    m.message_key, m.payload, CAST(m.created_at AS text),
     CASE WHEN m.headers IS NULL AND m.deliver_at IS NULL AND m.correlation_id IS NULL AND m.causation_id IS NULL
         AND m.trace IS NULL AND (m.subject IS NULL OR m.subject = m.message_key) THEN NULL
     ELSE CAST(jsonb_strip_nulls(jsonb_build_object(
@@ -108,8 +108,8 @@ SELECT m.id, CAST(m.message_id AS text),
     ) || coalesce(m.trace, CAST('{}' AS jsonb))) AS text) END
 FROM {outbox_message} AS m
 WHERE m.id > :from_id
-  AND CASE WHEN pg_visible_in_snapshot(m.xid, CAST(:target AS pg_snapshot))
-        AND NOT pg_visible_in_snapshot(m.xid, CAST(:done AS pg_snapshot))
+  AND CASE WHEN (m.xid < CAST(:target_xmin AS xid8) OR pg_visible_in_snapshot(m.xid, CAST(:target AS pg_snapshot)))
+        AND (m.xid >= CAST(:done_xmax AS xid8) OR NOT pg_visible_in_snapshot(m.xid, CAST(:done AS pg_snapshot)))
         AND m.key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer) THEN 1 END IS NOT NULL
   AND NOT EXISTS (
     SELECT 1 FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.log_id = m.id)
