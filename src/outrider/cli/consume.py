@@ -8,6 +8,7 @@ from outrider.bootstrap.consumer import Consumer
 from outrider.bootstrap.wiring import load_object
 from outrider.cli.frame import Call, command, log_sink, new_app
 from outrider.core.errors import ConfigurationError
+from outrider.runtime.collector import relax_collector
 from outrider.runtime.shutdown import serve
 
 app = new_app()
@@ -29,4 +30,5 @@ async def consume(
     sink = log_sink(call, settings)
     service = found.service(settings, telemetry=sink)
     call.out.say(f"consuming as {found.name}")
+    relax_collector()
     return await serve([service], settings.runtime.drain_timeout.total_seconds())

@@ -9,6 +9,7 @@ from outrider.bootstrap.upkeep import Upkeep
 from outrider.bootstrap.wiring import Site, site
 from outrider.cli.frame import DONE, LATER, PARTLY, Call, command, log_sink, new_app
 from outrider.relay.relay import RelayReport
+from outrider.runtime.collector import relax_collector
 from outrider.runtime.shutdown import serve
 
 app = new_app()
@@ -44,6 +45,7 @@ async def relay(
     if once:
         return told(call, await drained(call, made, parts))
     call.out.say(f"relaying {made.service} to {made.settings.broker.kind}")
+    relax_collector()
     return await serve([parts.relay, parts.upkeep], drain)
 
 

@@ -17,6 +17,7 @@ LogRow = tuple[int, str, str, str | None, bytes, str, str | None]
 SEPARATOR = "\x1f"  # the unit separator: none of the joined fields may hold a control character
 KINDS_MAX = 4096
 CLOCK_LENGTH = len("16:24:10.500000")
+PRINTED_LENGTH = len("2026-11-21 16:24:10.500001+00")
 
 
 class Kind(NamedTuple):
@@ -31,12 +32,12 @@ class Kind(NamedTuple):
 
 def rfc3339(time: str) -> str:
     """A row's `time` as it is sent: `2026-11-21 16:24:10.5+00`, as PostgreSQL prints it, with `T`, six digits and `Z`."""
+    if len(time) == PRINTED_LENGTH:
+        return f"{time[:10]}T{time[11:26]}Z"
     if time[10] == "T":
         return time
     clock = time[11:-3]
-    if len(clock) < CLOCK_LENGTH:
-        clock = (clock if "." in clock else clock + ".").ljust(CLOCK_LENGTH, "0")
-    return f"{time[:10]}T{clock}Z"
+    return f"{time[:10]}T{(clock if '.' in clock else clock + '.').ljust(CLOCK_LENGTH, '0')}Z"
 
 
 @lru_cache(maxsize=KINDS_MAX)
