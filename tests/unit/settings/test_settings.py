@@ -204,12 +204,18 @@ def test_a_file_that_is_no_toml_or_not_there_is_a_fault(tmp_path: Path, text: st
     "flags",
     [
         {"database.url": "mysql://db/shop"}, {"database.tls.ca": "ca.pem"}, {"broker.sasl.username": "me"},
-        {"prune.partition_rows": 1000}, {"broker.transactional": True},
+        {"prune.partition_rows": 1000},
     ],
 )  # fmt: skip
 def test_what_this_release_does_not_do_is_refused_rather_than_passed_over(flags: dict[str, object]) -> None:
     """OB-90: a setting without effect would promise what is not kept."""
     assert "not supported by this release" in faults(flags)[0]
+
+
+def test_only_kafka_takes_transactions() -> None:
+    """OB-101: another broker has none, and says so at start."""
+    assert "only Kafka has transactions" in faults({"broker.transactional": True})[0]
+    assert make({**REQUIRED, "broker.url": "kafka://a:9092", "broker.transactional": True}).broker.transactional
 
 
 @pytest.mark.parametrize("url", ["log:", "memory:", "none:", "kafka://a:9092,b:9092"])
