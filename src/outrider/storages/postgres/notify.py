@@ -13,6 +13,9 @@ from psycopg import sql
 
 RATE_PER_SECOND = 20.0
 BURST = 20.0
+HINT = "BEGIN; SET LOCAL synchronous_commit TO off; NOTIFY {}; COMMIT"
+"""One round trip. A NOTIFY is delivered at its own commit, and a hint need not wait for the disk; nothing of the setting
+outlives it, also behind a pooler."""
 
 
 class TokenBucket:
@@ -37,7 +40,7 @@ class PostgresNotify:
 
     def __init__(self, url: str, channel: str, boottime: Callable[[], float]) -> None:
         self._url = url
-        self._text = sql.SQL("NOTIFY {}").format(sql.Identifier(channel))
+        self._text = sql.SQL(HINT).format(sql.Identifier(channel))
         self._boottime = boottime
         self._lock = threading.Lock()
         self._process = 0
