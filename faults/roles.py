@@ -5,8 +5,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from psycopg import Connection
-from psycopg_pool import ConnectionPool
+from sqlalchemy import Connection, create_engine
 
 from faults.shop import TYPE, Cell, catalog
 from outrider import Consumer
@@ -62,17 +61,16 @@ async def consume(name: str, cell: Cell, board: Board) -> None:
     """Write effects until SIGTERM."""
     sink = ConsumerSink(board)
     made: Catalog = catalog(name)
-    with ConnectionPool(
-        cell.database, min_size=1, max_size=POOL_SIZE, open=True, check=ConnectionPool.check_connection
-    ) as pool:
-        consumer = Consumer("billing", made, transactions=pool, start="beginning")
+    url = cell.database.replace("postgresql:", "postgresql+psycopg:", 1)
+    engine = create_engine(url, pool_size=POOL_SIZE, pool_pre_ping=True)
+    consumer = Consumer("billing", made, transactions=engine, start="beginning")
 
-        @consumer.handler(TYPE)
-        def write_effect(event: dict[str, Any], tx: Connection[Any], _context: object) -> None:
-            sink.begin()
-            tx.execute("INSERT INTO effect (token, key) VALUES (%s, %s)", (event["token"], event["key"]))
+    @consumer.handler(TYPE)
+    def write_effect(event: dict[str, Any], tx: Connection, _context: object) -> None:
+        sink.begin()
+        tx.exec_driver_sql("INSERT INTO effect (token, key) VALUES (%s, %s)", (event["token"], event["key"]))
 
-        await _until_told(consumer.service(settings("billing", cell), telemetry=FanOut(sink)), board)
+    await _until_told(consumer.service(settings("billing", cell), telemetry=FanOut(sink)), board)
 
 
 async def _patiently(prepare: Callable[[], Awaitable[None]]) -> None:

@@ -17,5 +17,5 @@ class ConsumerConfig:
     max_bytes: int = 16 * 1024 * 1024
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     threads_lost_max: int = 4
-    backoff_seconds: tuple[float, float] = (0.1, 5.0)
+    backoff_seconds: tuple[float, float] = (0.1, 1.0)
     tick_seconds: float = 1.0

@@ -28,6 +28,8 @@ from outrider.runtime.service import Service
 from outrider.runtime.supervisor import Supervisor, first_error, wait_for_event
 
 LISTEN_SECONDS = 1.0
+DATABASE_BACKOFF_SECONDS = 1.0
+"""The longest wait for a database that is away. It is one process that asks, and others wait for what it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ class Relay(Service):
 
     async def _keeping(self, group: Supervisor) -> None:
         """Keep a connection for what the process does as a whole, until told to stop."""
-        backoff = OutageBackoff(self._settings.outage_backoff_max.total_seconds())
+        backoff = OutageBackoff(DATABASE_BACKOFF_SECONDS)
         while not self._stopping.is_set():
             try:
                 session = await self._storage.connect()
@@ -215,7 +217,7 @@ class Relay(Service):
 
     async def _listening(self) -> None:
         """Let hints shorten the lanes' waits. After each new LISTEN everything is read once (OB-43)."""
-        backoff = OutageBackoff(self._settings.outage_backoff_max.total_seconds())
+        backoff = OutageBackoff(DATABASE_BACKOFF_SECONDS)
         while True:
             try:
                 listener = await self._storage.listen()
