@@ -11,6 +11,9 @@ from confluent_kafka import Consumer, TopicPartition
 from outrider.core.history import check
 
 Seen = list[tuple[str, str]]
+UNSETTLED = """SELECT (SELECT count(*) FROM shop_outbox_delivery WHERE status <> 'done')
+                    + (SELECT count(*) FROM billing_inbox_delivery WHERE status <> 'done')"""
+"""Messages that wait, are parked, retried, dead or quarantined when all is quiet: nothing in a campaign refuses one."""
 
 
 @dataclass
@@ -67,7 +70,7 @@ def published(servers: str, topic: str) -> Seen:
 def judge(database: str, topic: Seen | None) -> Verdict:
     """Compare the committed orders with the topic (where there is one) and with the effects."""
     orders = committed(database)
-    dead = {row[0] for row in _rows(database, "SELECT message_id FROM shop_outbox_delivery WHERE status = 'dead'")}
+    ((stuck,),) = _rows(database, UNSETTLED)
     by_effect = check(orders, effects(database))
     verdict = Verdict(
         committed=sum(map(len, orders.values())),
@@ -75,7 +78,7 @@ def judge(database: str, topic: Seen | None) -> Verdict:
         phantom=len(by_effect.phantom),
         doubled_effects=len(by_effect.repeated),
         inversions=len(by_effect.inversions),
-        stuck=len(dead),
+        stuck=stuck,
     )
     if topic is not None:
         by_topic = check(orders, topic)
