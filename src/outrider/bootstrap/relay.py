@@ -145,6 +145,7 @@ def relay_settings(settings: Settings) -> RelaySettings:
         advance_interval=chosen.advance_interval,
         preflight_interval=chosen.preflight_interval,
         outage_backoff_max=chosen.outage_backoff_max,
+        park_alarm=chosen.park_alarm,
         drain_timeout=settings.runtime.drain_timeout,
         retry=RetryPolicy(
             delays=tuple(delay.total_seconds() for delay in retry.delays),

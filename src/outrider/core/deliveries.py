@@ -120,6 +120,15 @@ def read_blocked(key: LaneKey, lanes: int) -> Steps[set[KeyOf]]:
     return {(row[0], row[1]) for row in rows}
 
 
+def count_parked(subscription_id: int, limit: int) -> Steps[int]:
+    """Count the parked rows of a subscription, at most to `limit`.
+
+    Statement `count_parked`, params `subscription_id`, `limit` → one row `(count,)`.
+    """
+    rows = yield Statement("count_parked", {"subscription_id": subscription_id, "limit": limit})
+    return int(rows[0][0])
+
+
 def release_topics(
     key: LaneKey, lanes: int, broker: str | None, passed_by: Iterable[str], limit: int
 ) -> Steps[tuple[int, bool]]:

@@ -190,6 +190,16 @@ class DestinationResumed(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ParkAlarmRaised(TelemetryEvent):
+    """As many messages of the relay are parked as `relay.park_alarm` says, `threshold`: a key or a destination is stuck.
+    Said again only after there were fewer.
+    """
+
+    subscription: str
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptRecorded(TelemetryEvent):
     """Receipts and effects of `messages` were committed together."""
 

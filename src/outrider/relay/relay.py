@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from outrider.core import cursors, pauses, processes, subscriptions
+from outrider.core import cursors, deliveries, pauses, processes, subscriptions
 from outrider.core.backoff import OutageBackoff
 from outrider.core.errors import ConfigurationError, InvariantViolated, OutriderError, StorageError, StorageUnavailable
-from outrider.core.events import DrainEnded, DrainStarted, ServiceFailed
+from outrider.core.events import DrainEnded, DrainStarted, ParkAlarmRaised, ServiceFailed
 from outrider.core.lane import LaneKey, Subscription, fair_share
 from outrider.core.processes import Process
 from outrider.core.text import clean_text
@@ -20,6 +20,7 @@ from outrider.ports.clock import Clock
 from outrider.ports.log_reader import LogReader
 from outrider.ports.storage import Storage, StorageSession
 from outrider.ports.telemetry import Telemetry
+from outrider.relay.alarm import ParkAlarm
 from outrider.relay.lane_owner import LaneContext, LaneOwner
 from outrider.relay.rules import Routes
 from outrider.relay.settings import WATCH_SECONDS, RelaySettings
@@ -77,6 +78,7 @@ class Relay(Service):
         self._settings = settings or RelaySettings()
         self._routes, self._name, self._transactional = routes, subscription, transactional
         self._watch = Watch()
+        self._alarm = ParkAlarm(self._settings.park_alarm)
         self._owners: dict[LaneOwner, asyncio.Task[None]] = {}
         self._dropped: dict[int, int] = {}
         self._stopping = asyncio.Event()
@@ -108,6 +110,7 @@ class Relay(Service):
         try:
             context = await self._prepare(session)
             self._watch.read(await session.run(pauses.read_pauses(self._broker)))
+            await self._look_at_parked(session, context.subscription)
         finally:
             await session.close()
         return context
@@ -187,6 +190,8 @@ class Relay(Service):
                 share = fair_share(context.subscription.lanes, alive)
                 for owner in list(self._owners)[share:]:
                     owner.stop()
+                if any(owner.cursor is not None and owner.cursor.key.lane == 0 for owner in self._owners):
+                    await self._look_at_parked(session, context.subscription)
             while self._dropped and len(self._owners) < share:
                 lane, epoch = self._dropped.popitem()
                 self._begin(LaneOwner(context, lane=lane, dropped=epoch), group)
@@ -194,6 +199,12 @@ class Relay(Service):
             for _ in range(min(free, share - len(self._owners))):
                 self._begin(LaneOwner(context), group)
             await wait_for_event(self._stopping, WATCH_SECONDS)
+
+    async def _look_at_parked(self, session: StorageSession, subscription: Subscription) -> None:
+        """Raise the alarm where too many messages are parked, in all lanes together: one process says it (OB-42)."""
+        parked = await session.run(deliveries.count_parked(subscription.id, self._alarm.threshold))
+        if self._alarm.look(parked):
+            self._telemetry.emit(ParkAlarmRaised(self._service, subscription.name, self._alarm.threshold))
 
     def _begin(self, owner: LaneOwner, group: Supervisor) -> None:
         self._owners[owner] = group.start(self._own(owner), "lane")

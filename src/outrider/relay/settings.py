@@ -34,6 +34,7 @@ class RelaySettings:
     advance_interval: timedelta = timedelta(milliseconds=20)
     preflight_interval: timedelta = timedelta(seconds=5)
     outage_backoff_max: timedelta = timedelta(seconds=5)
+    park_alarm: int = 100_000
     drain_timeout: timedelta = timedelta(seconds=20)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
@@ -51,6 +52,7 @@ class RelaySettings:
             else "",
             "relay.advance_interval must not be negative" if self.advance_interval < zero else "",
             "relay.preflight_interval must be positive" if self.preflight_interval <= zero else "",
+            "relay.park_alarm must be at least 1" if self.park_alarm < 1 else "",
         ]
         if any(faults):
             raise ConfigurationError("; ".join(fault for fault in faults if fault))

@@ -28,7 +28,8 @@ DEBUG: Final = (
 """What happens with every batch or message: the healthy flow."""
 WARNING: Final = (
     events.LeaseLost, events.PublishRefused, events.PublishUnknown, events.AdvanceRefused, events.RetryScheduled,
-    events.DestinationPaused, events.HandlerFailed, events.OrderRegressed, events.SuspectFound, events.MessageSwept,
+    events.DestinationPaused, events.ParkAlarmRaised, events.HandlerFailed, events.OrderRegressed, events.SuspectFound,
+    events.MessageSwept,
 )  # fmt: skip
 ERROR: Final = (events.MessageDied, events.MessageQuarantined, events.ServiceFailed)
 """What waits for a person."""

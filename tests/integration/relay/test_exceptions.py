@@ -4,7 +4,14 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
-from outrider.core.events import DestinationPaused, DestinationResumed, MessageDied, MessageParked, RetryScheduled
+from outrider.core.events import (
+    DestinationPaused,
+    DestinationResumed,
+    MessageDied,
+    MessageParked,
+    ParkAlarmRaised,
+    RetryScheduled,
+)
 from outrider.core.log_row import LogRow
 from outrider.core.outcome import PublishOutcome, Refusal, Refused
 from outrider.core.routing import OnDead
@@ -193,3 +200,31 @@ async def test_a_pile_behind_one_key_drains_in_order_while_others_go_on(rig: Rig
     rig.database.resume()
     await rig.recorder.until(700)
     assert rig.recorder.ids() == added
+
+
+async def test_many_parked_messages_raise_the_alarm_once(rig: Rig) -> None:
+    """OB-42: an event at `park_alarm` rows, none while it stays so, another after it was left; nothing is stopped."""
+    settings = RelaySettings(retry=QUICK, park_alarm=3)
+    relay, alarms = rig.relay(settings), []
+    for key in ("hot", "hotter"):
+        rig.database.pause("key", topic=TOPIC, subject=key)
+        rig.database.add(key, key, key, "fine")
+        for _ in range(3):  # the first parks, the second finds them, the third finds nothing new
+            await relay.run_once()
+        alarms.append(len(rig.events.of(ParkAlarmRaised, lambda event: event.threshold == 3)))
+        rig.database.resume()
+        await relay.run_once()
+    assert alarms == [1, 2]
+    assert len(rig.recorder.taken) == 8
+
+
+async def test_a_relay_at_work_looks_at_what_is_parked(rig: Rig) -> None:
+    """OB-42: the process that owns the first lane raises the alarm."""
+    rig.database.pause("key", topic=TOPIC, subject="hot")
+    rig.database.add("hot")
+    short = RelaySettings(
+        retry=QUICK, park_alarm=1, lease=timedelta(milliseconds=900), publish_timeout=timedelta(milliseconds=300)
+    )
+    await rig.started(short)
+    raised = await rig.events.wait_for(ParkAlarmRaised)
+    assert (raised.service, raised.subscription) == ("orders", "relay")

@@ -90,3 +90,9 @@ def test_several_sinks_hear_the_same() -> None:
     event = LogPruned("orders", "outbox_message", 5, 0.25)
     FanOut(first, second).emit(event)
     assert first.events == second.events == (event,)
+
+
+def test_the_alarm_of_parked_messages_is_a_warning() -> None:
+    """OB-42: a person should look, though nothing is lost."""
+    (line,) = lines("warning", events.ParkAlarmRaised("orders", "relay", threshold=100_000))
+    assert (line["event"], line["level"], line["threshold"]) == ("park.alarm.raised", "warning", 100_000)

@@ -12,6 +12,7 @@ from outrider.core.deliveries import (
     Due,
     NewDelivery,
     Written,
+    count_parked,
     key_of,
     read_blocked,
     read_due,
@@ -100,6 +101,16 @@ class DeliverySuite:
         await write(reading, Changes(new=new))
         blocked = await reading.session.run(read_blocked(reading.key, 1))
         assert blocked == {(TOPIC, "due"), (TOPIC, "parked"), (TOPIC, "held")}
+        await reading.close()
+
+    async def test_parked_rows_are_counted_up_to_a_limit(self, harness: StorageHarness) -> None:
+        """OB-42: the alarm counts what is parked, whatever the lane, and nothing else."""
+        reading, rows = await log_rows(harness, ["k", "k", "k", None])
+        await write(reading, head_and_parked(rows))
+        subscription_id = reading.subscription.id
+        assert await reading.session.run(count_parked(subscription_id, 10)) == 3
+        assert await reading.session.run(count_parked(subscription_id, 2)) == 2
+        assert await reading.session.run(count_parked(subscription_id + 1, 10)) == 0
         await reading.close()
 
     async def test_a_settled_head_promotes_the_next_of_its_key(self, harness: StorageHarness) -> None:

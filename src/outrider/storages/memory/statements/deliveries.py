@@ -48,6 +48,12 @@ def parked_topics(db: MemoryAccess, params: Params) -> Rows:
     return [(topic,) for topic in sorted({row["topic"] for row in _of_lane(db, params, "parked")})]
 
 
+def count_parked(db: MemoryAccess, params: Params) -> Rows:
+    """(count) of a subscription's parked rows, at most to the limit."""
+    rows = db.rows("outbox_delivery", subscription_id=params["subscription_id"], status="parked")
+    return [(min(len(rows), params["limit"]),)]
+
+
 def release_heads(db: MemoryAccess, params: Params) -> Rows:
     """(log_id) of the rows made due: the lowest parked one of each key that nothing stands in front of."""
     topic, broker = params["topic"], params["broker"]

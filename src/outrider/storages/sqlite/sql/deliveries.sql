@@ -40,6 +40,11 @@ WHERE subscription_id = :subscription_id AND status = 'parked'
   AND key_hash % :lanes = :lane
 ORDER BY topic
 
+-- name: count_parked
+SELECT count(*) FROM (
+    SELECT 1 FROM {outbox_delivery} WHERE subscription_id = :subscription_id AND status = 'parked' LIMIT :limit
+) AS parked
+
 -- name: release_heads
 WITH held AS (
     SELECT DISTINCT message_key FROM {outbox_delivery}
