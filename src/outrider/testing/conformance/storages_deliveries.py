@@ -107,10 +107,9 @@ class DeliverySuite:
         """OB-42: the alarm counts what is parked, whatever the lane, and nothing else."""
         reading, rows = await log_rows(harness, ["k", "k", "k", None])
         await write(reading, head_and_parked(rows))
-        subscription_id = reading.subscription.id
-        assert await reading.session.run(count_parked(subscription_id, 10)) == 3
-        assert await reading.session.run(count_parked(subscription_id, 2)) == 2
-        assert await reading.session.run(count_parked(subscription_id + 1, 10)) == 0
+        mine = reading.subscription.id
+        asked = [(mine, 10), (mine, 2), (mine + 1, 10)]
+        assert [await reading.session.run(count_parked(*one)) for one in asked] == [3, 2, 0]
         await reading.close()
 
     async def test_a_settled_head_promotes_the_next_of_its_key(self, harness: StorageHarness) -> None:
