@@ -41,11 +41,8 @@ def _log(
     namespace = "outrider" if made.catalog is None else made.catalog.namespace
     rows = LogRows(Sessions(there.storage), there.texts, lanes, facts.hold_types, config.policy, made.clock, teller)
 
-    async def listen() -> list[WakeupListener]:
-        found: list[WakeupListener] = [in_process(wakeup_channel(there.names.prefix)).listen()]
-        if settings.wakeup.notify:
-            found.append(await there.storage.listen())
-        return found
+    async def listen_here() -> WakeupListener:
+        return in_process(wakeup_channel(there.names.prefix)).listen()
 
     return LogOfService(
         source=source_urn(namespace, name),
@@ -55,7 +52,7 @@ def _log(
         reader=adapter("log_reader", dialect_of(settings.database.url))(),
         rows=rows,
         lanes=lanes,
-        listen=listen,
+        listens=(listen_here, there.storage.listen) if settings.wakeup.notify else (listen_here,),
     )
 
 

@@ -5,11 +5,11 @@ every 20 ms (OB-22), and losing the lease ends the round.
 """
 
 import asyncio
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Never
 
 from outrider.consumer.attempt import Effect
 from outrider.consumer.buffer import Head
@@ -36,6 +36,7 @@ from outrider.ports.clock import Clock
 from outrider.ports.log_reader import LogReader
 from outrider.ports.wakeup import WakeupListener
 from outrider.runtime.supervisor import start_alone, wait_for_event
+from outrider.runtime.wakeup import keep_listening
 
 READ_MAX = 500
 POLL_SECONDS = (0.002, 0.1)
@@ -58,14 +59,13 @@ class LogOfService:
     reader: LogReader
     rows: LogRows
     lanes: dict[int, LogLane]
-    listen: Callable[[], Any]
+    listens: Sequence[Callable[[], Awaitable[WakeupListener]]]
     found: Subscription | None = None
     next_take: float = 0.0
     advanced: float = 0.0
     interval: float = ADVANCE_SECONDS
     journaled: float = 0.0
     renewed: float = 0.0
-    wakeups: list[WakeupListener] = field(default_factory=list)
     dropped: dict[int, int] = field(default_factory=dict)
     """Lanes that could not be given back, with their epochs."""
 
@@ -83,7 +83,7 @@ class LogSource:
         self._lease = lease
         self._clock = clock
         self._woken = asyncio.Event()
-        self._pumps: list[asyncio.Task[None]] = []
+        self._listening: list[asyncio.Task[Never]] = []
         self._poll = POLL_SECONDS[0]
         self._paused = False
 
@@ -97,10 +97,11 @@ class LogSource:
         for log in self._logs:
             if log.found is None:
                 log.found = await log.sessions.transact(_subscription(log))
-            if not log.wakeups:
-                for made in await log.listen():
-                    log.wakeups.append(made)
-                    self._pumps.append(start_alone(self._pump(made), "wake-up"))
+        if not self._listening:
+            listens = [listen for log in self._logs for listen in log.listens]
+            self._listening = [
+                start_alone(keep_listening(listen, self._woken.set, self._clock), "listen") for listen in listens
+            ]
 
     async def receive(self, limit: int, timeout_seconds: float) -> list[Item]:
         """Read on, lane by lane; where nothing is new, wait for a wake-up or the next poll."""
@@ -152,17 +153,14 @@ class LogSource:
 
     async def close(self) -> None:
         """Write the positions, give the lanes back, stop listening. Never raises."""
-        for pump in self._pumps:
-            pump.cancel()
-        if self._pumps:
-            await asyncio.wait(self._pumps)
+        for listening in self._listening:
+            listening.cancel()
+        if self._listening:
+            await asyncio.wait(self._listening)
         for log in self._logs:
             with suppress(StorageUnavailable, LeaseLost):
                 await self._advance(log, at_once=True)
             await self._give_back(log)
-            for listener in log.wakeups:
-                await listener.close()
-            log.wakeups.clear()
             await log.rows.close()
             await log.sessions.close()
 
@@ -233,11 +231,6 @@ class LogSource:
                 log.dropped[lane.key.lane] = lane.epoch
         log.lanes.clear()
         log.next_take = 0.0
-
-    async def _pump(self, listener: WakeupListener) -> None:
-        while True:
-            if await listener.wait(POLL_SECONDS[1] * 10):
-                self._woken.set()
 
 
 class _RowsOfAll:

@@ -6,9 +6,19 @@ costs a poll. Source: spec/outbox.md OB-43.
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 from functools import cache
+from typing import Final, Never
 
-from outrider.ports.wakeup import Wakeup
+from outrider.core.backoff import OutageBackoff
+from outrider.core.errors import StorageError
+from outrider.ports.clock import Clock
+from outrider.ports.wakeup import Wakeup, WakeupListener
+
+LISTEN_SECONDS: Final = 1.0
+"""How long one wait for a hint lasts."""
+LISTEN_AGAIN_SECONDS: Final = 1.0
+"""The longest wait before listening anew."""
 
 
 def wakeup_channel(prefix: str) -> str:
@@ -69,6 +79,29 @@ class InProcessListener:
     async def close(self) -> None:
         """Stop listening."""
         self._source.forget(self)
+
+
+async def keep_listening(
+    listen: Callable[[], Awaitable[WakeupListener]], heard: Callable[[], object], clock: Clock
+) -> Never:
+    """Call `heard` for every hint, for ever; a lost connection is made anew, with growing back-off.
+
+    Every new LISTEN counts as a hint, for what was committed before it hinted nobody here (H12). Source: OB-43.
+    """
+    backoff = OutageBackoff(LISTEN_AGAIN_SECONDS)
+    while True:
+        try:
+            listener = await listen()
+            try:
+                heard()
+                backoff.reset()
+                while True:
+                    if await listener.wait(LISTEN_SECONDS):
+                        heard()
+            finally:
+                await listener.close()
+        except StorageError:
+            await clock.sleep(backoff.next(clock.chance()))
 
 
 class SeveralWakeups:

@@ -210,3 +210,23 @@ async def test_what_was_not_understood_is_released_from_the_log(database: Databa
         await sink.wait_for(ReceiptRecorded, handled(sink, 2))
     assert shop.calls == ["order-1:1", "order-1:2"]
     assert {row[0] for row in database.rows("SELECT status FROM orders_outbox_delivery")} == {"done"}
+
+
+async def test_a_lost_listen_connection_is_made_anew(postgres: Database, sink: EventSink) -> None:
+    """OB-43: the consumer listens again by itself, and goes on meanwhile."""
+    listening = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'"
+    shop = LogShop(postgres)
+    async with running(shop.consumer, of_log(postgres, **{"wakeup.notify": True}), None, sink) as working:
+
+        async def listener(other_than: int) -> int:
+            while not (found := [pid for (pid,) in postgres.rows(listening) if pid != other_than]):
+                assert working.ready
+                await asyncio.sleep(0.01)
+            return int(found[0])
+
+        before = await listener(other_than=0)
+        postgres.rows(f"SELECT pg_terminate_backend({before})")
+        await listener(other_than=before)
+        await shop.place(OrderPlaced(order_id="order-1"))
+        await sink.wait_for(ReceiptRecorded)
+    assert not sink.of(ServiceFailed)

@@ -3,8 +3,12 @@
 import asyncio
 import threading
 
+import pytest
+
 from outrider.bootstrap.settings import notify_url
-from outrider.runtime.wakeup import SeveralWakeups, in_process, wakeup_channel
+from outrider.core.errors import StorageUnavailable
+from outrider.runtime.system_clock import SystemClock
+from outrider.runtime.wakeup import SeveralWakeups, in_process, keep_listening, wakeup_channel
 from outrider.storages.postgres.notify import TokenBucket
 
 
@@ -77,3 +81,53 @@ def test_the_settings_say_whether_to_notify() -> None:
     assert notify_url({"OUTRIDER_DATABASE__URL": url}) is None
     assert notify_url({**on, "OUTRIDER_DATABASE__URL": "sqlite:///shop.db"}) is None
     assert notify_url({}) is None
+
+
+class Hints:
+    """Connections to listen on, one after another; each gives its hints, then is lost. None could not be made."""
+
+    def __init__(self, *connections: int | None) -> None:
+        self._connections = list(connections)
+        self._left = 0
+        self.closed = 0
+
+    async def listen(self) -> "Hints":
+        if not self._connections:
+            raise asyncio.CancelledError
+        hints = self._connections.pop(0)
+        if hints is None:
+            raise StorageUnavailable("down")
+        self._left = hints
+        return self
+
+    async def wait(self, timeout_seconds: float) -> bool:  # noqa: ARG002 - as the port
+        self._left -= 1
+        if self._left < 0:
+            raise StorageUnavailable("lost")
+        return True
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class NotedClock(SystemClock):
+    """Notes how long it was asked to sleep, and does not."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def chance(self) -> float:
+        return 1.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+async def test_a_lost_connection_is_listened_on_anew() -> None:
+    """OB-43: with growing back-off, beginning anew after each that came; every new LISTEN asks for one full read."""
+    hints, clock, heard = Hints(2, None, None, None, None, None, 1), NotedClock(), list[bool]()
+    with pytest.raises(asyncio.CancelledError):
+        await keep_listening(hints.listen, lambda: heard.append(True), clock)
+    assert len(heard) == (1 + 2) + (1 + 1)
+    assert hints.closed == 2
+    assert clock.slept == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 0.1]
