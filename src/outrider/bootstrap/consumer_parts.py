@@ -1,6 +1,6 @@
 """A consumer's parts, put together once its row is known."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from inspect import iscoroutinefunction
 from typing import Any
@@ -9,7 +9,9 @@ from outrider.bootstrap.begins import Begins
 from outrider.bootstrap.consumer_broker import subscriber_of
 from outrider.bootstrap.consumer_source import log_sessions, log_source
 from outrider.bootstrap.outbox import outbox_parts
+from outrider.bootstrap.pruning import retention
 from outrider.bootstrap.resolver import async_resolver, sync_resolver
+from outrider.bootstrap.retention import compare_sources
 from outrider.bootstrap.wiring import Site
 from outrider.codecs.reading import event_reader
 from outrider.consumer.attempt import Facts
@@ -29,6 +31,7 @@ from outrider.core.adding import Added
 from outrider.core.catalog import Catalog
 from outrider.core.envelope import Envelope
 from outrider.core.inbox import InboxConsumer
+from outrider.core.prune import check_receipts
 from outrider.core.record import Ambient
 from outrider.core.retry import RetryPolicy
 from outrider.core.routing import Route
@@ -38,6 +41,7 @@ from outrider.outbox.outbox import Outbox
 from outrider.outbox.parts import OutboxParts
 from outrider.ports.broker import Subscriber
 from outrider.ports.telemetry import Telemetry
+from outrider.runtime.supervisor import Supervisor, first_error
 from outrider.runtime.threads import Threads
 
 IN_PLACE_DELAYS = (0.05, 0.25, 1.0)
@@ -85,16 +89,25 @@ class AsyncBoundOutbox:
 
 
 class WorkingConsumer(Consumer):
-    """A consumer service with what was opened for it."""
+    """A consumer service with what was opened for it, and what is compared beside its start."""
 
     begins: Begins
+    compare: Callable[[], Coroutine[Any, Any, None]]
 
     async def _serve(self) -> None:
         await self.begins.open()
+        failed: BaseException | None = None
         try:
-            await super()._serve()
+            async with Supervisor() as group:
+                comparing = group.start(self.compare(), "retention")
+                await super()._serve()
+                comparing.cancel()
+        except BaseExceptionGroup as errors:
+            failed = first_error(errors)
         finally:
             await self.begins.close()
+        if failed is not None:
+            raise failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +122,8 @@ class ConsumerBuild:
     subscriber: Subscriber | None
 
     def service(self) -> WorkingConsumer:
-        """The service. Raises CatalogError naming every fault of the handlers."""
+        """The service. Raises CatalogError naming every fault of the handlers, RetentionTooShort."""
+        check_receipts(retention(self.site))
         router, config = self._router(), self._config()
         service = WorkingConsumer(
             config,
@@ -119,6 +133,7 @@ class ConsumerBuild:
             self.telemetry,
         )
         service.begins = self.begins
+        service.compare = lambda: compare_sources(self.site, service.role, router.topics, self.telemetry)
         return service
 
     def _config(self) -> ConsumerConfig:

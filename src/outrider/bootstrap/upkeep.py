@@ -1,8 +1,9 @@
-"""What a process that relays does beside it: pruning, and keeping the routes fresh."""
+"""What a process that relays does beside it: pruning, comparing what is kept how long, and keeping the routes fresh."""
 
 import asyncio
 
 from outrider.bootstrap.pruning import pruner
+from outrider.bootstrap.retention import compare_sources
 from outrider.bootstrap.wiring import Site, known_catalog
 from outrider.core.errors import OutriderError, StorageError
 from outrider.core.events import ServiceFailed
@@ -33,12 +34,16 @@ class Upkeep(Service):
     async def _serve(self) -> None:
         self._stopping = asyncio.Event()
         async with Supervisor() as group:
-            pruning = group.start(self._prune(), "prune")
+            beside = [
+                group.start(self._prune(), "prune"),
+                group.start(compare_sources(self._made, self.role, self._read_here(), self._telemetry), "retention"),
+            ]
             while not await wait_for_event(
                 self._stopping, self._made.settings.relay.preflight_interval.total_seconds()
             ):
                 await self._refresh()
-            pruning.cancel()
+            for task in beside:
+                task.cancel()
 
     def _drain(self, timeout_seconds: float) -> None:  # noqa: ARG002  nothing of it needs time
         self._stopping.set()
@@ -50,6 +55,14 @@ class Upkeep(Service):
             except OutriderError as error:
                 self._failed(error)
                 await self._made.clock.sleep(AGAIN_SECONDS)
+
+    def _read_here(self) -> set[str]:
+        """The topics whose consumers have their receipts in these tables, as far as the settings tell: what prunes receipts
+        must know their sources. A consumer compares its own at its start.
+        """
+        here = {self._made.service, *self._made.settings.sweep.consumers_here}
+        routes = [route for route in (self._routes or {}).values() if here.intersection(route.consumers)]
+        return {topic for route in routes for topic in (route.topic, *route.topics)}
 
     async def _refresh(self) -> None:
         if self._routes is None or self._made.catalog is not None:

@@ -66,6 +66,13 @@ class LeaseLost(LaneEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class LaneGivenBack(LaneEvent):
+    """A lane is free again: another process shares the lanes (`share`), the service stops (`drain`), or `reason`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class TickOpened(LaneEvent):
     """A new tick was opened up to the snapshot `target`."""
 
@@ -256,6 +263,18 @@ class LogPruned(TelemetryEvent):
     table: str
     rows: int
     duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionExceeded(TelemetryEvent):
+    """A source keeps messages for `source_keeps` (None: for ever, or it may not say), longer than receipts stay: one that
+    comes again after that would be quarantined as `receipt.expired`. Said at the start of what prunes or consumes.
+    """
+
+    role: str
+    source: str
+    source_keeps: float | None
+    receipts_keep: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,12 @@ checks stand in the deleting statement itself, under locks on all cursor rows, s
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from outrider.core.errors import RetentionTooShort
 from outrider.core.steps import Statement, Steps
 
 MARGIN: Final = timedelta(hours=1)
@@ -25,6 +27,17 @@ class Retention:
     audit_keep: timedelta = timedelta(days=365)
     dead_keep: timedelta | None = None
     batch: int = 5_000
+
+
+def check_receipts(retention: Retention) -> None:
+    """Raise RetentionTooShort where receipts would go before the log rows that they guard (OB-77)."""
+    if retention.receipts_keep < retention.keep:
+        raise RetentionTooShort("prune.receipts_keep", retention.receipts_keep, retention.keep)
+
+
+def outliving(receipts_keep: timedelta, sources: Mapping[str, timedelta | None]) -> dict[str, timedelta | None]:
+    """The sources that keep messages for longer than receipts stay; None is one that keeps for ever (OB-77, H34)."""
+    return {name: kept for name, kept in sources.items() if kept is None or kept > receipts_keep}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,8 @@ from datetime import timedelta
 from typing import Final
 
 from outrider.core import prune as steps
-from outrider.core.errors import RetentionTooShort
 from outrider.core.events import LogPruned
-from outrider.core.prune import Retention
+from outrider.core.prune import Retention, check_receipts
 from outrider.core.steps import Steps
 from outrider.ports.clock import Clock
 from outrider.ports.storage import Storage, StorageSession
@@ -54,8 +53,7 @@ class Pruner:
         telemetry: Telemetry,
         every: timedelta = timedelta(hours=24),
     ) -> None:
-        if retention.receipts_keep < retention.keep:
-            raise RetentionTooShort("prune.receipts_keep", retention.receipts_keep, retention.keep)
+        check_receipts(retention)
         self._service = service
         self._storage = storage
         self._retention = retention
