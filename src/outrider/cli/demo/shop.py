@@ -92,9 +92,13 @@ def check_orders(plan: Plan) -> str | None:
     try:
         with Path(plan.orders_file).open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
-            rows = sum(1 for _ in reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            rows = list(reader)
+    except OSError as error:
+        return f"{plan.orders_file}: {error.strerror}"
+    except (UnicodeDecodeError, csv.Error) as error:
         return f"{plan.orders_file}: {error}"
+    if long := next((number for number, row in enumerate(rows, 1) if None in row), None):
+        return f"{plan.orders_file}: row {long} has more fields than the header line"
     if not rows or not reader.fieldnames:
         return f"{plan.orders_file}: no rows below a header line"
     if plan.key_column and plan.key_column not in reader.fieldnames:

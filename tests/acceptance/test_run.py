@@ -1,0 +1,38 @@
+"""The one command of the checkout, as a person types it."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+RUN = Path(__file__).parents[2] / "run"
+
+
+def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([str(RUN), *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("orders.csv", "no column 'colour'; there are: customer, total"),
+        ("ragged.csv", "row 2 has more fields than the header line"),
+        ("nowhere.csv", "No such file or directory"),
+    ],
+)
+def test_demo_finds_its_orders_from_where_it_is_called(tmp_path: Path, file: str, said: str) -> None:
+    (tmp_path / "orders.csv").write_text("customer,total\nann,12\n", encoding="utf-8")
+    (tmp_path / "ragged.csv").write_text("customer,total\nann,12\nbob,13,14\n", encoding="utf-8")
+    answer = run(tmp_path, "demo", "--once", "--orders", file, "--key", "colour")
+    assert (answer.returncode, answer.stderr.strip()) == (2, f"outrider: {file}: {said}")
+
+
+@pytest.mark.timeout(120)
+def test_demo_keeps_every_promise_with_a_person_s_own_rows(tmp_path: Path) -> None:
+    """OB-1 OB-3 OB-4: processes are killed while these orders pass, and each takes effect once and in order."""
+    rows = "".join(f"customer-{number % 7},{number}\n" for number in range(100))
+    (tmp_path / "orders.csv").write_text(f"customer,total\n{rows}", encoding="utf-8")
+    answer = run(tmp_path, "demo", "--once", "--orders", "orders.csv", "--kills", "2", "--no-color")
+    assert answer.returncode == 0, answer.stderr + answer.stdout
+    assert "Every promise held." in answer.stdout
