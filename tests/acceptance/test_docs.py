@@ -25,7 +25,15 @@ from outrider.testing.services import KafkaServer
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 TOPIC = "outrider.orders.outbox"
-SETTINGS = '[service]\nname = "orders"\ncatalog = "shop:catalog"\n[database]\nurl = "sqlite:///shop.db"\n'
+SETTINGS = """
+[service]
+name = "orders"
+catalog = "shop:catalog"
+[database]
+url = "sqlite:///shop.db"
+[broker]
+url = "log:"
+"""
 """What the first chapter of the tutorial leaves in outrider.toml."""
 INTERRUPT = "^C"
 LINE_SECONDS = 40

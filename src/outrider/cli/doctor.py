@@ -30,8 +30,14 @@ async def doctor(call: Call) -> int:
             if one.advice:
                 call.out.text(f"\n{MARKS[one.verdict]} {one.check}: {one.advice}")
     wrong = sum(one.verdict is Verdict.FAIL for one in found)
-    call.out.say(f"\n{wrong} of {len(found)} checks failed" if wrong else f"\nall {len(found)} checks passed")
+    call.out.say(f"\n{summary(len(found), wrong, sum(one.verdict is Verdict.WARN for one in found))}")
     return FAILED if wrong else DONE
+
+
+def summary(checks: int, failed: int, warned: int) -> str:
+    """How the checks came out, in a line."""
+    told = [f"{count} {what}" for count, what in ((failed, "failed"), (warned, "to look at")) if count]
+    return f"{checks} checks: {', '.join(told)}" if told else f"all {checks} checks passed"
 
 
 async def everything(made: Site) -> list[Finding]:

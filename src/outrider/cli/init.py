@@ -74,7 +74,7 @@ def template(settings: Settings) -> str:
         given["service.catalog"] = settings.service.catalog
     if urlsplit(settings.database.url).password is None:  # a password has no place in a file that is committed
         given["database.url"] = settings.database.url
-    if settings.broker.kind != "log" and urlsplit(settings.broker.url).password is None:
+    if urlsplit(settings.broker.url).password is None:
         given["broker.url"] = settings.broker.url
     lines = [
         "# Settings of Outrider. Flags and OUTRIDER_… variables go over this file: relay.lanes is OUTRIDER_RELAY__LANES."

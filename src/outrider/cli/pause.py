@@ -1,5 +1,6 @@
 """`outrider pause`: stop sending, until resumed."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -32,14 +33,23 @@ async def _pause(call: Call, kind: PauseKind, topic: str, subject: str, until: s
     reason = call.reason()
     end = None if until is None else instant(until, "--until")
     made = site(call.settings())
-    what = " ".join(part for part in (topic, subject) if part)
+    what = spoken(kind, topic, subject)
     if call.dry_run:
-        call.out.say(f"{kind} {what} would be paused")
+        call.out.say(f"{what} would be paused")
         return
     await operations(made, actor=call.actor).pause(kind, topic=topic, subject=subject, reason=reason, until=end)
     if call.out.as_json:
         call.out.json({"paused": kind, "topic": topic, "subject": subject, "until": end})
-    call.out.say(f"{kind} {what} is paused: outrider resume ends it")
+    call.out.say(f"{what} is paused; to end it: outrider resume {what} --reason …")
+
+
+def spoken(kind: PauseKind, topic: str, subject: str) -> str:
+    """What is paused, in the words that `pause` and `resume` take."""
+    if kind == "subscription":
+        words = ["relay"] if subject == RELAY_SUBSCRIPTION else ["consumer", subject]
+    else:
+        words = [kind, topic, *([subject] if subject else [])]
+    return shlex.join(words)
 
 
 @command(app, "destination", examples=DESTINATION, writes=True)

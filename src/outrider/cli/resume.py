@@ -4,7 +4,7 @@ from outrider.admin.operations import PauseKind
 from outrider.bootstrap.operations import operations
 from outrider.bootstrap.wiring import RELAY_SUBSCRIPTION, site
 from outrider.cli.frame import DONE, FAILED, Call, command, new_app
-from outrider.cli.pause import Key, Name, Topic
+from outrider.cli.pause import Key, Name, Topic, spoken
 
 app = new_app("End a pause, a person's or an automatic one; what waited follows in order.")
 
@@ -17,14 +17,14 @@ CONSUMER = (('outrider resume consumer billing --reason "ledger open"', "all han
 async def _resume(call: Call, kind: PauseKind, topic: str, subject: str) -> int:
     reason = call.reason()
     made = site(call.settings())
-    what = " ".join(part for part in (topic, subject) if part)
+    what = spoken(kind, topic, subject)
     if call.dry_run:
-        call.out.say(f"{kind} {what} would be resumed")
+        call.out.say(f"{what} would be resumed")
         return DONE
     ended = await operations(made, actor=call.actor).resume(kind, topic=topic, subject=subject, reason=reason)
     if call.out.as_json:
         call.out.json({"resumed": kind, "topic": topic, "subject": subject, "was_paused": ended})
-    call.out.say(f"{kind} {what} {'goes on' if ended else 'was not paused'}")
+    call.out.say(f"{what} {'goes on' if ended else 'was not paused'}")
     return DONE if ended else FAILED
 
 

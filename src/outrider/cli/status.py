@@ -79,7 +79,7 @@ def counts(call: Call, seen: Overview) -> None:
             ("reader", *statuses), [(name, *(row.get(s, 0) for s in statuses)) for name, row in table.items()]
         )
     else:
-        call.out.say("nothing waits, nothing is dead")
+        call.out.say("no message is set aside: none waits, none is dead" if seen.lanes else "no message is set aside")
 
 
 def held(line: LaneLine) -> bool:

@@ -33,5 +33,7 @@ async def verify(call: Call) -> int:
             ("invariant", "found", "where"),
             [(one.invariant, one.found, ", ".join(one.subjects) + (", …" if one.more else "")) for one in found],
         )
-    call.out.say("invariants broken: a person must look" if found else "I1 to I7 hold on the tables")
+    call.out.say(
+        "invariants broken: a person must look" if found else "nothing lost, stuck or out of order: I1 to I7 hold"
+    )
     return FAILED if found else DONE

@@ -75,7 +75,9 @@ _RULES: Final = {
     "autovacuum": _Rule("autovacuum", frozenset({"on"}), Verdict.WARN, "exception rows will bloat (H15)"),
     "sequence_cache": _Rule("sequence cache", frozenset({"1"}), Verdict.FAIL, "ids would not rise: set CACHE 1 (H56)"),
     "journal_mode": _Rule("journal mode", frozenset({"wal"}), Verdict.FAIL, "WAL is needed: another program changed it"),
-    "synchronous": _Rule("synchronous", frozenset({"1", "2", "3"}), Verdict.FAIL, "a crash of the host can damage the file"),
+    "synchronous": _Rule(
+        "synchronous", frozenset({"normal", "full", "extra"}), Verdict.FAIL, "a crash of the host can damage the file",
+    ),
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """What an operator does, from the first table to a dead letter, on SQLite and PostgreSQL."""
 
 import re
+import shlex
 import signal
 import subprocess
 from typing import TYPE_CHECKING
@@ -125,8 +126,9 @@ def test_a_pause_stops_a_topic_until_it_is_resumed(shop: "Shop") -> None:
         ("resume", 1),
         ("resume", 0),
     ]
-    for what in (["key", topic, "order-1"], ["relay"], ["consumer", "billing"]):
-        assert shop.run("pause", *what, "--reason", "x").code == 0
+    for what in (["key", topic, "order 1"], ["relay"], ["consumer", "billing"]):
+        paused = shop.run("pause", *what, "--reason", "x")
+        assert (paused.code, f"outrider resume {shlex.join(what)} --reason …" in paused.err) == (0, True), paused.err
         assert shop.run("resume", *what, "--reason", "x").code == 0
 
 
@@ -226,6 +228,25 @@ def test_temporary_failures_say_try_later(sqlite_shop: "Shop") -> None:
     assert (wrong.code, "relay.lanes" in wrong.err) == (2, True)
     none = sqlite_shop.run("status", OUTRIDER_SERVICE__NAME="orders", OUTRIDER_DATABASE__URL=sqlite_shop.url)
     assert (none.code, re.search(r"outrider (init|migrate)", none.err) is not None) == (2, True)
+
+
+@pytest.mark.parametrize("url", ["log:", "memory:", "kafka://host:9092", "kafka://me:secret@host:9092"])
+def test_init_shows_the_broker_in_the_settings_file(sqlite_shop: "Shop", url: str) -> None:
+    """The two URLs are what a person changes first; one with a password stays out of a file that is committed."""
+    given = ("--service", "orders", "--database", sqlite_shop.url)
+    assert sqlite_shop.run("init", *given, OUTRIDER_BROKER__URL=url).code == 0
+    written = (sqlite_shop.folder / "outrider.toml").read_text(encoding="utf-8")
+    shown = "# url: better in OUTRIDER_BROKER__URL" if "secret" in url else f'url = "{url}"\n'
+    assert f"[broker]\n{shown}" in written
+    assert "secret" not in written
+
+
+def test_a_log_that_nobody_reads_is_not_told_as_all_done(sqlite_shop: "Shop") -> None:
+    sqlite_shop.run("init", "--service", "orders", "--database", sqlite_shop.url)
+    sqlite_shop.add(2)
+    said = sqlite_shop.run("status").err
+    assert "nothing reads the log yet" in said
+    assert "none waits" not in said
 
 
 def test_a_wrong_catalog_or_consumer_is_named(sqlite_shop: "Shop") -> None:

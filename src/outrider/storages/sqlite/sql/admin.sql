@@ -159,7 +159,8 @@ SELECT CAST(:now AS INTEGER) AS at
 -- name: server_facts
 SELECT 'version', sqlite_version()
 UNION ALL SELECT 'journal_mode', journal_mode FROM pragma_journal_mode
-UNION ALL SELECT 'synchronous', synchronous FROM pragma_synchronous
+UNION ALL SELECT 'synchronous', CASE synchronous WHEN 0 THEN 'off' WHEN 1 THEN 'normal' WHEN 2 THEN 'full' ELSE 'extra' END
+FROM pragma_synchronous
 
 -- name: unknown_statuses
 SELECT 'outbox_delivery', status, count(*) FROM {outbox_delivery}
