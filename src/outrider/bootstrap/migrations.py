@@ -4,22 +4,18 @@ A `pre` half only adds, so that older processes go on; a `post` half takes away 
 once, in order, under a lock; what was run stands in the meta table. Source: spec/outbox.md section 13, `migrate`.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.resources import files
 from typing import Final, Protocol
-from uuid import UUID
 
 from outrider.bootstrap.registry import adapter, dialect_of, sqlite_path
 from outrider.bootstrap.settings_model import Settings
 from outrider.core.errors import SchemaMismatch
-from outrider.core.identity import HASH_FUNCTION
-from outrider.core.meta import HASH, INSTANCE, POST, PRE, SCHEMA_VERSION
+from outrider.core.meta import INSTANCE, POST, PRE, SCHEMA_VERSION
+from outrider.runtime.migrations import Migration, facts_after, shipped
 from outrider.runtime.system_clock import SystemClock
 
 PACKAGES: Final = {"postgresql": "outrider.storages.postgres", "sqlite": "outrider.storages.sqlite"}
-_FILE: Final = re.compile(r"(\d{4})_(pre|post)\.sql")
+RANDOM_BYTES: Final = 16  # of an instance id
 
 
 class Schema(Protocol):
@@ -38,28 +34,9 @@ class Schema(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Migration:
-    """One half of one numbered migration."""
-
-    number: int
-    is_post: bool
-    text: str
-
-    @property
-    def name(self) -> str:
-        """`0001_pre`, as its file."""
-        return f"{self.number:04}_{'post' if self.is_post else 'pre'}"
-
-
 def migrations(dialect: str) -> list[Migration]:
     """All that ship with this release, in the order in which they run."""
-    folder = files(PACKAGES[dialect]).joinpath("migrations")
-    return sorted(
-        Migration(int(match[1]), match[2] == "post", file.read_text(encoding="utf-8"))
-        for file in folder.iterdir()
-        if (match := _FILE.fullmatch(file.name))
-    )
+    return shipped(PACKAGES[dialect])
 
 
 def pending(dialect: str, meta: Mapping[str, str] | None) -> list[Migration]:
@@ -92,23 +69,24 @@ def migrate(settings: Settings, prefix: str) -> list[str]:
         missing = pending(dialect_of(settings.database.url), meta)
         if not missing and meta is not None and INSTANCE in meta:
             return []
-        if schema.apply([one.text for one in missing], _facts(meta, missing), if_meta=meta):
+        if schema.apply([one.text for one in missing], _facts(settings, meta, missing), if_meta=meta):
             return [one.name for one in missing]
 
 
 def pending_sql(settings: Settings, prefix: str) -> str:
     """The scripts that `migrate` would run, as text for a person or another tool; empty where nothing is to do."""
     schema = schema_of(settings, prefix)
-    missing = pending(dialect_of(settings.database.url), schema.meta())
-    return "\n".join(f"-- {one.name}\n{schema.fill(one.text).strip()}\n" for one in missing)
+    meta = schema.meta()
+    missing = pending(dialect_of(settings.database.url), meta)
+    if not missing:
+        return ""
+    parts = [f"-- {one.name}\n{schema.fill(one.text).strip()}\n" for one in missing]
+    facts = ",\n".join(f"    ('{name}', '{value}')" for name, value in _facts(settings, meta, missing).items())
+    told = f"INSERT INTO {{outrider_meta}} (name, value) VALUES\n{facts}\n"
+    parts.append(schema.fill(f"-- what has run\n{told}ON CONFLICT (name) DO UPDATE SET value = excluded.value;\n"))
+    return "\n".join(parts)
 
 
-def _facts(meta: Mapping[str, str] | None, ran: list[Migration]) -> dict[str, str]:
-    """What the meta table says after `ran`; a new instance gets its id and hash function."""
-    known = meta or {}
-    head = max((one.number for one in ran if not one.is_post), default=int(known.get(PRE, 0)))
-    cleared = max((one.number for one in ran if one.is_post), default=int(known.get(POST, 0)))
-    facts = {PRE: str(head), POST: str(cleared)}
-    if INSTANCE not in known:
-        facts |= {INSTANCE: str(UUID(bytes=SystemClock().random_bytes(16), version=4)), HASH: HASH_FUNCTION}
-    return facts
+def _facts(settings: Settings, meta: Mapping[str, str] | None, ran: list[Migration]) -> dict[str, str]:
+    """What the meta table says after `ran`."""
+    return facts_after(ran, meta or {}, settings.service.name, SystemClock().random_bytes(RANDOM_BYTES))

@@ -20,6 +20,8 @@ POST: Final = "schema_post"
 """Number of the newest migration whose `post` half is there: what older releases needed is gone."""
 HASH: Final = "hash_function"
 INSTANCE: Final = "instance_id"
+SERVICE: Final = "service"
+"""The service's name, for the view `outbox_status`."""
 
 
 def read_meta() -> Steps[dict[str, str]]:

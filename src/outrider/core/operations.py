@@ -54,7 +54,7 @@ class Filter:
 
 
 class MessageLine(NamedTuple):
-    """A message in a list, its state derived; the columns of the view `outbox_status` (OB-24)."""
+    """A message in a list, its state derived; the columns of the view `outbox_status` but its service (OB-24)."""
 
     message_id: UUID
     log_id: int

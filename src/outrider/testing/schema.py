@@ -1,22 +1,34 @@
 """Tables for a test, without settings or command line."""
 
-import sqlite3
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from outrider.runtime.sql import fill_tables, read_sql
+from outrider.runtime.migrations import facts_after, shipped
+from outrider.runtime.system_clock import SystemClock
+from outrider.storages.sqlite.schema import SqliteSchema
+
+if TYPE_CHECKING:
+    from outrider.storages.postgres.schema import PostgresSchema
 
 
 def create_tables(url: str, prefix: str) -> None:
-    """Create one service's tables of the newest schema in an empty database: `postgresql://…` or `sqlite:///FILE`."""
-    if url.startswith("sqlite:///"):
-        script = fill_tables(read_sql("outrider.storages.sqlite", "migrations/0001_pre.sql"), prefix)
-        connection = sqlite3.connect(Path(url.removeprefix("sqlite:///")))
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(script)
-        connection.close()
-        return
-    import psycopg  # noqa: PLC0415 - only where PostgreSQL is tested
+    """Create a service's tables in a database that has none of them: `postgresql://…` or `sqlite:///FILE`.
 
-    script = fill_tables(read_sql("outrider.storages.postgres", "migrations/0001_pre.sql"), prefix)
-    with psycopg.connect(url, autocommit=True) as server:
-        server.execute(script.encode())
+    As `outrider init` leaves them where neither broker nor catalog is set: with the facts of the meta table and an
+    instance of its own, without subscriptions (a reader makes its own) and routes. The service is the one that has this
+    prefix by default.
+    Raises ValueError where the tables are there already, StorageUnavailable.
+    """
+    schema, package = _schema(url, prefix)
+    scripts = shipped(package)
+    service = prefix.rstrip("_").replace("_", "-")
+    facts = facts_after(scripts, {}, service, SystemClock().random_bytes(16))
+    if not schema.apply([one.text for one in scripts], facts, if_meta=None):
+        raise ValueError(f"the tables {prefix}… are there already")
+
+
+def _schema(url: str, prefix: str) -> "tuple[SqliteSchema | PostgresSchema, str]":
+    if url.startswith("sqlite:///"):
+        return SqliteSchema(url.removeprefix("sqlite:///"), prefix), "outrider.storages.sqlite"
+    from outrider.storages.postgres.schema import PostgresSchema  # noqa: PLC0415 - only where PostgreSQL is tested
+
+    return PostgresSchema(url, prefix), "outrider.storages.postgres"

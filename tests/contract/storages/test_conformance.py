@@ -7,11 +7,11 @@ import pytest
 
 from outrider.testing.conformance.storage_harness import StorageHarness
 from outrider.testing.conformance.storage_urls import harness_of
-from outrider.testing.conformance.storages_adding import AddingSuite
+from outrider.testing.conformance.storages_adding import AddingSuite, ConcurrentAddingSuite
 from outrider.testing.conformance.storages_deliveries import DeliverySuite
 from outrider.testing.conformance.storages_owning import OwningSuite
-from outrider.testing.conformance.storages_reading import ReadingSuite
-from outrider.testing.conformance.storages_receipts import ReceiptSuite
+from outrider.testing.conformance.storages_reading import ConcurrentReadingSuite, ReadingSuite
+from outrider.testing.conformance.storages_receipts import ConcurrentReceiptSuite, ReceiptSuite
 
 
 class OnMemory:
@@ -38,7 +38,7 @@ class OnPostgres:
         made.close()
 
 
-class TestMemoryAdding(OnMemory, AddingSuite):
+class TestMemoryAdding(OnMemory, ConcurrentAddingSuite):
     pass
 
 
@@ -46,7 +46,7 @@ class TestSqliteAdding(OnSqlite, AddingSuite):
     pass
 
 
-class TestPostgresAdding(OnPostgres, AddingSuite):
+class TestPostgresAdding(OnPostgres, ConcurrentAddingSuite):
     pass
 
 
@@ -74,7 +74,7 @@ class TestPostgresDeliveries(OnPostgres, DeliverySuite):
     pass
 
 
-class TestMemoryReceipts(OnMemory, ReceiptSuite):
+class TestMemoryReceipts(OnMemory, ConcurrentReceiptSuite):
     pass
 
 
@@ -82,11 +82,11 @@ class TestSqliteReceipts(OnSqlite, ReceiptSuite):
     pass
 
 
-class TestPostgresReceipts(OnPostgres, ReceiptSuite):
+class TestPostgresReceipts(OnPostgres, ConcurrentReceiptSuite):
     pass
 
 
-class TestMemoryReading(OnMemory, ReadingSuite):
+class TestMemoryReading(OnMemory, ConcurrentReadingSuite):
     pass
 
 
@@ -94,5 +94,5 @@ class TestSqliteReading(OnSqlite, ReadingSuite):
     pass
 
 
-class TestPostgresReading(OnPostgres, ReadingSuite):
+class TestPostgresReading(OnPostgres, ConcurrentReadingSuite):
     pass

@@ -283,3 +283,8 @@ KINDS: tuple[type[Caller], ...] = (
     AlchemySessionSqlite, AlchemyConnectionSqlite, AlchemyAsyncSession, AlchemyAsyncSessionAsyncpg,
     AlchemyAsyncConnection, AlchemyAsyncConnectionAsyncpg,
 )  # fmt: skip
+
+
+def name_of(kind: type[Caller]) -> str:
+    """The name of a kind in a test's id."""
+    return kind.kind

@@ -9,12 +9,12 @@ import psycopg
 import pytest
 
 from outrider.testing.schema import create_tables
-from tests.contract.transactions.callers import KINDS, PREFIX, Caller
+from tests.contract.transactions.callers import KINDS, PREFIX, Caller, name_of
 
 Look = Callable[[str], list[tuple[Any, ...]]]
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: kind.kind)
+@pytest.fixture(params=KINDS, ids=name_of)
 def kind(request: pytest.FixtureRequest) -> type[Caller]:
     """The kind of caller."""
     found: type[Caller] = request.param

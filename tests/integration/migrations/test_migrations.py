@@ -13,8 +13,9 @@ from outrider.bootstrap.settings import make
 from outrider.bootstrap.settings_model import Settings
 from outrider.core.errors import SchemaMismatch, StorageUnavailable
 from outrider.core.identity import HASH_FUNCTION
-from outrider.core.meta import HASH, INSTANCE, POST, PRE, SCHEMA_VERSION, check_meta
+from outrider.core.meta import HASH, INSTANCE, POST, PRE, SCHEMA_VERSION, SERVICE, check_meta
 from outrider.runtime.sql import TABLES
+from outrider.testing.schema import create_tables
 
 MADE = {name for name in TABLES if name != "outbox_pending"}
 
@@ -49,6 +50,7 @@ def test_tables_are_made_once_with_their_facts(url: str) -> None:
     meta = schema_of(settings(url), "orders_").meta()
     assert meta is not None
     assert (meta[PRE], meta[POST], meta[HASH]) == (str(SCHEMA_VERSION), "0", HASH_FUNCTION)
+    assert meta[SERVICE] == "orders"
     assert UUID(meta[INSTANCE]).version == 4
     check_meta(meta)
     assert migrate(settings(url), "orders_") == []
@@ -81,8 +83,27 @@ def test_before_anything_is_there_all_is_pending_and_shown_as_sql(url: str) -> N
     text = pending_sql(settings(url), "orders_")
     assert 'CREATE TABLE "orders_outbox_message"' in text
     assert "{outbox" not in text
-    migrate(settings(url), "orders_")
+    plant(url, text)
+    meta = schema_of(settings(url), "orders_").meta()
+    assert meta is not None
+    check_meta(meta)
+    assert migrate(settings(url), "orders_") == []
     assert pending_sql(settings(url), "orders_") == ""
+
+
+def test_tables_for_a_test_are_those_of_init(url: str, tmp_path: Path) -> None:
+    """OB-99: with the facts that tell them from another service's and another instance's; not over tables that are there."""
+    create_tables(url, "active_scheduler_")
+    given = schema_of(settings(url), "active_scheduler_").meta()
+    by_hand = settings(f"sqlite:///{tmp_path}/init.db", **{"service.name": "active-scheduler"})
+    migrate(by_hand, "active_scheduler_")
+    made = schema_of(by_hand, "active_scheduler_").meta()
+    assert given is not None
+    assert made is not None
+    assert {**given, INSTANCE: ""} == {**made, INSTANCE: ""}
+    assert given[INSTANCE] != made[INSTANCE]
+    with pytest.raises(ValueError, match="there already"):
+        create_tables(url, "active_scheduler_")
 
 
 def test_a_schema_of_its_own_holds_the_tables(postgres_url: str) -> None:
@@ -136,8 +157,8 @@ def test_the_newest_script_is_the_version_that_the_code_names(dialect: str) -> N
 
 
 VIEW = (
-    "message_id", "log_id", "type", "topic", "key", "state", "retry_count", "max_retry", "next_retry_at", "error_code",
-    "last_error", "published_at", "consumed_at", "created_at", "updated_at", "resolution",
+    "message_id", "log_id", "service", "type", "topic", "key", "state", "retry_count", "max_retry", "next_retry_at",
+    "error_code", "last_error", "published_at", "consumed_at", "created_at", "updated_at", "resolution",
 )  # fmt: skip
 PLANTED = {
     "postgresql": {
@@ -205,7 +226,8 @@ def test_the_view_derives_each_message_s_state(url: str) -> None:
     else:
         with psycopg.connect(url) as opened:
             rows = opened.execute(query.encode()).fetchall()
-    states = {row[1]: row[5] for row in rows}
+    states = {row[1]: row[6] for row in rows}
+    assert {row[2] for row in rows} == {"orders"}
     assert states == {
         1: "consumed",  # a receipt outranks the relay's dead row
         2: "pending", 3: "consumed", 4: "published", 5: "published", 6: "published", 7: "dead", 8: "dead", 9: "pending",

@@ -57,34 +57,6 @@ class AddingSuite:
         writer.commit()
         assert _ids(harness, range(5)) == [1, 3]
 
-    @pytest.mark.parametrize("commits", [True, False])
-    def test_a_concurrent_twin_is_waited_for(self, harness: StorageHarness, commits: bool) -> None:
-        """OB-11: it is there if the other commits, and new if the other rolls back."""
-        if not harness.concurrent:
-            pytest.skip("one writer at a time: no twin is ever open")
-        first = harness.writer()
-        first.begin()
-        (added,) = add(harness, first, message(1, "k"))
-        asked, found = threading.Event(), list[Added]()
-
-        def add_twin() -> None:
-            twin = harness.writer()
-            twin.begin()
-            asked.set()
-            found.extend(add(harness, twin, message(1, "k")))
-            twin.commit()
-
-        thread = threading.Thread(target=add_twin)
-        thread.start()
-        assert asked.wait(5.0)
-        if commits:
-            first.commit()
-        else:
-            first.rollback()
-        thread.join(10.0)
-        assert [one.created for one in found] == [not commits]
-        assert (found[0].log_id == added.log_id) is commits
-
     def test_a_rollback_leaves_no_message(self, harness: StorageHarness) -> None:
         """OB-2: nor does one to a savepoint."""
         writer = harness.writer()
@@ -169,6 +141,36 @@ class AddingSuite:
         assert (loads(by_message_id[9]), loads(by_message_id[12])) == ({"a": "b"}, TRACE)
         assert by_message_id[10] == FAR
         assert by_message_id[15] == added.log_id
+
+
+class ConcurrentAddingSuite(AddingSuite):
+    """The same where several transactions write at a time."""
+
+    @pytest.mark.parametrize("commits", [True, False])
+    def test_a_concurrent_twin_is_waited_for(self, harness: StorageHarness, commits: bool) -> None:
+        """OB-11: it is there if the other commits, and new if the other rolls back."""
+        first = harness.writer()
+        first.begin()
+        (added,) = add(harness, first, message(1, "k"))
+        asked, found = threading.Event(), list[Added]()
+
+        def add_twin() -> None:
+            twin = harness.writer()
+            twin.begin()
+            asked.set()
+            found.extend(add(harness, twin, message(1, "k")))
+            twin.commit()
+
+        thread = threading.Thread(target=add_twin)
+        thread.start()
+        assert asked.wait(5.0)
+        if commits:
+            first.commit()
+        else:
+            first.rollback()
+        thread.join(10.0)
+        assert [one.created for one in found] == [not commits]
+        assert (found[0].log_id == added.log_id) is commits
 
 
 def _ids(harness: StorageHarness, numbers: range) -> list[int]:

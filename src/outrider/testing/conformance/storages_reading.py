@@ -100,25 +100,6 @@ class ReadingSuite:
         assert findings == NOTHING_WRONG, findings
         await reading.close()
 
-    async def test_a_late_commit_below_delivered_rows_is_read(self, harness: StorageHarness) -> None:
-        """OB-18: ids are taken at insert and become visible at commit (H1)."""
-        if not harness.concurrent:
-            pytest.skip("one writer at a time: ids commit in order")
-        reading = await Reading.open(harness)
-        late, early = harness.writer(), harness.writer()
-        late.begin()
-        (low,) = add(harness, late, message(1, "slow"))
-        early.begin()
-        (high,) = add(harness, early, message(2, "quick"))
-        early.commit()
-        assert [row[0] for row in await reading.read()] == [high.log_id]
-        await reading.write()
-        late.commit()
-        await reading.read_all()
-        assert low.log_id < high.log_id
-        assert reading.seen == [("quick", 2), ("slow", 1)]
-        await reading.close()
-
     async def test_a_subscription_that_joins_late_starts_where_it_was_told(self, harness: StorageHarness) -> None:
         """OB-21: `beginning` or `now`; from now on also what was begun before and commits after."""
         commit_messages(harness, *(message(number, "k") for number in range(3)))
@@ -167,26 +148,6 @@ class ReadingSuite:
         for reading in lanes:
             await reading.close()
 
-    async def test_a_tick_is_read_in_id_order_whatever_order_its_transactions_began_in(
-        self, harness: StorageHarness
-    ) -> None:
-        """OB-4, OB-18: not by transaction number: an early number may add late."""
-        if not harness.concurrent:
-            pytest.skip("one writer at a time")
-        reading = await Reading.open(harness, limit=2)
-        early, second = harness.writer(), harness.writer()
-        early.begin()
-        early.number()
-        second.begin()
-        for number, writer in enumerate((second, early, second)):
-            add(harness, writer, message(number, f"key-{number}"))
-        early.commit()
-        second.commit()
-        ids = [row[0] for _ in range(3) for row in await reading.read()]
-        assert ids == sorted(ids)
-        assert [number for _, number in reading.seen] == [0, 1, 2]
-        await reading.close()
-
     async def test_an_empty_log_is_read_without_end(self, harness: StorageHarness) -> None:
         """OB-19, OB-22: an empty tick moves nothing that has to be written at once (H42)."""
         reading = await Reading.open(harness)
@@ -202,6 +163,45 @@ class ReadingSuite:
         reading = await Reading.open(harness)
         batch = await reading.session.run(reading.reader.read(reading.position, reading.key, 1, added[2].log_id, 10))
         assert [row[0] for row in batch.rows] == [added[3].log_id, added[4].log_id]
+        await reading.close()
+
+
+class ConcurrentReadingSuite(ReadingSuite):
+    """The same where several transactions write at a time."""
+
+    async def test_a_late_commit_below_delivered_rows_is_read(self, harness: StorageHarness) -> None:
+        """OB-18: ids are taken at insert and become visible at commit (H1)."""
+        reading = await Reading.open(harness)
+        late, early = harness.writer(), harness.writer()
+        late.begin()
+        (low,) = add(harness, late, message(1, "slow"))
+        early.begin()
+        (high,) = add(harness, early, message(2, "quick"))
+        early.commit()
+        assert [row[0] for row in await reading.read()] == [high.log_id]
+        await reading.write()
+        late.commit()
+        await reading.read_all()
+        assert low.log_id < high.log_id
+        assert reading.seen == [("quick", 2), ("slow", 1)]
+        await reading.close()
+
+    async def test_a_tick_is_read_in_id_order_whatever_order_its_transactions_began_in(
+        self, harness: StorageHarness
+    ) -> None:
+        """OB-4, OB-18: not by transaction number: an early number may add late."""
+        reading = await Reading.open(harness, limit=2)
+        early, second = harness.writer(), harness.writer()
+        early.begin()
+        early.number()
+        second.begin()
+        for number, writer in enumerate((second, early, second)):
+            add(harness, writer, message(number, f"key-{number}"))
+        early.commit()
+        second.commit()
+        ids = [row[0] for _ in range(3) for row in await reading.read()]
+        assert ids == sorted(ids)
+        assert [number for _, number in reading.seen] == [0, 1, 2]
         await reading.close()
 
 

@@ -206,7 +206,8 @@ CREATE INDEX "{p}outrider_audit_at" ON {outrider_audit} (at);
 -- given up first, then what the carrier (the relay; where there is none, a handler's subscription) has not finished.
 CREATE VIEW {outbox_status} AS
 SELECT
-    m.message_id, m.id AS log_id, m.type, m.topic, m.message_key AS key,
+    m.message_id, m.id AS log_id, (SELECT value FROM {outrider_meta} WHERE name = 'service') AS service,
+    m.type, m.topic, m.message_key AS key,
     CASE
         WHEN got.consumed THEN 'consumed'
         WHEN decisive.rank = 0 THEN 'dead'

@@ -230,7 +230,8 @@ ranked AS (
     JOIN {outbox_subscription} AS s ON s.id = d.subscription_id AND s.kind <> 'sweeper'
 )
 SELECT
-    m.message_id, m.id AS log_id, m.type, m.topic, m.message_key AS key,
+    m.message_id, m.id AS log_id, (SELECT value FROM {outrider_meta} WHERE name = 'service') AS service,
+    m.type, m.topic, m.message_key AS key,
     CASE
         WHEN m.consumed_at IS NOT NULL AND m.missing = 0 THEN 'consumed'
         WHEN d.rank = 0 OR i.id IS NOT NULL THEN 'dead'
