@@ -1,22 +1,19 @@
 """The logs that a consumer reads where the log is the broker: one of each producing service."""
 
-import os
-import socket
-from uuid import UUID
-
 from outrider.bootstrap.registry import adapter, dialect_of
+from outrider.bootstrap.relay import process_of
 from outrider.bootstrap.wiring import Site, site
 from outrider.consumer.attempt import Facts
 from outrider.consumer.config import ConsumerConfig
 from outrider.consumer.log_lane import LogLane
 from outrider.consumer.log_rows import LogRows
-from outrider.consumer.log_source import LogOfService, LogSource
+from outrider.consumer.log_share import LogOfService, LogShare
+from outrider.consumer.log_source import LogSource
 from outrider.consumer.router import Router
 from outrider.consumer.sessions import Sessions
 from outrider.consumer.tell import Teller
 from outrider.core.envelope import source_urn
 from outrider.core.errors import CatalogError
-from outrider.core.identity import uuid7
 from outrider.core.subscriptions import Start
 from outrider.ports.wakeup import WakeupListener
 from outrider.runtime.wakeup import in_process, wakeup_channel
@@ -28,36 +25,34 @@ def log_source(
     """The log of each service that produces a type handled here; all share one database (OB-32)."""
     if made.catalog is None:
         raise CatalogError("a consumer needs its catalog")
+    process, lease = process_of(made, f"consumer:{config.name}"), made.settings.relay.lease
     logs = [_log(made, name, config, facts, teller, start) for name in router.producers]
-    owner = f"{socket.gethostname()}:{os.getpid()}:{_unique(made)}"
-    return LogSource(logs, router, owner, made.settings.relay.lease, made.clock)
+    return LogSource([LogShare(log, router, process, lease, made.clock, teller) for log in logs], made.clock)
 
 
 def _log(
     made: Site, name: str, config: ConsumerConfig, facts: Facts, teller: Teller, start: Start | None
 ) -> LogOfService:
     settings, there = made.settings, _beside(made, name)
-    lanes: dict[int, LogLane] = {}
+    owned: dict[int, LogLane] = {}
     namespace = "outrider" if made.catalog is None else made.catalog.namespace
-    rows = LogRows(Sessions(there.storage), there.texts, lanes, facts.hold_types, config.policy, made.clock, teller)
+    rows = LogRows(Sessions(there.storage), there.texts, owned, facts.hold_types, config.policy, made.clock, teller)
 
     async def listen_here() -> WakeupListener:
         return in_process(wakeup_channel(there.names.prefix)).listen()
 
     return LogOfService(
+        service=name,
         source=source_urn(namespace, name),
         subscription=config.name,
         start=start,
+        lanes=settings.relay.lanes,
         sessions=Sessions(there.storage),
         reader=adapter("log_reader", dialect_of(settings.database.url))(),
         rows=rows,
-        lanes=lanes,
+        owned=owned,
         listens=(listen_here, there.storage.listen) if settings.wakeup.notify else (listen_here,),
     )
-
-
-def _unique(made: Site) -> UUID:
-    return uuid7(made.clock.now_ms(), made.clock.random_bytes(10))
 
 
 def log_sessions(made: Site, router: Router) -> list[Sessions]:

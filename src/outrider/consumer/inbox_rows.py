@@ -98,6 +98,9 @@ class InboxRows:
         if await self._sessions.transact(self._fail(item, item.head, failure)):
             self._teller.row_written(item, failure, parked=False)
 
+    def tried(self, head: Head) -> None:
+        """Nothing is remembered of it: the rows are everybody's."""
+
     def _fail(self, item: Item, row_id: int, failure: RowFailure) -> Steps[bool]:
         yield from lock_consumer(self._facts.consumer_id)
         failed = yield from fail_row(row_id, failure)

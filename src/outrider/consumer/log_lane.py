@@ -57,6 +57,8 @@ class LogLane:
         self.reading: Position = cursor.position
         self.blocked: set[KeyOf] = set()
         self.lost = False
+        self.leaving = False
+        """To be handed over: nothing new is read, and no row of it is tried."""
         self.exhausted = False
         self._source = source
         self._router = router
@@ -111,6 +113,11 @@ class LogLane:
         chunk.left -= 1
         if chunk.left == 0:
             self._follow()
+
+    @property
+    def undecided(self) -> bool:
+        """Whether messages of it are in hand."""
+        return bool(self._chunks)
 
     @property
     def unwritten(self) -> tuple[Position, int, int] | None:

@@ -4,7 +4,7 @@ Invariant: every row is written in a transaction that has locked the lane; in a 
 the receipt are the fence, and the lane is locked last, to promote the next head (OB-41).
 
 Statements beside `core.deliveries`: `lock_delivery` `subscription_id, log_id` → (attempts, microseconds since its first
-failure) of a due row, skipping one that somebody holds; `next_delivery_due` `subscription_id` → (seconds);
+failure) of a due row, skipping one that somebody holds; `next_delivery_due` with the lane → (seconds);
 `find_unread_kinds` `subscription_id` → (type, version) of rows that were not understood; `release_unread` with the lane,
 `type`, `version` → (message_id, topic, message_key) of each that queues up again;
 `has_dead_deliveries` → (whether the relay has dead rows); `close_dead_deliveries` over `message_id` → (log_id).
@@ -72,10 +72,14 @@ class LogRows:
         """Close its connection. Never raises."""
         await self._sessions.close()
 
-    async def release(self, lane: LogLane, understood: Mapping[str, int]) -> None:
-        """Release what is understood by now, in the order of the log: when a lane is taken (OB-70)."""
+    async def take_up(self, lane: LogLane, understood: Mapping[str, int]) -> None:
+        """When a lane is taken: release what is understood by now, in the order of the log (OB-70), and see whose later
+        messages wait.
+        """
+        self._due = {log_id: due for log_id, due in self._due.items() if not due[0].lost}
         for message_id, topic, type_name in await self._sessions.transact(_release(lane, understood)):
             self._teller.released(str(message_id), type_name, topic)
+        lane.blocked = await self._sessions.run(read_blocked(lane.key, lane.lanes))
 
     def hold_back(self, items: Sequence[Item]) -> None:
         """Park what is of a blocked key, and what is not due yet."""
@@ -106,7 +110,7 @@ class LogRows:
         """The due rows of every lane; what has come due behind a blocked key goes behind it."""
         heads: list[Head] = []
         seconds: float | None = None
-        for lane in list(self._lanes.values()):
+        for lane in [lane for lane in self._lanes.values() if not lane.leaving]:
             lane.blocked = await self._sessions.run(read_blocked(lane.key, lane.lanes))
             found = await self._sessions.run(read_due(lane.key, lane.lanes, limit))
             behind = [due for due in found if due.status is Status.WAITING and key_of(due.row) in lane.blocked]
@@ -124,8 +128,8 @@ class LogRows:
 
     def lock(self, head: Head) -> Generator[Effect, Any, Item | None]:
         """Lock the row; its message was read with it, for the log never changes."""
-        lane, due = self._due.pop(int(str(head.id)), (None, None))
-        if lane is None or due is None or lane.lost:
+        lane, due = self._due.get(int(str(head.id)), (None, None))
+        if lane is None or due is None or lane.lost or lane.leaving:
             return None
         params = {"subscription_id": lane.key.subscription_id, "log_id": due.row[0]}
         rows = yield Through(Statement("lock_delivery", params), self._texts)
@@ -164,6 +168,14 @@ class LogRows:
             changes.look_again(item.order_key)
         await self._sessions.transact(_locked(origin.lane, changes))
         self._teller.row_written(item, failure, parked=False)
+
+    def tried(self, head: Head) -> None:
+        """Forget it."""
+        self._due.pop(int(str(head.id)), None)
+
+    def tries(self, lane: LogLane) -> bool:
+        """Whether a due row of `lane` is in hand."""
+        return any(owner is lane for owner, _ in self._due.values())
 
     def _through(self, steps: Steps[T]) -> Generator[Effect, Any, T]:
         """The steps with the texts of the producing service."""
@@ -244,7 +256,7 @@ def _locked(lane: LogLane, changes: Changes) -> Steps[Written]:
 
 
 def _next_due(lane: LogLane) -> Steps[float | None]:
-    rows = yield Statement("next_delivery_due", {"subscription_id": lane.key.subscription_id})
+    rows = yield Statement("next_delivery_due", {**lane.key._asdict(), "lanes": lane.lanes})
     return None if not rows or rows[0][0] is None else float(rows[0][0])
 
 

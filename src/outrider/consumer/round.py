@@ -128,6 +128,7 @@ class Round:
         while not self._told.is_set() and (taken := await self._buffer.take(self._share())) is not None:
             if isinstance(taken, Head):
                 await self._try_head(taken)
+                self._rows.tried(taken)
                 self._buffer.head_done(taken)
             else:
                 self._in_slots[number] = taken

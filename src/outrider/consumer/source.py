@@ -42,6 +42,10 @@ class Rows(Protocol):
         """Write what a failed retry leaves: outcome Failed or Quarantined. Raises StorageUnavailable."""
         ...
 
+    def tried(self, head: Head) -> None:
+        """The try of `head` is over, whatever came of it."""
+        ...
+
 
 class Source(Protocol):
     """Gives messages in order per key. One task at a time."""

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 
 from outrider.consumer.item import Item
+from outrider.consumer.log_lane import LogLane
 from outrider.core.consume_plan import DUPLICATE, HANDLED, Failed, Quarantined
 from outrider.core.delivery import Status
 from outrider.core.events import (
     DuplicateSkipped,
     HandlerFailed,
+    LaneGivenBack,
+    LaneTaken,
+    LeaseLost,
     MessageDied,
     MessageParked,
     MessageQuarantined,
@@ -65,6 +69,21 @@ class Teller:
     def released(self, message_id: str, type_name: str, topic: str) -> None:
         """A quarantined message has become understandable."""
         self._telemetry.emit(MessageReleased(self._service, self._consumer, message_id, type_name, topic))
+
+    def lane_taken(self, service: str, lane: LogLane, owner: str, starts: int) -> None:
+        """A lane of the log of `service` is this process's."""
+        self._telemetry.emit(LaneTaken(*self._lane(service, lane), owner=owner, starts=starts))
+
+    def lane_given_back(self, service: str, lane: LogLane, reason: str) -> None:
+        """A lane is free for another process."""
+        self._telemetry.emit(LaneGivenBack(*self._lane(service, lane), reason=reason))
+
+    def lane_lost(self, service: str, lane: LogLane, code: str) -> None:
+        """A lane was somebody else's, or it could not be said that it is free."""
+        self._telemetry.emit(LeaseLost(*self._lane(service, lane), reason=code))
+
+    def _lane(self, service: str, lane: LogLane) -> tuple[str, str, int, int]:
+        return service, self._consumer, lane.key.lane, lane.epoch
 
     def _message(self, item: Item) -> tuple[str, str, str, str, str]:
         return self._service, self._consumer, item.id_text, item.type, item.topic

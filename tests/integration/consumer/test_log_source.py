@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import psycopg_pool
@@ -16,6 +17,8 @@ from outrider.bootstrap.outbox import Outbox
 from outrider.core.answers import Reject
 from outrider.core.errors import ConfigurationError
 from outrider.core.events import (
+    LaneGivenBack,
+    LaneTaken,
     MessageDied,
     MessageParked,
     MessageQuarantined,
@@ -23,6 +26,8 @@ from outrider.core.events import (
     RetryScheduled,
     ServiceFailed,
 )
+from outrider.core.identity import key_hash
+from outrider.core.lane import lane_of
 from outrider.core.message import Message
 from outrider.testing.events import EventSink
 from tests.integration.consumer.conftest import Database
@@ -229,4 +234,80 @@ async def test_a_lost_listen_connection_is_made_anew(postgres: Database, sink: E
         await listener(other_than=before)
         await shop.place(OrderPlaced(order_id="order-1"))
         await sink.wait_for(ReceiptRecorded)
+    assert not sink.of(ServiceFailed)
+
+
+def takes(sink: EventSink, lanes: int) -> Any:
+    return lambda _: len(sink.of(LaneTaken)) - len(sink.of(LaneGivenBack)) >= lanes
+
+
+async def test_consumers_share_the_lanes_and_take_over_what_a_stopped_one_left(
+    database: Database, sink: EventSink
+) -> None:
+    """OB-35, OB-4, OB-3: each holds its share, surplus is handed over at renewal; every key stays in order throughout."""
+    known = of_log(database, **{"relay.lanes": 4, "relay.lease": "900 ms", "relay.publish_timeout": "300 ms"})
+    first, second, other = LogShop(database), LogShop(database), EventSink()
+
+    async def place(total: int) -> None:
+        await first.place(*(OrderPlaced(order_id=f"order-{n}", total=total) for n in range(20)))
+
+    async with running(first.consumer, known, None, sink):
+        await sink.wait_for(LaneTaken, takes(sink, 4))
+        await place(1)
+        async with running(second.consumer, known, None, other):
+            await place(2)
+            await other.wait_for(LaneTaken, takes(other, 2))
+            await place(3)
+            await other.wait_for(ReceiptRecorded)
+            assert len(sink.of(LaneGivenBack, lambda event: event.reason == "share")) == 2
+            assert len(other.of(LaneTaken)) == 2
+        mark = sink.mark()
+        await sink.wait_for(LaneTaken, takes(sink, 4))
+        await place(4)
+        await sink.wait_for(ReceiptRecorded, lambda _: database.receipts() == 80, since=mark)
+        assert database.rows("SELECT role FROM orders_outrider_process") == [("consumer:billing",)]
+    assert database.rows("SELECT role FROM orders_outrider_process") == []
+    assert len(first.calls) + len(second.calls) == 80 == len(database.effects())
+    assert second.calls
+    done = database.rows(
+        "SELECT m.message_key, m.id FROM billing_inbox_receipt r JOIN orders_outbox_message m"
+        " ON m.message_id = r.message_id ORDER BY m.message_key, r.consumed_at, m.id"
+    )
+    assert done == sorted(done)
+
+
+async def test_a_lane_is_handed_over_with_nothing_of_it_in_hand(postgres: Database, sink: EventSink) -> None:
+    """OB-35, OB-62: a handler that runs when its lane becomes surplus ends and commits first."""
+    known = of_log(postgres, **{"relay.lanes": 2, "relay.lease": "900 ms", "relay.publish_timeout": "300 ms"})
+    go, handling, other = asyncio.Event(), asyncio.Event(), EventSink()
+    calls: list[int] = []
+    consumer = Consumer("billing", order_catalog(), transactions=postgres.url, start="beginning")
+
+    @consumer.handler(OrderPlaced)
+    async def handle(event: OrderPlaced, tx: Any, context: Any) -> None:
+        calls.append(event.total)
+        handling.set()
+        await go.wait()
+
+    order = next(f"order-{n}" for n in range(99) if lane_of(key_hash(f"order-{n}", uuid4()), 2) == 1)
+    shop = LogShop(postgres)
+    await shop.place(OrderPlaced(order_id=order, total=1))
+    counted = (
+        "SELECT 1 FROM orders_outrider_process AS old JOIN orders_outrider_process AS new ON old.owner <> new.owner"
+        " WHERE old.started_at < new.started_at AND old.seen_at > new.started_at"
+    )
+    async with running(consumer, known, None, sink) as first:
+        await handling.wait()
+        async with running(consumer, known, None, other):
+            while not postgres.rows(counted):
+                assert first.ready
+                await asyncio.sleep(0.01)
+            assert not sink.of(LaneGivenBack)
+            go.set()
+            await other.wait_for(LaneTaken)
+            await shop.place(OrderPlaced(order_id=order, total=2))
+            await other.wait_for(ReceiptRecorded)
+    kinds = [type(event) for event in sink.events]
+    assert kinds.index(ReceiptRecorded) < kinds.index(LaneGivenBack)
+    assert calls == [1, 2]
     assert not sink.of(ServiceFailed)

@@ -177,12 +177,13 @@ def lock_delivery(db: MemoryAccess, params: Params) -> Rows:
 
 
 def next_delivery_due(db: MemoryAccess, params: Params) -> Rows:
-    """(seconds until the next row is due, or None)."""
+    """(seconds until the next row of the lane is due, or None)."""
     rows = chain.from_iterable(
         db.rows("outbox_delivery", subscription_id=params["subscription_id"], status=status)
         for status in ("retrying", "waiting")
     )
-    earliest = min((row["next_retry_at"] for row in rows), default=None)
+    in_lane = (row for row in rows if row["key_hash"] % params["lanes"] == params["lane"])
+    earliest = min((row["next_retry_at"] for row in in_lane), default=None)
     return [(None if earliest is None else (earliest - db.now).total_seconds(),)]
 
 

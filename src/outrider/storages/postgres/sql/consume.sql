@@ -10,6 +10,7 @@ FOR UPDATE SKIP LOCKED
 -- name: next_delivery_due
 SELECT CAST(extract(epoch FROM min(next_retry_at) - clock_timestamp()) AS double precision) FROM {outbox_delivery}
 WHERE subscription_id = CAST(:subscription_id AS smallint) AND status IN ('retrying', 'waiting')
+    AND key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer)
 
 -- name: close_dead_deliveries
 UPDATE {outbox_delivery}

@@ -7,7 +7,7 @@ WHERE subscription_id = :subscription_id AND log_id = :log_id AND status IN ('re
 
 -- name: next_delivery_due
 SELECT (min(next_retry_at) - :now) / 1000000.0 AS seconds FROM {outbox_delivery}
-WHERE subscription_id = :subscription_id AND status IN ('retrying', 'waiting')
+WHERE subscription_id = :subscription_id AND status IN ('retrying', 'waiting') AND key_hash % :lanes = :lane
 
 -- name: close_dead_deliveries
 UPDATE {outbox_delivery}
