@@ -30,7 +30,7 @@ ONLY: Mapping[str, tuple[frozenset[str], str]] = {
         (frozenset({"postgres", "memory"}), "ticks are of snapshots, which SQLite has not"),
     ),
     **dict.fromkeys(
-        ("add_new_message", "add_new_messages"),
+        ("add_new_message", "add_new_messages", "add_plain_message"),
         (
             frozenset({"postgres"}),
             "without ON CONFLICT an insert costs less there; RowWriter has one statement for both",

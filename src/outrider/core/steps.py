@@ -5,8 +5,8 @@ itself, so it can be tested with lists. Two shells of the same few lines drive i
 """
 
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -15,8 +15,7 @@ Rows = Sequence[Row]
 Params = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A query's name and its parameters; the storage owns the text.
 
     `params` hold plain values only: str, int, bool, bytes, UUID, aware datetime, timedelta, None, or lists of one of
@@ -25,7 +24,7 @@ class Statement:
     """
 
     name: str
-    params: Params = field(default_factory=dict)
+    params: Params = MappingProxyType({})
     many: Sequence[Params] | None = None
 
 

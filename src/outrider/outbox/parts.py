@@ -53,15 +53,17 @@ class OutboxParts:
         chance = self.clock.random_bytes(RANDOM_BYTES * len(messages))
         catalog, service, encode, ambient = self.catalog, self.service, self.encode_event, self.ambient()
         max_bytes, max_retry = self.max_bytes, self.default_max_retry
-        ids = [uuid7(now_ms, chance[start : start + RANDOM_BYTES]) for start in range(0, len(chance), RANDOM_BYTES)]
-        records = [
-            prepare(
+        records: list[OutboxRecord] = []
+        fresh = True
+        for start, message in zip(range(0, len(chance), RANDOM_BYTES), messages, strict=True):
+            new_id = uuid7(now_ms, chance[start : start + RANDOM_BYTES])
+            record = prepare(
                 message, catalog=catalog, service=service, now=now, encode_event=encode, ambient=ambient,
                 new_id=new_id, max_bytes=max_bytes, default_max_retry=max_retry,
-            )
-            for new_id, message in zip(ids, messages, strict=True)
-        ]  # fmt: skip
-        return records, all(record.message_id is new_id for record, new_id in zip(records, ids, strict=True))
+            )  # fmt: skip
+            fresh = fresh and record.message_id is new_id
+            records.append(record)
+        return records, fresh
 
     def tell(self, added: Sequence[Added]) -> bool:
         """Emit what was added; says whether anything is new."""

@@ -6,13 +6,19 @@ from typing import Any, Literal, NamedTuple, Protocol
 from outrider.core.steps import Rows
 
 ParamStyle = Literal["named", "pyformat", "format", "qmark", "numeric_dollar"]
+"""As DB-API names them; `pyformat` is psycopg's, with arrays marked to be sent in binary (`%(name)b`)."""
+
 
 
 class Query(NamedTuple):
-    """A query's text in a driver's own placeholder style, and its parameters' names in the order of their marks."""
+    """A query's text in a driver's own placeholder style, and its parameters' names in the order of their marks.
+
+    `raw` is the text in UTF-8, made once: psycopg finds what it knows of a query by the bytes themselves.
+    """
 
     text: str
     names: tuple[str, ...]
+    raw: bytes = b""
 
 
 class Texts(Protocol):

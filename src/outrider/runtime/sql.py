@@ -25,6 +25,7 @@ _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
 _TABLE = re.compile(r"\{(\w+)\}")
 _PLACEHOLDER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+_ARRAY = re.compile(r"(?<=CAST\():([a-z_][a-z0-9_]*)(?= AS \w+\[\]\))")
 
 
 @lru_cache
@@ -67,7 +68,9 @@ def translate(text: str, style: ParamStyle) -> Query:
         case "named":
             return Query(text, once)
         case "pyformat":
-            return Query(_PLACEHOLDER.sub(r"%(\1)s", text.replace("%", "%%")), once)
+            marked = _ARRAY.sub(r"%(\1)b", text.replace("%", "%%"))
+            made = _PLACEHOLDER.sub(r"%(\1)s", marked)
+            return Query(made, once, made.encode())
         case "format":
             return Query(_PLACEHOLDER.sub("%s", text.replace("%", "%%")), used)
         case "qmark":

@@ -57,9 +57,9 @@ class PostgresSession:
         with translated():
             cursor = self._connection.cursor(binary=True)
             if statement.many is None:
-                await cursor.execute(query.text.encode(), statement.params)
+                await cursor.execute(query.raw, statement.params)
                 return await cursor.fetchall() if cursor.description else ()
-            await cursor.executemany(query.text.encode(), statement.many, returning=True)
+            await cursor.executemany(query.raw, statement.many, returning=True)
             rows: list[TupleRow] = []
             async for result in cursor.results():
                 if result.description:

@@ -57,14 +57,12 @@ class PsycopgTransaction(_Joined):
 
     def execute(self, statement: Statement, texts: Texts) -> Rows:
         """Execute on a cursor of its own, whatever rows and cursors the connection is set to."""
-        query = texts.query(statement.name, "format")
+        query = texts.query(statement.name, "pyformat")
         cursor: Cursor[TupleRow] = Cursor(self._connection, row_factory=tuple_row)
         if statement.many is None:
-            params = texts.bind(statement.params, query)
-            cursor.execute(query.text.encode(), [params[name] for name in query.names])
+            cursor.execute(query.raw, texts.bind(statement.params, query))
             return cursor.fetchall() if _has_rows(cursor) else ()
-        sets = [[params[name] for name in query.names] for params in statement.many]
-        cursor.executemany(query.text.encode(), sets, returning=True)
+        cursor.executemany(query.raw, statement.many, returning=True)
         rows: list[TupleRow] = []
         for result in cursor.results():
             if _has_rows(result):
@@ -83,14 +81,12 @@ class AsyncPsycopgTransaction(_Joined):
 
     async def execute(self, statement: Statement, texts: Texts) -> Rows:
         """Execute on a cursor of its own, whatever rows and cursors the connection is set to."""
-        query = texts.query(statement.name, "format")
+        query = texts.query(statement.name, "pyformat")
         cursor: AsyncCursor[TupleRow] = AsyncCursor(self._connection, row_factory=tuple_row)
         if statement.many is None:
-            params = texts.bind(statement.params, query)
-            await cursor.execute(query.text.encode(), [params[name] for name in query.names])
+            await cursor.execute(query.raw, texts.bind(statement.params, query))
             return await cursor.fetchall() if _has_rows(cursor) else ()
-        sets = [[params[name] for name in query.names] for params in statement.many]
-        await cursor.executemany(query.text.encode(), sets, returning=True)
+        await cursor.executemany(query.raw, statement.many, returning=True)
         rows: list[TupleRow] = []
         async for result in cursor.results():
             if _has_rows(result):

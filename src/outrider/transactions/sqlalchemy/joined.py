@@ -21,8 +21,8 @@ from outrider.ports.transaction import Dialect
 from outrider.transactions.sqlalchemy.wakes import wake_after_connection, wake_after_session
 
 DRIVERS: Final[dict[tuple[str, str], tuple[Dialect, ParamStyle]]] = {
-    ("postgresql", "psycopg"): ("postgresql", "format"),
-    ("postgresql", "psycopg_async"): ("postgresql", "format"),
+    ("postgresql", "psycopg"): ("postgresql", "pyformat"),
+    ("postgresql", "psycopg_async"): ("postgresql", "pyformat"),
     ("postgresql", "psycopg2"): ("postgresql", "format"),
     ("postgresql", "asyncpg"): ("postgresql", "numeric_dollar"),
     ("sqlite", "pysqlite"): ("sqlite", "qmark"),
@@ -61,10 +61,10 @@ class _Joined:
         connection = self._connection or self._joined()
         query = texts.query(statement.name, self._style)
         if statement.many is None:
-            return _rows(connection, query, texts, statement.params)
+            return _rows(connection, self._style, query, texts, statement.params)
         found: list[Any] = []
         for params in statement.many:
-            found.extend(_rows(connection, query, texts, params))
+            found.extend(_rows(connection, self._style, query, texts, params))
         return found
 
 
@@ -148,10 +148,8 @@ def refuse_autocommit(connection: Connection) -> None:
         raise NoTransaction("the SQLAlchemy connection is in autocommit: use an engine without AUTOCOMMIT")
 
 
-def _rows(connection: Connection, query: Query, texts: Texts, params: Any) -> Rows:  # noqa: ANN401 - of any statement
+def _rows(connection: Connection, style: ParamStyle, query: Query, texts: Texts, params: Any) -> Rows:  # noqa: ANN401 - of any statement
     bound = texts.bind(params, query)
-    result = connection.exec_driver_sql(query.text, tuple([bound[name] for name in query.names]))
-    if not result.returns_rows:
-        return ()
-    columns = tuple(result.keys())
-    return texts.decode(columns, [tuple(row) for row in result])
+    given = bound if style == "pyformat" else tuple([bound[name] for name in query.names])
+    result = connection.exec_driver_sql(query.text, given)
+    return texts.decode(tuple(result.keys()), result.all()) if result.returns_rows else ()

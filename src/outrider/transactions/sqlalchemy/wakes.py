@@ -7,6 +7,7 @@ insert's own share of Python.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, event
@@ -26,9 +27,7 @@ def wake_after_session(session: Session, wake: Callable[[], None]) -> None:
         pending.add(wake)
         return
     session.info[_PENDING] = {wake}
-    if not event.contains(Session, "after_commit", _session_committed):
-        event.listen(Session, "after_commit", _session_committed)
-        event.listen(Session, "after_rollback", _session_rolled_back)
+    _listen_to_sessions()
 
 
 def wake_after_connection(connection: Connection, wake: Callable[[], None]) -> None:
@@ -36,9 +35,19 @@ def wake_after_connection(connection: Connection, wake: Callable[[], None]) -> N
     if not event.contains(connection, "commit", _connection_commits):
         event.listen(connection, "commit", _connection_commits)
         event.listen(connection, "rollback", _connection_rolled_back)
-    if not event.contains(Pool, "checkin", _checked_in):
-        event.listen(Pool, "checkin", _checked_in)
+    _listen_to_pools()
     connection.info.setdefault(_PENDING, set()).add(wake)
+
+
+@cache
+def _listen_to_sessions() -> None:
+    event.listen(Session, "after_commit", _session_committed)
+    event.listen(Session, "after_rollback", _session_rolled_back)
+
+
+@cache
+def _listen_to_pools() -> None:
+    event.listen(Pool, "checkin", _checked_in)
 
 
 def _session_committed(session: Session) -> None:

@@ -12,6 +12,14 @@ INSERT INTO {outbox_message} (
     :correlation_id, :causation_id
 ) RETURNING id
 
+-- name: add_plain_message
+-- As `add_new_message`, for one with its key as subject and no headers, due time, trace or correlation: a third less to send.
+INSERT INTO {outbox_message} (
+    message_id, type, version, topic, message_key, key_hash, subject, payload, content_type, max_retry
+) VALUES (
+    :message_id, :type, :version, :topic, :message_key, :key_hash, :message_key, :payload, :content_type, :max_retry
+) RETURNING id
+
 -- name: add_message
 INSERT INTO {outbox_message} (
     message_id, type, version, topic, message_key, key_hash, subject, payload, content_type, headers, deliver_at,
