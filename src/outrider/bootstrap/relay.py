@@ -114,6 +114,7 @@ class RelayParts:
             settings=relay_settings(made.settings),
             routes=self._routes,
             subscription=RELAY_SUBSCRIPTION,
+            destinations=lambda: topics_of(made, self._routes.values()),
             transactional=made.settings.broker.transactional,
         )
 

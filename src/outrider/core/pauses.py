@@ -39,13 +39,15 @@ def read_pauses(broker: str | None) -> Steps[Pauses]:
     )
 
 
-def pause_destination(broker: str | None, topic: str, code: str, reason: str) -> Steps[None]:
-    """Pause a destination automatically; one that a person paused stays as it is.
+def pause_destination(broker: str | None, topic: str, code: str, reason: str) -> Steps[bool]:
+    """Pause a destination automatically; one that is paused stays as it is. Says whether it was not.
 
-    Statement `insert_automatic_pause`, params `broker`, `topic`, `code`, `reason`. Source: OB-39.
+    Statement `insert_automatic_pause`, params `broker`, `topic`, `code`, `reason` → a row where it was written.
+    Source: OB-39.
     """
     params = {"broker": broker or "", "topic": topic, "code": code, "reason": reason}
-    yield Statement("insert_automatic_pause", params)
+    rows = yield Statement("insert_automatic_pause", params)
+    return bool(rows)
 
 
 def resume_destination(broker: str | None, topic: str) -> Steps[bool]:

@@ -14,8 +14,10 @@ from outrider.core.deliveries import Changes, Written, key_of
 from outrider.core.errors import OutriderError
 from outrider.core.events import AdvanceRefused, CursorAdvanced, LeaseRenewed
 from outrider.core.lane import Cursor
+from outrider.core.outcome import Refused
 from outrider.core.position import Position
 from outrider.core.steps import Steps
+from outrider.core.text import clean_text
 from outrider.ports.clock import Clock
 from outrider.ports.storage import StorageSession
 from outrider.relay.holds import Holds
@@ -100,6 +102,11 @@ class Writer:
         async with self._lock, self._refusals():
             self._position = position
             await self._write()
+
+    async def pause(self, topic: str, refused: Refused) -> bool:
+        """Pause a destination automatically. Says whether it was not paused before."""
+        step = pauses.pause_destination(self._broker, topic, refused.code, clean_text(refused.reason))
+        return await self.guarded(step)
 
     async def resume(self, topic: str) -> bool:
         """End the automatic pause of a destination."""

@@ -5,7 +5,7 @@ Invariant: everything the owner remembers dies with its lease or its connections
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
@@ -13,7 +13,7 @@ from typing import cast
 from outrider.core import cursors, deliveries
 from outrider.core.backoff import OutageBackoff
 from outrider.core.errors import BrokerUnavailable, OutriderError
-from outrider.core.events import DestinationResumed, LaneTaken, LeaseLost
+from outrider.core.events import LaneTaken, LeaseLost
 from outrider.core.lane import Cursor, LaneKey, Subscription
 from outrider.core.pauses import Pauses
 from outrider.ports.broker import Publisher, TransactionalPublisher
@@ -28,6 +28,7 @@ from outrider.relay.judge import Judge
 from outrider.relay.launch import Launcher
 from outrider.relay.outage import Outage
 from outrider.relay.pipeline import Pipeline, Tally
+from outrider.relay.preflight import Preflight
 from outrider.relay.publish import Lease, Sender
 from outrider.relay.read import Reading
 from outrider.relay.rules import Routes
@@ -40,7 +41,9 @@ from outrider.runtime.supervisor import Supervisor, first_error, wait_for_event
 
 @dataclass(frozen=True, slots=True)
 class LaneContext:
-    """What every lane of a relay shares. `publishers` makes a lane's own publisher."""
+    """What every lane of a relay shares. `publishers` makes a lane's own publisher, `destinations` names all that there are
+    by now.
+    """
 
     service: str
     subscription: Subscription
@@ -48,6 +51,7 @@ class LaneContext:
     storage: Storage
     log: LogReader
     publishers: Callable[[LaneKey], Publisher]
+    destinations: Callable[[], Collection[str]]
     routes: Routes | None
     settings: RelaySettings
     clock: Clock
@@ -201,6 +205,11 @@ class LaneOwner:
         pipeline = self._pipeline
         loops.start(self._renewing(writer), "renew")
         await self._start(publisher, longest)
+        preflight = Preflight(
+            context.service, context.destinations, publisher, holds, writer, pipeline, context.telemetry,
+            settings.preflight_interval,
+        )  # fmt: skip
+        loops.start(preflight.run(self._ended), "preflight")
         sender = Sender(publisher, lease, holds, clock, tell, settings.publish_timeout.total_seconds())
         launcher = Launcher(publisher, sender, lease, holds, sends, tell)
         judge = Judge(holds, settings.retry, clock, tell, settings.batch_size)
@@ -209,7 +218,7 @@ class LaneOwner:
                 reading, context.log, cursor, pipeline, cast("TransactionalPublisher", publisher), sender, lease, judge,
                 writer, holds, settings, clock, tell, once=self._once, limit=self._limit,
             )  # fmt: skip
-            await self._until_done(loops, transacting.run(), publisher, holds, writer)
+            await self._until_done(loops, transacting.run(), writer)
             return
         outage = Outage(
             pipeline, launcher, sender, publisher, lease, holds, OutageBackoff(longest), clock, tell, once=self._once
@@ -223,13 +232,10 @@ class LaneOwner:
             once=self._once, limit=self._limit,
         )  # fmt: skip
         loops.start(reader.run(), "read")
-        await self._until_done(loops, concluding.run(), publisher, holds, writer)
+        await self._until_done(loops, concluding.run(), writer)
 
-    async def _until_done(
-        self, loops: Supervisor, work: Awaitable[None], publisher: Publisher, holds: Holds, writer: Writer
-    ) -> None:
-        """Write and probe beside `work` until it is done, then write what is left."""
-        loops.start(self._preflight(publisher, holds, writer), "preflight")
+    async def _until_done(self, loops: Supervisor, work: Awaitable[None], writer: Writer) -> None:
+        """Write beside `work` until it is done, then write what is left."""
         advancing = loops.start(writer.run(), "advance")
         await work
         self._pipeline.stop()
@@ -254,20 +260,3 @@ class LaneOwner:
         lease = self._context.settings.lease
         while not await wait_for_event(self._ended, lease.total_seconds() / 3):
             await writer.renew(lease)
-
-    async def _preflight(self, publisher: Publisher, holds: Holds, writer: Writer) -> None:
-        """Ask for the destinations that are paused automatically, and resume those that are right again (OB-39)."""
-        every = self._context.settings.preflight_interval.total_seconds()
-        while not await wait_for_event(self._ended, every):
-            topics = holds.pauses.automatic
-            if not topics:
-                continue
-            try:
-                wrong = await publisher.check(topics)
-            except BrokerUnavailable:
-                continue
-            for topic in sorted(topics - set(wrong)):
-                await writer.resume(topic)
-                holds.resume(topic)
-                self._pipeline.want_release()
-                self._context.telemetry.emit(DestinationResumed(self._context.service, topic, automatic=True))

@@ -5,7 +5,7 @@ is taken again with a higher epoch; a mistake that only a deployer can mend ends
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from outrider.core import cursors, deliveries, pauses, processes, subscriptions
@@ -49,7 +49,8 @@ class RelayReport:
 
 
 class Relay(Service):
-    """Publishes a service's log to one broker. `publishers` makes a publisher for a lane; `process` names this one.
+    """Publishes a service's log to one broker. `publishers` makes a publisher for a lane; `process` names this one;
+    `destinations` gives all that may be published to, for the preflight.
 
     `transactional` asks for OB-101; its publishers are `ports.broker.TransactionalPublisher`s then.
     """
@@ -70,6 +71,7 @@ class Relay(Service):
         settings: RelaySettings | None = None,
         routes: Routes | None = None,
         subscription: str = "relay",
+        destinations: Callable[[], Collection[str]] = frozenset,
         transactional: bool = False,
     ) -> None:
         super().__init__()
@@ -77,6 +79,7 @@ class Relay(Service):
         self._publishers, self._process, self._clock, self._telemetry = publishers, process, clock, telemetry
         self._settings = settings or RelaySettings()
         self._routes, self._name, self._transactional = routes, subscription, transactional
+        self._destinations = destinations
         self._watch = Watch()
         self._alarm = ParkAlarm(self._settings.park_alarm)
         self._owners: dict[LaneOwner, asyncio.Task[None]] = {}
@@ -170,6 +173,7 @@ class Relay(Service):
             storage=self._storage,
             log=self._log,
             publishers=self._publishers,
+            destinations=self._destinations,
             routes=self._routes,
             settings=self._settings,
             clock=self._clock,

@@ -169,6 +169,8 @@ class Recorder:
     batches: list[list[str]] = field(default_factory=list)
     probes: int = 0
     hold: asyncio.Event | None = None
+    hold_check: asyncio.Event | None = None
+    asked: list[set[str]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ids(self) -> list[str]:
@@ -189,6 +191,13 @@ class Recorder:
         """Wait until so many publish calls were made."""
         async with asyncio.timeout(seconds):
             while len(self.batches) < batches:
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def until_asked(self, times: int, seconds: float = 10.0) -> None:
+        """Wait until destinations were asked for so often."""
+        async with asyncio.timeout(seconds):
+            while len(self.asked) < times:
                 self.changed.clear()
                 await self.changed.wait()
 
@@ -223,6 +232,10 @@ class Recorder:
         return not self.down
 
     async def check(self, topics: Collection[str]) -> Mapping[str, Refused]:
+        self.asked.append(set(topics))
+        self.changed.set()
+        if self.hold_check is not None:
+            await self.hold_check.wait()
         return {topic: self.wrong[topic] for topic in topics if topic in self.wrong}
 
     async def close(self) -> None:
@@ -248,6 +261,7 @@ class Rig:
         routes: Routes | None = None,
         storage: Storage | None = None,
         recorder: Recorder | None = None,
+        destinations: Callable[[], Collection[str]] = frozenset,
     ) -> Relay:
         owner = f"host.boot.{len(self.relays)}.{uuid.uuid4()}"
         relay = Relay(
@@ -261,6 +275,7 @@ class Rig:
             telemetry=self.events,
             settings=settings or RelaySettings(retry=QUICK),
             routes=routes,
+            destinations=destinations,
         )
         self.relays.append(relay)
         return relay

@@ -133,7 +133,8 @@ class KafkaPublisher:
         """Look the topics up: those that are missing, or may not be written to."""
         found = await self._admin.look(topics)
         for name, topic in found.items():
-            self._learn_limit(name, topic)
+            if topic.max_bytes is not None:  # what it means for batches is learnt by the first message to it
+                self._limits[name] = topic.max_bytes - FRAMING_BYTES
         return {name: topic.refused for name, topic in found.items() if topic.refused is not None}
 
     async def close(self) -> None:

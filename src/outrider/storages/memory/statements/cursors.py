@@ -125,13 +125,12 @@ def read_pauses(db: MemoryAccess, params: Params) -> Rows:
 
 
 def insert_automatic_pause(db: MemoryAccess, params: Params) -> Rows:
-    """Pause a destination, unless it is."""
+    """(topic) of the destination paused, unless it was."""
     row: Record = {
         **params, "kind": "destination", "subject": "", "automatic": True, "actor": "relay", "paused_at": db.now,
         "until": None,
     }  # fmt: skip
-    db.insert("outbox_pause", row)
-    return []
+    return [(row["topic"],)] if db.insert("outbox_pause", row) else []
 
 
 def delete_automatic_pause(db: MemoryAccess, params: Params) -> Rows:
