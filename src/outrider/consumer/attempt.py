@@ -148,6 +148,7 @@ def attempt_due(
             facts.consumer_id, [item.message_id], [item.fingerprint], arrays=facts.arrays, texts=[item.id_text]
         )
         if recorded.new is None:
+            yield from raise_sequences(facts.consumer_id, _sequences([item]))
             yield item
             item.outcome = HANDLED
         else:
@@ -208,25 +209,17 @@ def _sorted(
 
 def check_order(items: Sequence[Item], facts: Facts) -> Steps[Decided]:
     """For types with `late=park`, set aside what came after a later one of its key, and remember the last (OB-63)."""
-    watched = [
-        item
-        for item in items
-        if item.handler is not None
-        and item.handler.late_parks
-        and item.order_key is not None
-        and item.envelope is not None
-        and item.envelope.sequence is not None
-    ]
-    if not watched:
+    wanted = _sequences(items)
+    if not wanted:
         return {}
-    wanted = dict.fromkeys(item.order_key for item in watched if item.order_key is not None)
     last = yield from last_sequences(facts.consumer_id, list(wanted), arrays=facts.arrays)
     decided: Decided = {}
     raised: dict[OrderKey, int] = {}
-    for item in watched:
-        key, sequence = item.order_key, item.envelope.sequence if item.envelope is not None else None
-        if key is None or sequence is None:
+    for item in items:
+        watched = _watched(item)
+        if watched is None:
             continue
+        key, sequence = watched
         if sequence < last.get(key, sequence):
             text = f"sequence {sequence} came after {last[key]}"
             decided[item] = Quarantined("order.late", text, last_sequence=last[key])
@@ -235,6 +228,22 @@ def check_order(items: Sequence[Item], facts: Facts) -> Steps[Decided]:
     yield from withdraw_receipts(facts.consumer_id, [item.message_id for item in decided], arrays=facts.arrays)
     yield from raise_sequences(facts.consumer_id, raised)
     return decided
+
+
+def _watched(item: Item) -> tuple[OrderKey, int] | None:
+    """Key and sequence of a message of a type with `late=park`."""
+    envelope, handler = item.envelope, item.handler
+    if handler is None or not handler.late_parks or item.order_key is None or envelope is None:
+        return None
+    return None if envelope.sequence is None else (item.order_key, envelope.sequence)
+
+
+def _sequences(items: Sequence[Item]) -> dict[OrderKey, int]:
+    """The highest sequence of each key of types with `late=park`."""
+    found: dict[OrderKey, int] = {}
+    for key, sequence in filter(None, map(_watched, items)):
+        found[key] = max(sequence, found.get(key, sequence))
+    return found
 
 
 class Calls(Protocol):

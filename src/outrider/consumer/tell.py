@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from outrider.consumer.item import Item
 from outrider.consumer.log_lane import LogLane
+from outrider.consumer.order_watch import OrderWatch
 from outrider.core.consume_plan import DUPLICATE, HANDLED, Failed, Quarantined
 from outrider.core.delivery import Status
 from outrider.core.events import (
@@ -31,9 +32,10 @@ class Teller:
         self._telemetry = telemetry
         self._service = service
         self._consumer = consumer
+        self._order = OrderWatch()
 
     def batch_done(self, items: Sequence[Item], seconds: float) -> None:
-        """What was handled or skipped; rows are told of when they are written."""
+        """What was handled or skipped, and came late all the same; rows are told of when they are written."""
         handled = tuple([item.id_text for item in items if item.outcome is HANDLED])
         if handled:
             self._telemetry.emit(ReceiptRecorded(self._service, self._consumer, len(handled), handled, seconds))
@@ -41,6 +43,11 @@ class Teller:
             for item in items:
                 if item.outcome is DUPLICATE:
                     self._telemetry.emit(DuplicateSkipped(*self._message(item)))
+        for item in items if handled else ():
+            if item.outcome is HANDLED:
+                last = self._order.handled(item)
+                if last is not None and item.head is None:
+                    self._regressed(item, last)
 
     def failed(self, item: Item, failure: Failed) -> None:
         """A handler raised, overran its timeout, or left its transaction."""
@@ -50,10 +57,8 @@ class Teller:
         """A row was written for `item`, or moved on."""
         message = self._message(item)
         if isinstance(item.outcome, Quarantined):
-            last = item.outcome.last_sequence
-            if last is not None:
-                sequence = 0 if item.envelope is None else item.envelope.sequence or 0
-                self._telemetry.emit(OrderRegressed(*message, sequence=sequence, last_sequence=last))
+            if item.outcome.last_sequence is not None:
+                self._regressed(item, item.outcome.last_sequence)
             self._telemetry.emit(MessageQuarantined(*message, code=failure.code))
         elif failure.status == Status.DEAD:
             self._telemetry.emit(MessageDied(*message, attempt=failure.attempts, code=failure.code))
@@ -81,6 +86,10 @@ class Teller:
     def lane_lost(self, service: str, lane: LogLane, code: str) -> None:
         """A lane was somebody else's, or it could not be said that it is free."""
         self._telemetry.emit(LeaseLost(*self._lane(service, lane), reason=code))
+
+    def _regressed(self, item: Item, last: int) -> None:
+        sequence = 0 if item.envelope is None else item.envelope.sequence or 0
+        self._telemetry.emit(OrderRegressed(*self._message(item), sequence=sequence, last_sequence=last))
 
     def _lane(self, service: str, lane: LogLane) -> tuple[str, str, int, int]:
         return service, self._consumer, lane.key.lane, lane.epoch

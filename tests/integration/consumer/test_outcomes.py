@@ -254,7 +254,7 @@ async def test_a_dead_message_of_a_type_that_holds_its_key(database: Database, s
 
 
 async def test_a_late_message_is_set_aside_where_its_type_says_so(database: Database, sink: EventSink) -> None:
-    """OB-63: late=park quarantines what comes after a later one of its key; late=apply handles it as usual."""
+    """OB-63: late=park quarantines what comes after a later one of its key."""
     shop, script = Shop(database, order_catalog(late="park")), Script()
     script.add(placed("order-1", 5, sequence=5), placed("order-1", 3, sequence=3), placed("order-1", 6, sequence=6))
     async with running(shop.consumer, database.settings, script, sink):
@@ -263,6 +263,37 @@ async def test_a_late_message_is_set_aside_where_its_type_says_so(database: Data
     assert database.inbox() == [("quarantined", "order.late", 0)]
     assert len(database.effects()) == 2
     assert database.rows("SELECT sequence FROM billing_inbox_key") == [(6,)]
+
+
+async def test_what_was_retried_is_the_last_of_its_key_too(database: Database, sink: EventSink) -> None:
+    """OB-63: late=park, where the later message was handled from its row."""
+    shop, script = Shop(database, order_catalog(late="park")), Script()
+    shop.answers["order-1:5"] = [Retry(counted=False)]
+    script.add(placed("order-1", 5, sequence=5), placed("order-1", 7, sequence=7))
+    async with running(shop.consumer, settings(database.url, **{"retry.delays": "50 ms"}), script, sink):
+        await sink.wait_for(ReceiptRecorded, lambda _: sum(e.messages for e in sink.of(ReceiptRecorded)) == 2)
+        script.add(placed("order-1", 6, sequence=6))
+        regressed = await sink.wait_for(OrderRegressed)
+    assert (regressed.sequence, regressed.last_sequence) == (6, 7)
+    assert database.inbox("status, error_code")[-1] == ("quarantined", "order.late")
+
+
+async def test_a_late_message_is_handled_and_told_of(database: Database, sink: EventSink) -> None:
+    """OB-63: late=apply, the default: effect and receipt as usual, and OrderRegressed; its duplicate is only a duplicate."""
+    shop, script = Shop(database), Script()
+    late = placed("order-1", 3, sequence=3)
+    script.add(
+        placed("order-1", 5, sequence=5), placed("order-2", 1, sequence=1), late, placed("order-1", 6, sequence=6)
+    )
+    async with running(shop.consumer, database.settings, script, sink):
+        await sink.wait_for(ReceiptRecorded, lambda _: sum(e.messages for e in sink.of(ReceiptRecorded)) == 4)
+        script.add(late)
+    (regressed,) = sink.of(OrderRegressed)
+    assert (regressed.message_id, regressed.sequence, regressed.last_sequence) == (str(late.message_id), 3, 5)
+    assert shop.calls == ["order-1:5", "order-2:1", "order-1:3", "order-1:6"]
+    assert database.receipts() == 4
+    assert database.inbox() == []
+    assert database.rows("SELECT * FROM billing_inbox_key") == []
 
 
 async def test_quarantined_types_are_released_when_they_are_known(database: Database, sink: EventSink) -> None:
