@@ -101,10 +101,10 @@ class TransactionalLane:
         if text is None:
             return
         position = await self._session.run(marks.read_mark(self._cursor, text))
-        if position != self._position:
+        if position != self._position:  # else the mark is of another tick, whose end says nothing of this one
             self._position = position
             self._writer.settled(position, text.last_id, 0)
-        self._end = MarkText(tick_hash(position), text.last_id, text.message_id)
+            self._end = MarkText(tick_hash(position), text.last_id, text.message_id)
         await self._record(text)
 
     async def _record(self, text: MarkText) -> None:

@@ -12,6 +12,7 @@ from outrider.core.events import CursorAdvanced, MessageDied
 from outrider.core.lane import LaneKey
 from outrider.core.log_row import LogRow
 from outrider.core.outcome import Published, PublishOutcome, Refusal, Refused, Unknown
+from outrider.core.retry import RetryPolicy
 from outrider.ports.broker import Mark
 from outrider.relay.relay import Relay
 from outrider.relay.settings import RelaySettings
@@ -103,8 +104,8 @@ class Bench:
     rig: Rig
     topic: Topic = field(default_factory=Topic)
 
-    def relay(self) -> Relay:
-        relay = self.rig.relay(RelaySettings(batch_size=3, retry=QUICK))
+    def relay(self, settings: RelaySettings | None = None) -> Relay:
+        relay = self.rig.relay(settings or RelaySettings(batch_size=3, retry=QUICK))
         relay._publishers = lambda _: Transacting(self.topic)
         relay._transactional = True
         return relay
@@ -204,6 +205,25 @@ async def test_a_mark_of_another_log_is_refused(bench: Bench) -> None:
     bench.database.run("DELETE FROM {outbox_message} WHERE id = 2")
     with pytest.raises(ForeignPosition):
         await bench.relay().run_once()
+
+
+async def test_an_old_mark_says_nothing_of_a_new_tick(pg: Rig) -> None:
+    """OB-101: a due delivery's transaction between opening a tick and its first commit keeps no end of the tick before."""
+    bench = Bench(pg.database, pg)
+    patient = RelaySettings(batch_size=3, retry=RetryPolicy(delays=(3600.0,), jitter="none"))
+    bench.topic.answers = {b"refused": [LATER]}
+    with bench.database.begin() as early:
+        early.add("c", body="late")
+        add(bench, "refused")
+        add(bench, "fine", key="b")
+        await bench.relay(patient).run_once()
+    bench.topic.commits = ["aborted", "crash"]
+    await bench.relay(patient).run_once()
+    assert bench.database.rows("SELECT last_id FROM {outbox_cursor}") == [(0,)], "the tick of the late row was opened"
+    bench.database.run("UPDATE {outbox_delivery} SET next_retry_at = clock_timestamp()")
+    assert (await bench.relay(patient).run_once()).errors == ("storage.unavailable",)
+    await bench.until(3)
+    assert bench.topic.bodies() == ["fine", "refused", "late"]
 
 
 async def test_no_mark_leaves_the_cursor_alone(bench: Bench) -> None:
