@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 
 from outrider.codecs.header_writer import HeaderWriter
+from outrider.core.lane import LaneKey
 from outrider.core.log_row import LogRow, parse_kind
 from outrider.core.outcome import Published, Refused
 
@@ -41,6 +42,9 @@ class NullPublisher:
     async def check(self, topics: Collection[str]) -> Mapping[str, Refused]:  # noqa: ARG002 - every topic is there
         """Nothing is wrong with any topic."""
         return {}
+
+    async def end_transactions(self, lane: LaneKey) -> None:
+        """It has none."""
 
     async def close(self) -> None:
         """Nothing is open."""

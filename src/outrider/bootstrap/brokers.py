@@ -1,6 +1,6 @@
 """From `broker.url` to a publisher. The scheme names the kind: kafka, memory; `log:` and `none:` have none."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import cache
 from importlib import import_module
@@ -10,24 +10,26 @@ from outrider.bootstrap.registry import adapter
 from outrider.bootstrap.settings_model import Broker
 from outrider.bootstrap.wiring import Site
 from outrider.codecs.cloudevents import HeaderWriter
+from outrider.core.lane import LaneKey
 from outrider.core.routing import Route
 from outrider.ports.broker import Publisher, TransactionalPublisher
 
 KAFKA_PREFIX = "ce_"
 
 
-def publisher_of(made: Site) -> Publisher | None:
+def publisher_of(made: Site, instance: str = "") -> Publisher | None:
     """A publisher of the site's broker, connected on first use; None where the setting names none.
 
-    Raises MissingExtra.
+    `instance` is the id of the site's tables, which whoever publishes needs (OB-101). Raises MissingExtra.
     """
     settings = made.settings
-    namespace = made.catalog.namespace if made.catalog is not None else "outrider"
-    encoder = HeaderWriter(KAFKA_PREFIX, namespace, made.service)
+    encoder = HeaderWriter(KAFKA_PREFIX, _namespace(made), made.service)
     found: Publisher | None = None
     match settings.broker.kind:
         case "kafka":
-            found = adapter("publisher", "kafka")(kafka_settings(settings.broker), encoder, settings.relay.lease)
+            found = adapter("publisher", "kafka")(
+                kafka_settings(settings.broker), encoder, settings.relay.lease, name_lane=_lane_names(made, instance)
+            )
         case "memory":
             found = adapter("publisher", "memory")(
                 memory_broker(settings.broker.url), encoder, settings.broker.max_bytes
@@ -37,15 +39,24 @@ def publisher_of(made: Site) -> Publisher | None:
 
 def transactional_publisher_of(made: Site, instance: str) -> TransactionalPublisher:
     """A publisher in Kafka's transactions, each lane under an id of its own that no other instance uses (OB-101)."""
-    namespace = made.catalog.namespace if made.catalog is not None else "outrider"
     found: TransactionalPublisher = adapter("transactional", "kafka")(
         kafka_settings(made.settings.broker),
-        HeaderWriter(KAFKA_PREFIX, namespace, made.service),
+        HeaderWriter(KAFKA_PREFIX, _namespace(made), made.service),
         made.settings.relay.lease,
-        name_lane=lambda lane: f"{namespace}.{made.service}.{instance}.{lane.lane}",
+        name_lane=_lane_names(made, instance),
         mark_topic=made.names.topic,
     )
     return found
+
+
+def _namespace(made: Site) -> str:
+    return made.catalog.namespace if made.catalog is not None else "outrider"
+
+
+def _lane_names(made: Site, instance: str) -> Callable[[LaneKey], str]:
+    """A lane's `transactional.id`, which no other instance of the tables uses (OB-101)."""
+    prefix = f"{_namespace(made)}.{made.service}.{instance}"
+    return lambda lane: f"{prefix}.{lane.lane}"
 
 
 async def retention_of_topics(made: Site, topics: list[str]) -> dict[str, timedelta | None]:

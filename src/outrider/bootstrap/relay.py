@@ -199,7 +199,7 @@ class _Publishers:
     def __call__(self, lane: LaneKey) -> Publisher:  # noqa: ARG002  each lane its own, all alike
         if self._made.settings.broker.transactional:
             return transactional_publisher_of(self._made, self.instance)
-        found = publisher_of(self._made)
+        found = publisher_of(self._made, self.instance)
         if found is None:
             raise ConfigurationError(f"nothing publishes to {self._made.settings.broker.kind}")
         return found

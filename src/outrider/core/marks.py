@@ -11,7 +11,8 @@ from hashlib import sha256
 from typing import Final
 
 from outrider.core.errors import ForeignPosition
-from outrider.core.lane import Cursor
+from outrider.core.lane import Cursor, Subscription
+from outrider.core.meta import read_meta, write_meta
 from outrider.core.position import Position
 from outrider.core.steps import Statement, Steps
 
@@ -63,6 +64,20 @@ def read_mark(cursor: Cursor, text: MarkText) -> Steps[Position]:
             " which is not in this log, so nothing is read; this release has no command for it"
         )
     return position.at(text.last_id)
+
+
+def note_transactions(subscription: Subscription) -> Steps[None]:
+    """Keep in the meta table that the subscription has been published in transactions, in one that has locked the lane."""
+    yield from write_meta(_fact(subscription), "1")
+
+
+def had_transactions(subscription: Subscription) -> Steps[bool]:
+    """Whether it ever was: then each owner of a lane ends them before its first publish, whatever the setting says now."""
+    return _fact(subscription) in (yield from read_meta())
+
+
+def _fact(subscription: Subscription) -> str:
+    return f"transactions.{subscription.name}"
 
 
 def unfinished(subscription_id: int, due: Sequence[tuple[int, int]]) -> Steps[list[int]]:

@@ -53,6 +53,15 @@ class Publisher(Protocol):
         """Preflight: which destinations can't take messages as they are set up. Raises BrokerUnavailable."""
         ...
 
+    async def end_transactions(self, lane: LaneKey) -> None:
+        """Fence those who published this lane in transactions, and abort what they left open: readers would hang on it.
+
+        Called before the first publish without transactions of a lane that had them, where the caller has just checked
+        its lease (OB-101, H58). Does nothing where the broker has none. Raises BrokerUnavailable, and LeaseLost when
+        another owner does the same at this time.
+        """
+        ...
+
     async def close(self) -> None:
         """Flush nothing more, close. Never raises."""
         ...

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
-from outrider.core import cursors, deliveries
+from outrider.core import cursors, deliveries, marks
 from outrider.core.backoff import OutageBackoff
 from outrider.core.errors import BrokerUnavailable, OutriderError
 from outrider.core.events import LaneTaken, LeaseLost
@@ -204,7 +204,8 @@ class LaneOwner:
         longest = settings.outage_backoff_max.total_seconds()
         pipeline = self._pipeline
         loops.start(self._renewing(writer), "renew")
-        await self._start(publisher, longest)
+        to_end = not context.transactional and await reading.run(marks.had_transactions(context.subscription))
+        await self._start(publisher, longest, lease, cursor.key if to_end else None)
         preflight = Preflight(
             context.service, context.destinations, publisher, holds, writer, pipeline, context.telemetry,
             settings.preflight_interval,
@@ -215,8 +216,8 @@ class LaneOwner:
         judge = Judge(holds, settings.retry, clock, tell, settings.batch_size)
         if context.transactional:
             transacting = TransactionalLane(
-                reading, context.log, cursor, pipeline, cast("TransactionalPublisher", publisher), sender, lease, judge,
-                writer, holds, settings, clock, tell, once=self._once, limit=self._limit,
+                reading, context.log, context.subscription, cursor, pipeline, cast("TransactionalPublisher", publisher),
+                sender, lease, judge, writer, holds, settings, clock, tell, once=self._once, limit=self._limit,
             )  # fmt: skip
             await self._until_done(loops, transacting.run(), writer)
             return
@@ -243,12 +244,17 @@ class LaneOwner:
         await advancing
         self._ended.set()
 
-    async def _start(self, publisher: Publisher, longest: float) -> None:
-        """Connect to the broker, for as long as that takes: the lease is kept meanwhile."""
+    async def _start(self, publisher: Publisher, longest: float, lease: Lease, to_end: LaneKey | None) -> None:
+        """Connect to the broker, for as long as that takes: the lease is kept meanwhile. Earlier owners of the lane that
+        published `to_end` in transactions are fenced before the first publish (OB-101).
+        """
         backoff = OutageBackoff(longest)
         while not self._pipeline.stopping:
             try:
                 await publisher.start()
+                if to_end is not None:
+                    await lease.wait_until_allowed()
+                    await publisher.end_transactions(to_end)
             except BrokerUnavailable:
                 if self._once:
                     raise

@@ -13,7 +13,7 @@ from outrider.core.backoff import OutageBackoff, PollBackoff
 from outrider.core.deliveries import Changes, Due
 from outrider.core.errors import BrokerUnavailable
 from outrider.core.events import BatchRead, PublishUnknown, TickOpened
-from outrider.core.lane import Cursor
+from outrider.core.lane import Cursor, Subscription
 from outrider.core.log_row import LogRow
 from outrider.core.marks import DUE_MAX, MarkText, tick_hash
 from outrider.core.outcome import Unknown
@@ -47,6 +47,7 @@ class TransactionalLane:
         self,
         session: StorageSession,
         log: LogReader,
+        subscription: Subscription,
         cursor: Cursor,
         pipeline: Pipeline,
         publisher: TransactionalPublisher,
@@ -63,6 +64,7 @@ class TransactionalLane:
         limit: int | None,
     ) -> None:
         self._session, self._log, self._cursor, self._pipeline = session, log, cursor, pipeline
+        self._subscription = subscription
         self._publisher, self._sender, self._lease, self._judge = publisher, sender, lease, judge
         self._writer, self._holds, self._settings, self._clock, self._tell = writer, holds, settings, clock, tell
         self._once, self._left = once, limit
@@ -96,6 +98,7 @@ class TransactionalLane:
 
     async def _take_over(self) -> None:
         """Fence the owners before, and go on where the broker's mark says that the topic is."""
+        await self._writer.guarded(marks.note_transactions(self._subscription))
         mark = await self._fence()
         text = _parse(mark)
         if text is None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from outrider.brokers.kafka.config import KafkaSettings
+from outrider.brokers.kafka.publisher import KafkaPublisher
 from outrider.brokers.kafka.subscriber import KafkaSubscriber
 from outrider.brokers.kafka.transactional import KafkaTransactionalPublisher
 from outrider.core.errors import ConfigurationError, LeaseLost, ServiceStateError
@@ -178,6 +179,33 @@ async def test_owner_killed_in_a_transaction_holds_nobody_back(
         assert await publisher.fence(LANE, []) == mark(1)
         await commit(publisher, [row(2, topic), row(3, topic)])
     assert await read(kafka_server, topic, 3) == [1, 2, 3]
+
+
+async def test_a_publisher_without_transactions_ends_those_before_it(
+    kafka_server: KafkaServer, kafka_topic: Callable[..., str]
+) -> None:
+    """OB-101: after the option was switched off: a leftover holds no reader back, and its owner commits nothing more."""
+    topic = kafka_topic(partitions=1)
+    plain = KafkaPublisher(KafkaSettings(kafka_server.bootstrap_servers), encoder(), LEASE, name_lane=lane_name(topic))
+    async with owner(kafka_server, topic) as old:
+        await old.fence(LANE, [])
+        await commit(old, [row(1, topic)])
+        await old.begin()
+        await send(old, [row(2, topic)])
+        await plain.start()
+        await plain.end_transactions(LANE)
+        assert (await plain.publish([row(2, topic), row(3, topic)], SECONDS, urgent=True)).exceptions == {}
+        with pytest.raises(LeaseLost):
+            await old.commit(mark(2), SECONDS)
+    assert await read(kafka_server, topic, 3) == [1, 2, 3]
+    await plain.close()
+
+
+async def test_ending_transactions_needs_their_names() -> None:
+    """OB-101: a publisher that was not told how the lanes' ids are named says so."""
+    plain = KafkaPublisher(KafkaSettings("127.0.0.1:1"), encoder(), LEASE)
+    with pytest.raises(ServiceStateError):
+        await plain.end_transactions(LANE)
 
 
 async def test_begin_without_a_fence_is_refused(kafka_server: KafkaServer, kafka_topic: Callable[..., str]) -> None:

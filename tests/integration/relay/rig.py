@@ -13,6 +13,7 @@ import psycopg
 
 from outrider.core.errors import BrokerUnavailable
 from outrider.core.identity import key_hash
+from outrider.core.lane import LaneKey
 from outrider.core.log_row import LogRow, parse_kind
 from outrider.core.outcome import Published, PublishOutcome, Refused, Unknown
 from outrider.core.processes import Process
@@ -171,6 +172,8 @@ class Recorder:
     hold: asyncio.Event | None = None
     hold_check: asyncio.Event | None = None
     asked: list[set[str]] = field(default_factory=list)
+    ended: list[tuple[int, int]] = field(default_factory=list)
+    """Lanes whose transactions were ended, each with how many publish calls had been made by then."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ids(self) -> list[str]:
@@ -237,6 +240,11 @@ class Recorder:
         if self.hold_check is not None:
             await self.hold_check.wait()
         return {topic: self.wrong[topic] for topic in topics if topic in self.wrong}
+
+    async def end_transactions(self, lane: LaneKey) -> None:
+        if self.down:
+            raise BrokerUnavailable("down")
+        self.ended.append((lane.lane, len(self.batches)))
 
     async def close(self) -> None:
         return None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -85,6 +86,10 @@ class Transacting:
 
     async def abort(self) -> None:
         self._open = []
+
+    async def end_transactions(self, lane: LaneKey) -> None:
+        """Nobody asks a transactional owner to."""
+        raise AssertionError(lane)
 
     async def probe(self) -> bool:
         return True
@@ -248,3 +253,33 @@ async def test_an_unreachable_broker_fails_one_pass_alone(bench: Bench) -> None:
     relay._publishers = lambda _: Unreachable(bench.topic)
     assert (await relay.run_once()).errors == ("broker.unavailable",)
     assert (await bench.relay().run_once()).published == 1
+
+
+async def test_after_the_option_was_switched_off_the_lane_is_fenced_first(bench: Bench) -> None:
+    """OB-101: whoever publishes without transactions ends those of earlier owners, at each takeover, before it sends."""
+    add(bench, "1")
+    plain = bench.rig.relay()
+    await plain.run_once()
+    assert bench.rig.recorder.ended == [], "there never were any"
+    add(bench, "2")
+    await bench.relay().run_once()
+    for body in ("3", "4"):
+        add(bench, body)
+        await bench.rig.relay().run_once()
+    assert bench.rig.recorder.ended == [(0, 1), (0, 2)]
+    add(bench, "5")
+    await bench.relay().run_once()
+    assert bench.topic.bodies() == ["2", "5"], "the old mark does not move the lane back"
+    assert bench.rig.recorder.bodies() == ["1", "3", "4"]
+
+
+async def test_fencing_waits_for_the_broker(bench: Bench) -> None:
+    """OB-101: nothing is published before the transactions of earlier owners are ended."""
+    await bench.relay().run_once()
+    bench.rig.recorder.down = True
+    add(bench, "1")
+    relay = bench.rig.relay(RelaySettings(retry=QUICK, outage_backoff_max=timedelta(milliseconds=100)))
+    await relay.start()
+    bench.rig.recorder.down = False
+    await bench.rig.recorder.until(1)
+    assert bench.rig.recorder.ended == [(0, 0)]

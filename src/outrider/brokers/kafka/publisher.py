@@ -22,10 +22,13 @@ from outrider.brokers.kafka.config import (
     KafkaSettings,
     Partitioner,
     producer_config,
+    transactional_config,
 )
 from outrider.brokers.kafka.errors import TOO_LARGE, describe, error_of, outcome_of
+from outrider.brokers.kafka.fencing import end_owners
 from outrider.brokers.kafka.topics import Topic, TopicAdmin
-from outrider.core.errors import BrokerUnavailable
+from outrider.core.errors import BrokerUnavailable, ServiceStateError
+from outrider.core.lane import LaneKey
 from outrider.core.log_row import LogRow, parse_kind
 from outrider.core.outcome import Published, PublishOutcome, Refusal, Refused, Unknown
 from outrider.ports.codec import HeaderEncoder
@@ -49,14 +52,23 @@ class Route(NamedTuple):
 class KafkaPublisher:
     """`ports.broker.Publisher` on an idempotent producer; made on first use, one for each partitioner in use.
 
-    Runs on one event loop. `lease` bounds how long a message may wait in the client.
+    Runs on one event loop. `lease` bounds how long a message may wait in the client. `name_lane` gives the
+    `transactional.id` under which a lane is published in transactions, or was.
     """
 
     prefix_closed = True
 
-    def __init__(self, settings: KafkaSettings, encoder: HeaderEncoder, lease: timedelta) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        encoder: HeaderEncoder,
+        lease: timedelta,
+        *,
+        name_lane: Callable[[LaneKey], str] | None = None,
+    ) -> None:
         self._settings = settings
         self._lease = lease
+        self._name_lane = name_lane
         self._encode = encoder.headers
         self._admin = TopicAdmin(settings)
         self._producers = Producers(self._configure, self._forget_routes)
@@ -136,6 +148,11 @@ class KafkaPublisher:
             if topic.max_bytes is not None:  # what it means for batches is learnt by the first message to it
                 self._limits[name] = topic.max_bytes - FRAMING_BYTES
         return {name: topic.refused for name, topic in found.items() if topic.refused is not None}
+
+    async def end_transactions(self, lane: LaneKey) -> None:
+        """Initialise the lane's transactional id, whose owners are of the past. Raises BrokerUnavailable, LeaseLost."""
+        plain = producer_config(self._settings, self._lease, self._settings.partitioner, self._batch_bytes)
+        await end_owners(transactional_config(plain, self._lane_name(lane), self._lease))
 
     async def close(self) -> None:
         """Drop what is in flight and close."""
@@ -220,6 +237,11 @@ class KafkaPublisher:
 
     def _forget_routes(self) -> None:
         self._routes = {}
+
+    def _lane_name(self, lane: LaneKey) -> str:
+        if self._name_lane is None:
+            raise ServiceStateError("this publisher was given no name for a lane's transactions")
+        return self._name_lane(lane)
 
     # -- what the cluster takes ----------------------------------------------------------------------------------------
 

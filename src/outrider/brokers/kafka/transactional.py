@@ -20,7 +20,7 @@ from outrider.brokers.kafka.config import (
     mark_config,
     transactional_config,
 )
-from outrider.brokers.kafka.errors import FENCED, describe, error_of
+from outrider.brokers.kafka.fencing import end_owners, fencing_error
 from outrider.brokers.kafka.publisher import START_SECONDS, KafkaPublisher
 from outrider.core.errors import BrokerUnavailable, ConfigurationError, LeaseLost, ServiceStateError
 from outrider.core.lane import LaneKey
@@ -53,8 +53,7 @@ class KafkaTransactionalPublisher(KafkaPublisher):
     ) -> None:
         if set(settings.topic_partitioners.values()) - {settings.partitioner}:
             raise ConfigurationError("broker.transactional needs one partitioner for all destinations")
-        super().__init__(settings, encoder, lease)
-        self._name_lane = name_lane
+        super().__init__(settings, encoder, lease, name_lane=name_lane)
         self._mark_topic = mark_topic
         self._transactional_id = ""
         self._client: Producer | None = None
@@ -72,9 +71,9 @@ class KafkaTransactionalPublisher(KafkaPublisher):
         """
         self._producers.abandon("the lane is taken over")
         await self._producers.disposed()
-        own = self._name_lane(lane)
-        for name in sorted({self._name_lane(each) for each in earlier} - {own}):
-            await self._call(_end_owners, self._transactional(name))
+        own = self._lane_name(lane)
+        for name in sorted({self._lane_name(each) for each in earlier} - {own}):
+            await end_owners(transactional_config(super()._configure(self._settings.partitioner), name, self._lease))
         self._transactional_id = own
         client = self._producers.get(self._settings.partitioner)
         await self._call(client.init_transactions, START_SECONDS)
@@ -139,11 +138,10 @@ class KafkaTransactionalPublisher(KafkaPublisher):
         try:
             return await asyncio.to_thread(function, *args)
         except KafkaException as exception:
-            error = error_of(exception)
-            if error.code() in FENCED:
+            error = fencing_error(exception)
+            if isinstance(error, LeaseLost):
                 self._producers.abandon("the lane was taken over by another owner")
-                raise LeaseLost(describe(error)) from exception
-            raise BrokerUnavailable(describe(error)) from exception
+            raise error from exception
 
     # -- the producer --------------------------------------------------------------------------------------------------
 
@@ -161,16 +159,5 @@ class KafkaTransactionalPublisher(KafkaPublisher):
         batch.give_up(Unknown("broker.batch_refused", "the topic takes smaller batches than this transaction's"))
         self._producers.abandon("the topic takes smaller batches")
 
-    def _transactional(self, name: str) -> ClientConfig:
-        return transactional_config(super()._configure(self._settings.partitioner), name, self._lease)
-
     def _configure(self, partitioner: Partitioner) -> ClientConfig:
         return transactional_config(super()._configure(partitioner), self._transactional_id, self._lease)
-
-
-def _end_owners(config: ClientConfig) -> None:
-    """Fence every owner of a transactional id, and abort what they left open."""
-    settings: dict[str, Any] = {**config, "logger": QuietLog()}
-    client = Producer(settings)
-    client.init_transactions(START_SECONDS)
-    client.close()

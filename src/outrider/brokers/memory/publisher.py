@@ -6,6 +6,7 @@ from typing import Final
 
 from outrider.brokers.memory.broker import MemoryBroker
 from outrider.core.errors import BrokerUnavailable
+from outrider.core.lane import LaneKey
 from outrider.core.log_row import LogRow, parse_kind
 from outrider.core.outcome import Published, PublishOutcome, Refusal, Refused, Unknown
 from outrider.ports.codec import HeaderEncoder
@@ -57,6 +58,9 @@ class MemoryPublisher:
         await self.start()
         refusals = {topic: self._destination(topic) for topic in topics}
         return {topic: refused for topic, refused in refusals.items() if refused is not None}
+
+    async def end_transactions(self, lane: LaneKey) -> None:
+        """It has no transactions."""
 
     async def close(self) -> None:
         """Nothing is held."""
