@@ -12,6 +12,7 @@ from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, Final
 
+from outrider.bootstrap.settings_model import Database
 from outrider.core.errors import CatalogError, MissingExtra
 from outrider.ports.transaction import AsyncTransactions, Transactions
 
@@ -27,12 +28,16 @@ async def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Begins:
-    """`transactions` is of the asynchronous kind where `asynchronous`; `open` and `close` are for what we made."""
+    """`transactions` is of the asynchronous kind where `asynchronous`; `open` and `close` are for what we made.
+
+    `at_once` is how many transactions there can be at a time, where the pool is ours.
+    """
 
     transactions: Any
     asynchronous: bool
     open: Callable[[], Awaitable[None]] = _nothing
     close: Callable[[], Awaitable[None]] = _nothing
+    at_once: int | None = None
 
     @property
     def sync_face(self) -> Transactions:
@@ -47,12 +52,12 @@ class Begins:
         return made
 
 
-def begins_of(given: Any, *, prefer_async: bool, size: int) -> Begins:  # noqa: ANN401 - that is the point
-    """Find what begins transactions on `given`; `prefer_async` decides where it would serve both kinds, `size` is how
-    many at a time. Raises CatalogError, naming what is supported, and MissingExtra.
+def begins_of(given: Any, *, prefer_async: bool, database: Database) -> Begins:  # noqa: ANN401 - that is the point
+    """Find what begins transactions on `given`; `prefer_async` decides where it would serve both kinds. `database` says how
+    a pool is made where a URL was given. Raises CatalogError, naming what is supported, and MissingExtra.
     """
     if isinstance(given, str | Path):
-        return _by_url(str(given), prefer_async=prefer_async, size=size)
+        return _by_url(str(given), prefer_async=prefer_async, database=database)
     names = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in type(given).__mro__}
     for known, make in _KNOWN.items():
         if known in names:
@@ -101,19 +106,20 @@ _KNOWN: Final[dict[str, Callable[[Any], Begins]]] = {
 }
 
 
-def _by_url(url: str, *, prefer_async: bool, size: int) -> Begins:
+def _by_url(url: str, *, prefer_async: bool, database: Database) -> Begins:
     if url.startswith(("postgresql://", "postgres://")) or "=" in url:
         try:
             pools = import_module("psycopg_pool")
         except ModuleNotFoundError as error:
             raise MissingExtra("postgres", "a consumer's connections to PostgreSQL") from error
         kind = pools.AsyncConnectionPool if prefer_async else pools.ConnectionPool
-        pool = kind(url, min_size=1, max_size=size, open=False, kwargs={"autocommit": True})
+        size, own = database.pool_size, {} if database.prepared_statements else {"prepare_threshold": None}
+        pool = kind(url, min_size=1, max_size=size, open=False, kwargs={"autocommit": True, **own})
         if prefer_async:
-            made = _async_psycopg_pool(pool)
-            return Begins(made.transactions, asynchronous=True, open=pool.open, close=pool.close)
-        made = _psycopg_pool(pool)
-        return Begins(made.transactions, asynchronous=False, open=_awaited(pool.open), close=_awaited(pool.close))
+            made = _async_psycopg_pool(pool).transactions
+            return Begins(made, asynchronous=True, open=pool.open, close=pool.close, at_once=size)
+        made = _psycopg_pool(pool).transactions
+        return Begins(made, asynchronous=False, open=_awaited(pool.open), close=_awaited(pool.close), at_once=size)
     path = url.removeprefix("sqlite:///")
     if "://" in path:
         raise CatalogError(f"transactions={url.partition('://')[0]}://…: give {SUPPORTED}")

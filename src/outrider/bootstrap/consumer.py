@@ -96,12 +96,14 @@ class Consumer:
         made = site(known, options.catalog)
         asynchronous = [iscoroutinefunction(given.function) for given in self._registrations]
         concurrency = options.concurrency or known.consumer.concurrency
-        begins = begins_of(options.transactions, prefer_async=any(asynchronous), size=concurrency)
+        begins = begins_of(options.transactions, prefer_async=any(asynchronous), database=known.database)
         if not self._registrations and not options.ignore:
             raise CatalogError(f"consumer {options.name!r} has no handlers")
         options = replace(
             options,
-            concurrency=1 if begins.transactions.dialect == "sqlite" else concurrency,
+            concurrency=1
+            if begins.transactions.dialect == "sqlite"
+            else min(concurrency, begins.at_once or concurrency),
             batch_size=options.batch_size or known.consumer.batch_size,
         )
         build = ConsumerBuild(made, options, tuple(self._registrations), begins, telemetry or FanOut(), subscriber)

@@ -82,7 +82,10 @@ def site(settings: Settings, catalog: Catalog | None = None) -> Site:
     else:
         texts = queries(names.prefix, settings.database.db_schema)
         seconds = settings.database.statement_timeout.total_seconds()
-        storage = made(settings.database.url, texts, channel=channel, statement_timeout_seconds=seconds)
+        storage = made(
+            settings.database.url, texts, channel=channel, statement_timeout_seconds=seconds,
+            prepared_statements=settings.database.prepared_statements,
+        )  # fmt: skip
     return Site(settings, names, known, texts, storage, clock)
 
 

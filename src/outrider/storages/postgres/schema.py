@@ -25,7 +25,7 @@ class PostgresSchema:
 
     def meta(self) -> dict[str, str] | None:
         """The facts of the meta table; None where there is no such table. Raises StorageUnavailable."""
-        with translated(), psycopg.connect(self._url, autocommit=True, connect_timeout=5) as connection:
+        with translated(), self._connect(autocommit=True) as connection:
             return self._meta(connection)
 
     def apply(self, scripts: Sequence[str], facts: Mapping[str, str], *, if_meta: Mapping[str, str] | None) -> bool:
@@ -34,7 +34,7 @@ class PostgresSchema:
         False where another process was faster; nothing was done then. Raises StorageUnavailable.
         """
         lock = f"{self._schema or ''}.{self._prefix}"
-        with translated(), psycopg.connect(self._url, connect_timeout=5) as connection:
+        with translated(), self._connect() as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LOCK_SPACE, lock))
             if self._schema:
                 connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self._schema)))
@@ -53,6 +53,10 @@ class PostgresSchema:
     def fill(self, script: str) -> str:
         """A script with the service's table names in it."""
         return fill_tables(script, self._prefix, self._schema)
+
+    def _connect(self, *, autocommit: bool = False) -> psycopg.Connection[tuple[object, ...]]:
+        """Nothing is prepared, since nothing is said often, and a pooler may be in between."""
+        return psycopg.connect(self._url, autocommit=autocommit, connect_timeout=5, prepare_threshold=None)
 
     def _meta(self, connection: psycopg.Connection[tuple[object, ...]]) -> dict[str, str] | None:
         table = self.fill("{outrider_meta}")

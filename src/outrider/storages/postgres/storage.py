@@ -22,6 +22,9 @@ from outrider.storages.postgres.listen import PostgresListener
 
 T = TypeVar("T")
 
+PREPARE_AFTER = 5
+"""How often a connection is given a statement until it prepares it."""
+
 Connection = AsyncConnection[TupleRow]
 
 
@@ -72,8 +75,17 @@ class PostgresStorage:
 
     dialect: Dialect = "postgresql"
 
-    def __init__(self, url: str, texts: Texts, *, channel: str, statement_timeout_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        texts: Texts,
+        *,
+        channel: str,
+        statement_timeout_seconds: float = 10.0,
+        prepared_statements: bool = True,
+    ) -> None:
         self._url = url
+        self._prepare_threshold = PREPARE_AFTER if prepared_statements else None
         self._texts = texts
         self._channel = channel
         self._options = (
@@ -107,6 +119,7 @@ class PostgresStorage:
             return await StreamingConnection.connect(
                 self._url, autocommit=True, options=self._options, row_factory=tuple_row, application_name="outrider",
                 connect_timeout=5, keepalives_idle=10, keepalives_interval=5, keepalives_count=3,
+                prepare_threshold=self._prepare_threshold,
             )  # fmt: skip
 
 
