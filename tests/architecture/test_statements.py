@@ -15,7 +15,7 @@ YIELDED = re.compile(r"""\b(?:Statement|_write|over)\(\s*f?"(\w+)["{]""")
 # {statement: (storages that have it, why the others do not)}, compared for equality
 ONLY: Mapping[str, tuple[frozenset[str], str]] = {
     **dict.fromkeys(
-        ("read_late", "read_fresh", "read_late_unseen", "read_fresh_unseen"),
+        ("read_tick", "read_late", "read_fresh", "read_tick_unseen", "read_late_unseen", "read_fresh_unseen"),
         (
             frozenset({"postgres"}),
             "each LogReader has its own reads; these are a tick's two parts, each with its index",
@@ -25,10 +25,8 @@ ONLY: Mapping[str, tuple[frozenset[str], str]] = {
         ("read_log", "read_log_unseen"),
         (frozenset({"sqlite", "memory"}), "each LogReader has its own reads; here one walk along the ids"),
     ),
-    **dict.fromkeys(
-        ("open_tick", "resume_tick"),
-        (frozenset({"postgres", "memory"}), "ticks are of snapshots, which SQLite has not"),
-    ),
+    "resume_tick": (frozenset({"postgres", "memory"}), "ticks are of snapshots, which SQLite has not"),
+    "open_tick": (frozenset({"memory"}), "PostgreSQL opens a tick and reads its first rows by one statement"),
     **dict.fromkeys(
         ("add_new_message", "add_new_messages", "add_plain_message"),
         (

@@ -22,7 +22,7 @@ TABLES = (
 
 _PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
+_PART = re.compile(r"^-- (name|fragment): (\w+)[^\n]*\n", re.MULTILINE)
 _TABLE = re.compile(r"\{(\w+)\}")
 _PLACEHOLDER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 _ARRAY = re.compile(r"(?<=CAST\():([a-z_][a-z0-9_]*)(?= AS \w+\[\]\))")
@@ -35,9 +35,17 @@ def read_sql(package: str, path: str) -> str:
 
 
 def read_queries(package: str, path: str) -> dict[str, str]:
-    """Read a file of queries, each headed by a line `-- name: the_name`."""
-    parts = _NAME.split(read_sql(package, path))[1:]
-    return {name: text.strip().rstrip(";") for name, text in zip(parts[::2], parts[1::2], strict=True)}
+    """Read a file of queries, each headed by a line `-- name: the_name`.
+
+    What several of a file's queries say alike stands once, headed by `-- fragment: its_name`; `{its_name}` stands for it.
+    """
+    parts = _PART.split(read_sql(package, path))[1:]
+    found: dict[str, dict[str, str]] = {"name": {}, "fragment": {}}
+    for kind, name, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        found[kind][name] = _TABLE.sub(
+            lambda match: found["fragment"].get(match[1], match[0]), text.strip().rstrip(";")
+        )
+    return found["name"]
 
 
 def fill_tables(text: str, prefix: str, schema: str | None = None) -> str:

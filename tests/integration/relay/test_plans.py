@@ -107,6 +107,31 @@ def test_a_batch_is_read_along_the_primary_key(postgres: Database, rows: int, an
             assert small or not plan.sequential
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("rows", "analyzed"), [(0, "never"), (10, "never"), (10_000, "now"), (200_000, "never"), (200_000, "now")]
+)
+def test_a_tick_gives_its_first_batch_along_the_primary_key(postgres: Database, rows: int, analyzed: str) -> None:
+    """OB-18, H16: one statement opens a tick and reads a batch of it; of the rest it touches the xid index alone.
+
+    Where nothing was ever analysed the search through that index may look at the tick's rows as well, once a tick.
+    """
+    with connected(postgres, "force_custom_plan") as connection:
+        connection.execute(FILL.format(rows=rows).encode())  # delivered long ago
+        done = snapshot(connection)
+        connection.execute(FILL.format(rows=rows).encode())
+        if analyzed == "now":
+            connection.execute(f"VACUUM ANALYZE {PREFIX}outbox_message".encode())
+        (read,) = statements(Position(done, done, 0), connection)
+        assert read.name == "read_tick"
+        for plans in ("force_custom_plan", "force_generic_plan"):
+            connection.execute(f"SET plan_cache_mode = {plans}".encode())
+            plan = explain(connection, read)
+            assert plan.blocks < 200 + rows // (100 if analyzed == "now" else 20)
+            assert analyzed == "never" or plan.sorted_rows <= LIMIT
+            assert analyzed == "never" or not plan.sequential
+
+
 @pytest.mark.timeout(60)
 def test_a_late_row_below_many_delivered_ones_costs_nothing(postgres: Database) -> None:
     """OB-18: the range between a late row and the fresh ones is not scanned; an empty tick is one cheap statement."""
@@ -119,7 +144,7 @@ def test_a_late_row_below_many_delivered_ones_costs_nothing(postgres: Database) 
         connection.execute(FILL.format(rows=10).encode())
         position = Position(done, done, 0)
         sent = statements(position, connection)
-        assert [statement.name for statement in sent] == ["open_tick", "read_late"]
+        assert [statement.name for statement in sent] == ["read_tick", "read_late"]
         blocks = {statement.name: explain(connection, statement).blocks for statement in sent}
         assert max(blocks.values()) < 60, blocks
         now = snapshot(connection)

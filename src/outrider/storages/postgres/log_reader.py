@@ -5,9 +5,11 @@ looked up through the xid index. All others are met on a walk along the primary 
 far below costs nothing and no plan has to sort the backlog. Source: spec/outbox.md OB-18.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from outrider.core.lane import LaneKey
+from outrider.core.log_row import LogRow
 from outrider.core.position import Position
 from outrider.core.snapshot import Snapshot
 from outrider.core.steps import Statement, Steps
@@ -15,60 +17,73 @@ from outrider.ports.log_reader import Batch
 
 NO_FRESH: Final = 2**63 - 1
 """`first_id` of a tick without fresh rows."""
+ROW: Final = 7
+"""Columns of a log row; what a tick is told of stands behind them."""
 
 
 class PostgresLogReader:
-    """Reads the log, as `ports.log_reader.LogReader`. A tick without rows costs one statement."""
+    """Reads the log, as `ports.log_reader.LogReader`. A tick without late rows, up to a batch, costs one statement."""
 
     def read(
         self, position: Position, key: LaneKey, lanes: int, floor_id: int, limit: int, *, pass_over: bool = False
     ) -> Steps[Batch]:
         """Read the next rows; see the port."""
+        lane = {"subscription_id": key.subscription_id, "lane": key.lane, "lanes": lanes, "limit": limit}
+        suffix = "_unseen" if pass_over else ""
         opened = position.exhausted
         if opened:
-            position = yield from _open(position, floor_id)
-            if position.exhausted:
-                return Batch((), position, opened=True, exhausted=True)
+            batch = yield from _open(position, floor_id, lane, suffix)
+            if not batch.late:
+                return Batch(batch.rows, batch.after, opened, exhausted=batch.after.exhausted)
+            position = batch.after
         elif position.first_id is None:
             position = yield from _resume(position, floor_id)
         done, target, first_id = _parts(position)
-        params = {
-            "subscription_id": key.subscription_id,
-            "lane": key.lane,
-            "lanes": lanes,
-            "limit": limit,
-            "target": str(target),
-            "target_xmin": str(target.xmin),
-            "from_id": max(position.last_id, floor_id),
-        }
-        suffix = "_unseen" if pass_over else ""
+        params = lane | {
+            "target": str(target), "target_xmin": str(target.xmin), "from_id": max(position.last_id, floor_id)
+        }  # fmt: skip
         if position.last_id < first_id - 1:
             rows = yield Statement(f"read_late{suffix}", {**params, "late": _late(done), "first_id": first_id})
-            if len(rows) >= limit:
-                return Batch(rows, position.at(rows[-1][0]), opened, exhausted=False)
-            last_id = rows[-1][0] if rows else position.last_id
-            if first_id == NO_FRESH:
-                return Batch(rows, position.ended(last_id), opened, exhausted=True)
+            if len(rows) >= limit or first_id == NO_FRESH:
+                after = _behind(rows, position, limit)
+                return Batch(rows, after, opened, exhausted=after.exhausted)
             position = position.at(first_id - 1)
             if rows:
                 return Batch(rows, position, opened, exhausted=False)
             params["from_id"] = max(position.last_id, floor_id)
         rows = yield Statement(f"read_fresh{suffix}", {**params, "done": str(done), "done_xmax": str(done.xmax)})
-        if len(rows) >= limit:
-            return Batch(rows, position.at(rows[-1][0]), opened, exhausted=False)
-        return Batch(rows, position.ended(rows[-1][0] if rows else position.last_id), opened, exhausted=True)
+        after = _behind(rows, position, limit)
+        return Batch(rows, after, opened, exhausted=after.exhausted)
 
 
-def _open(position: Position, floor_id: int) -> Steps[Position]:
+class _Opened(NamedTuple):
+    """A tick, and its first rows where it has no `late` ones, which come first."""
+
+    rows: Sequence[LogRow]
+    after: Position
+    late: bool
+
+
+def _open(position: Position, floor_id: int, lane: dict[str, Any], suffix: str) -> Steps[_Opened]:
     done = _snapshot(position.done)
-    rows = yield Statement("open_tick", _since(done, floor_id) | {"late": _late(done)})
-    text, first_id, late = rows[0]
+    params = lane | _since(done, floor_id) | {"done": str(done), "late": _late(done)}
+    rows = yield Statement(f"read_tick{suffix}", params)
+    text, first_id, late = rows[0][ROW:]
     target = Snapshot.parse(text)
     if first_id is None and not late:
-        return Position(done=target, target=target, last_id=position.last_id)
-    lowest = NO_FRESH if first_id is None else int(first_id)
-    opened = position.opened(target, lowest)
-    return opened if late else opened.at(lowest - 1)
+        return _Opened((), Position(done=target, target=target, last_id=position.last_id), late=False)
+    opened = position.opened(target, NO_FRESH if first_id is None else first_id)
+    if late:
+        return _Opened((), opened, late=True)
+    found = [row[:ROW] for row in rows if row[0] is not None]
+    return _Opened(found, _behind(found, opened.at(first_id - 1), lane["limit"]), late=False)
+
+
+def _behind(rows: Sequence[Any], position: Position, limit: int) -> Position:
+    """The position behind `rows`, the last of the tick where there are fewer than `limit`."""
+    if len(rows) >= limit:
+        return position.at(rows[-1][0])
+    return position.ended(rows[-1][0] if rows else position.last_id)
 
 
 def _resume(position: Position, floor_id: int) -> Steps[Position]:

@@ -84,11 +84,20 @@ def _rewritten(steps: Steps[Any], change: Callable[[Statement, Rows], Steps[Rows
 
 
 def _open_at_horizon(statement: Statement, rows: Rows) -> Steps[Rows]:
-    if statement.name != "open_tick":
-        return rows
+    """Where the answer brings rows as well, the reader is told of late ones, so that it asks for the tick's rows anew."""
     yield from ()
-    snapshot = Snapshot.parse(rows[0][0])
-    return [(str(Snapshot(snapshot.xmin, snapshot.xmin)), *rows[0][1:])]
+    if statement.name == "open_tick":
+        snapshot, *rest = rows[0]
+        return [(_at_horizon(snapshot), *rest)]
+    if statement.name == "read_tick":
+        *row, snapshot, first_id, _late = rows[0]
+        return [(*row, _at_horizon(snapshot), first_id, True)]
+    return rows
+
+
+def _at_horizon(snapshot: str) -> str:
+    xmin = Snapshot.parse(snapshot).xmin
+    return str(Snapshot(xmin, xmin))
 
 
 def _any_epoch(statement: Statement, rows: Rows) -> Steps[Rows]:

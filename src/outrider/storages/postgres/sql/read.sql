@@ -3,17 +3,85 @@
 -- In read_fresh only `id >` can use an index, and the CASE is guessed to pass nearly all rows (three filters would be
 -- guessed to pass one in a thousand): the walk along the primary key is the cheapest plan.
 
--- name: open_tick
-SELECT CAST(pg_current_snapshot() AS text),
-    (SELECT min(fresh.id) FROM (
-        SELECT id FROM {outbox_message} WHERE xid >= CAST(:done_xmax AS xid8)
-          AND xid < pg_snapshot_xmax(pg_current_snapshot()) AND id > :floor_id
-        ORDER BY xid, id OFFSET 0) AS fresh),
-    EXISTS (
-        SELECT 1 FROM unnest(CAST(:late AS xid8[])) AS running (xid)
-        CROSS JOIN LATERAL (
-            SELECT m.id FROM {outbox_message} AS m WHERE m.xid = running.xid AND m.id > :floor_id
-            ORDER BY m.xid, m.id LIMIT 1) AS found)
+-- fragment: row
+m.id, CAST(m.message_id AS text) AS message_id,
+    m.type || chr(31) || m.version || chr(31) || m.topic || chr(31) || m.content_type || chr(31) || m.max_retry AS kind,
+    m.message_key, m.payload, CAST(m.created_at AS text) AS time,
+    CASE WHEN m.headers IS NULL AND m.deliver_at IS NULL AND m.correlation_id IS NULL AND m.causation_id IS NULL
+        AND m.trace IS NULL AND (m.subject IS NULL OR m.subject = m.message_key) THEN NULL
+    ELSE CAST(jsonb_strip_nulls(jsonb_build_object(
+        'headers', m.headers, 'subject', nullif(m.subject, m.message_key),
+        'deliver_at', to_char(m.deliver_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        'ahead', CASE WHEN m.deliver_at > clock_timestamp() THEN true END,
+        'correlation_id', m.correlation_id, 'causation_id', m.causation_id
+    ) || coalesce(m.trace, CAST('{}' AS jsonb))) AS text) END AS extra
+
+-- fragment: own
+m.key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer)
+
+-- fragment: unseen
+NOT EXISTS (
+    SELECT 1 FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.log_id = m.id)
+
+-- fragment: late
+WITH late AS MATERIALIZED (
+    SELECT found.id FROM unnest(CAST(:late AS xid8[])) AS running (xid)
+    CROSS JOIN LATERAL (
+        SELECT m.id, m.key_hash FROM {outbox_message} AS m
+        WHERE m.xid = running.xid AND m.id > :from_id AND m.id < :first_id
+        ORDER BY m.xid, m.id OFFSET 0) AS found
+    WHERE pg_visible_in_snapshot(running.xid, CAST(:target AS pg_snapshot))
+      AND found.key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer)
+    ORDER BY found.id LIMIT :limit
+)
+SELECT {row}
+FROM {outbox_message} AS m
+WHERE m.id IN (SELECT id FROM late)
+
+-- fragment: fresh
+SELECT {row}
+FROM {outbox_message} AS m
+WHERE m.id > :from_id
+  AND CASE WHEN (m.xid < CAST(:target_xmin AS xid8) OR pg_visible_in_snapshot(m.xid, CAST(:target AS pg_snapshot)))
+        AND (m.xid >= CAST(:done_xmax AS xid8) OR NOT pg_visible_in_snapshot(m.xid, CAST(:done AS pg_snapshot)))
+        AND {own} THEN 1 END IS NOT NULL
+
+-- fragment: tick
+-- What the statement itself sees is what `target` sees: it runs by itself, outside any transaction that writes.
+WITH tick AS MATERIALIZED (
+    SELECT CAST(pg_current_snapshot() AS text) AS target,
+        (SELECT min(fresh.id) FROM (
+            SELECT id FROM {outbox_message} WHERE xid >= CAST(:done_xmax AS xid8)
+              AND xid < pg_snapshot_xmax(pg_current_snapshot()) AND id > :floor_id
+            ORDER BY xid, id OFFSET 0) AS fresh) AS first_id,
+        EXISTS (
+            SELECT 1 FROM unnest(CAST(:late AS xid8[])) AS running (xid)
+            CROSS JOIN LATERAL (
+                SELECT m.id FROM {outbox_message} AS m WHERE m.xid = running.xid AND m.id > :floor_id
+                ORDER BY m.xid, m.id LIMIT 1) AS found) AS late
+)
+SELECT rows.*, tick.target, tick.first_id, tick.late
+FROM tick LEFT JOIN LATERAL (
+    SELECT {row}
+    FROM {outbox_message} AS m
+    WHERE NOT tick.late AND m.id >= tick.first_id
+      AND CASE WHEN (m.xid >= CAST(:done_xmax AS xid8) OR NOT pg_visible_in_snapshot(m.xid, CAST(:done AS pg_snapshot)))
+            AND {own} THEN 1 END IS NOT NULL
+
+-- fragment: tick_end
+ORDER BY m.id LIMIT :limit
+) AS rows ON true
+ORDER BY rows.id
+
+-- name: read_tick
+-- Opens a tick and reads its first rows, where no late ones come before them; one row without a message where there is none.
+{tick}
+{tick_end}
+
+-- name: read_tick_unseen
+{tick}
+AND {unseen}
+{tick_end}
 
 -- name: resume_tick
 SELECT min(fresh.id) FROM (
@@ -22,95 +90,19 @@ SELECT min(fresh.id) FROM (
     ORDER BY xid, id OFFSET 0) AS fresh
 
 -- name: read_late
-WITH late AS MATERIALIZED (
-    SELECT found.id FROM unnest(CAST(:late AS xid8[])) AS running (xid)
-    CROSS JOIN LATERAL (
-        SELECT m.id, m.key_hash FROM {outbox_message} AS m
-        WHERE m.xid = running.xid AND m.id > :from_id AND m.id < :first_id
-        ORDER BY m.xid, m.id OFFSET 0) AS found
-    WHERE pg_visible_in_snapshot(running.xid, CAST(:target AS pg_snapshot))
-      AND found.key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer)
-    ORDER BY found.id LIMIT :limit
-)
-SELECT m.id, CAST(m.message_id AS text),
-    m.type || chr(31) || m.version || chr(31) || m.topic || chr(31) || m.content_type || chr(31) || m.max_retry,
-    m.message_key, m.payload, CAST(m.created_at AS text),
-    CASE WHEN m.headers IS NULL AND m.deliver_at IS NULL AND m.correlation_id IS NULL AND m.causation_id IS NULL
-        AND m.trace IS NULL AND (m.subject IS NULL OR m.subject = m.message_key) THEN NULL
-    ELSE CAST(jsonb_strip_nulls(jsonb_build_object(
-        'headers', m.headers, 'subject', nullif(m.subject, m.message_key),
-        'deliver_at', to_char(m.deliver_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        'ahead', CASE WHEN m.deliver_at > clock_timestamp() THEN true END,
-        'correlation_id', m.correlation_id, 'causation_id', m.causation_id
-    ) || coalesce(m.trace, CAST('{}' AS jsonb))) AS text) END
-FROM {outbox_message} AS m
-WHERE m.id IN (SELECT id FROM late)
+{late}
 ORDER BY m.id
 
 -- name: read_fresh
-SELECT m.id, CAST(m.message_id AS text),
-    m.type || chr(31) || m.version || chr(31) || m.topic || chr(31) || m.content_type || chr(31) || m.max_retry,
-    m.message_key, m.payload, CAST(m.created_at AS text),
-    CASE WHEN m.headers IS NULL AND m.deliver_at IS NULL AND m.correlation_id IS NULL AND m.causation_id IS NULL
-        AND m.trace IS NULL AND (m.subject IS NULL OR m.subject = m.message_key) THEN NULL
-    ELSE CAST(jsonb_strip_nulls(jsonb_build_object(
-        'headers', m.headers, 'subject', nullif(m.subject, m.message_key),
-        'deliver_at', to_char(m.deliver_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        'ahead', CASE WHEN m.deliver_at > clock_timestamp() THEN true END,
-        'correlation_id', m.correlation_id, 'causation_id', m.causation_id
-    ) || coalesce(m.trace, CAST('{}' AS jsonb))) AS text) END
-FROM {outbox_message} AS m
-WHERE m.id > :from_id
-  AND CASE WHEN (m.xid < CAST(:target_xmin AS xid8) OR pg_visible_in_snapshot(m.xid, CAST(:target AS pg_snapshot)))
-        AND (m.xid >= CAST(:done_xmax AS xid8) OR NOT pg_visible_in_snapshot(m.xid, CAST(:done AS pg_snapshot)))
-        AND m.key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer) THEN 1 END IS NOT NULL
+{fresh}
 ORDER BY m.id LIMIT :limit
 
 -- name: read_late_unseen
-WITH late AS MATERIALIZED (
-    SELECT found.id FROM unnest(CAST(:late AS xid8[])) AS running (xid)
-    CROSS JOIN LATERAL (
-        SELECT m.id, m.key_hash FROM {outbox_message} AS m
-        WHERE m.xid = running.xid AND m.id > :from_id AND m.id < :first_id
-        ORDER BY m.xid, m.id OFFSET 0) AS found
-    WHERE pg_visible_in_snapshot(running.xid, CAST(:target AS pg_snapshot))
-      AND found.key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer)
-    ORDER BY found.id LIMIT :limit
-)
-SELECT m.id, CAST(m.message_id AS text),
-    m.type || chr(31) || m.version || chr(31) || m.topic || chr(31) || m.content_type || chr(31) || m.max_retry,
-    m.message_key, m.payload, CAST(m.created_at AS text),
-    CASE WHEN m.headers IS NULL AND m.deliver_at IS NULL AND m.correlation_id IS NULL AND m.causation_id IS NULL
-        AND m.trace IS NULL AND (m.subject IS NULL OR m.subject = m.message_key) THEN NULL
-    ELSE CAST(jsonb_strip_nulls(jsonb_build_object(
-        'headers', m.headers, 'subject', nullif(m.subject, m.message_key),
-        'deliver_at', to_char(m.deliver_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        'ahead', CASE WHEN m.deliver_at > clock_timestamp() THEN true END,
-        'correlation_id', m.correlation_id, 'causation_id', m.causation_id
-    ) || coalesce(m.trace, CAST('{}' AS jsonb))) AS text) END
-FROM {outbox_message} AS m
-WHERE m.id IN (SELECT id FROM late)
-  AND NOT EXISTS (
-    SELECT 1 FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.log_id = m.id)
+{late}
+AND {unseen}
 ORDER BY m.id
 
 -- name: read_fresh_unseen
-SELECT m.id, CAST(m.message_id AS text),
-    m.type || chr(31) || m.version || chr(31) || m.topic || chr(31) || m.content_type || chr(31) || m.max_retry,
-    m.message_key, m.payload, CAST(m.created_at AS text),
-    CASE WHEN m.headers IS NULL AND m.deliver_at IS NULL AND m.correlation_id IS NULL AND m.causation_id IS NULL
-        AND m.trace IS NULL AND (m.subject IS NULL OR m.subject = m.message_key) THEN NULL
-    ELSE CAST(jsonb_strip_nulls(jsonb_build_object(
-        'headers', m.headers, 'subject', nullif(m.subject, m.message_key),
-        'deliver_at', to_char(m.deliver_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        'ahead', CASE WHEN m.deliver_at > clock_timestamp() THEN true END,
-        'correlation_id', m.correlation_id, 'causation_id', m.causation_id
-    ) || coalesce(m.trace, CAST('{}' AS jsonb))) AS text) END
-FROM {outbox_message} AS m
-WHERE m.id > :from_id
-  AND CASE WHEN (m.xid < CAST(:target_xmin AS xid8) OR pg_visible_in_snapshot(m.xid, CAST(:target AS pg_snapshot)))
-        AND (m.xid >= CAST(:done_xmax AS xid8) OR NOT pg_visible_in_snapshot(m.xid, CAST(:done AS pg_snapshot)))
-        AND m.key_hash % CAST(:lanes AS integer) = CAST(:lane AS integer) THEN 1 END IS NOT NULL
-  AND NOT EXISTS (
-    SELECT 1 FROM {outbox_delivery} AS d WHERE d.subscription_id = :subscription_id AND d.log_id = m.id)
+{fresh}
+AND {unseen}
 ORDER BY m.id LIMIT :limit
