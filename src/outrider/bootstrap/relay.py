@@ -147,6 +147,7 @@ def relay_settings(settings: Settings) -> RelaySettings:
         preflight_interval=chosen.preflight_interval,
         outage_backoff_max=chosen.outage_backoff_max,
         park_alarm=chosen.park_alarm,
+        rates={topic: one.rate for topic, one in settings.broker.destinations.items() if one.rate is not None},
         drain_timeout=settings.runtime.drain_timeout,
         retry=RetryPolicy(
             delays=tuple(delay.total_seconds() for delay in retry.delays),

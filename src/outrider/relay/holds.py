@@ -1,25 +1,37 @@
-"""What keeps messages of a lane back: blocked keys, pauses, suspended destinations, types that nobody knows.
+"""What keeps messages of a lane back: blocked keys, pauses, suspended destinations, types that nobody knows, a pace.
 
 Invariant: a key counts as blocked while it has a row that stands, and while a decision for it is unwritten (OB-42).
 The owner's memory; it starts from the table and is dropped with the lease.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from types import MappingProxyType
 
 from outrider.core.deliveries import KeyOf
 from outrider.core.log_row import parse_kind
 from outrider.core.pauses import Pauses
+from outrider.relay.pace import Pace
 from outrider.relay.rules import Routes
 
+UNPACED: Mapping[str, Pace] = MappingProxyType({})
 FRESH_ROUNDS = 2  # looks at the pause table after which an own pause must have been seen
 
 
 class Holds:
     """Looked up for each message only when `any_hold` says so."""
 
-    def __init__(self, subscription: str, routes: Routes | None, blocked: Iterable[KeyOf], pauses: Pauses) -> None:
+    def __init__(
+        self,
+        subscription: str,
+        routes: Routes | None,
+        blocked: Iterable[KeyOf],
+        pauses: Pauses,
+        paces: Mapping[str, Pace] = UNPACED,
+    ) -> None:
         self._subscription = subscription
         self._routes = routes
+        self._paces = paces
         self._known_kinds: set[str] = set()
         self._unwritten: dict[KeyOf, int] = {}
         self.blocked: set[KeyOf] = set(blocked)
@@ -34,7 +46,7 @@ class Holds:
     def any_hold(self) -> bool:
         """Whether any message at all may have to be kept back."""
         pauses = self.pauses
-        return bool(self.blocked or self.suspended or pauses.destinations or pauses.keys)
+        return bool(self.blocked or self.suspended or self._paces or pauses.destinations or pauses.keys)
 
     @property
     def lane_paused(self) -> bool:
@@ -115,6 +127,16 @@ class Holds:
     def any_holding(self, kinds: Iterable[str]) -> bool:
         """Whether any of these kinds goes one message of a key at a time (OB-38)."""
         return self._routes is not None and any(self.holds_key(parse_kind(kind).type) for kind in kinds)
+
+    def pace(self, topic: str, *, due: bool) -> timedelta | None:
+        """How long a message to `topic` has to wait; None where it may go, and is counted as gone."""
+        pace = self._paces.get(topic)
+        return None if pace is None else pace.take(due=due)
+
+    def promotes(self, topic: str, most: int) -> int:
+        """How many of a key's parked messages are worth making due at once: no more than may be sent."""
+        pace = self._paces.get(topic)
+        return most if pace is None else max(1, min(most, pace.ready()))
 
     def reason(self, topic: str, key: str | None) -> str | None:
         """Why a log message must be parked, as the cause of its row; None where it may go."""

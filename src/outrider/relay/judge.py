@@ -45,7 +45,7 @@ class Judge:
             match outcome:
                 case None:
                     changes.delivered.append(due)
-                    changes.look_again(key, self._batch_size)
+                    changes.look_again(key, self._holds.promotes(parse_kind(due.row[2]).topic, self._batch_size))
                 case Behind():
                     self.park(due, "key", changes)
                     changes.look_again(key)

@@ -27,6 +27,7 @@ from outrider.relay.holds import Holds
 from outrider.relay.judge import Judge
 from outrider.relay.launch import Launcher
 from outrider.relay.outage import Outage
+from outrider.relay.pace import Pace
 from outrider.relay.pipeline import Pipeline, Tally
 from outrider.relay.preflight import Preflight
 from outrider.relay.publish import Lease, Sender
@@ -144,7 +145,10 @@ class LaneOwner:
         tell = Tell(context.telemetry, context.service, context.subscription.name, cursor.key.lane, cursor.epoch)
         tell.lane(LaneTaken, owner=context.owner, starts=cursor.starts)
         blocked = await reading.run(deliveries.read_blocked(cursor.key, cursor.lanes))
-        holds = Holds(context.subscription.name, context.routes, blocked, context.watch.pauses)
+        paces = {
+            topic: Pace(rate / cursor.lanes, context.clock.boottime) for topic, rate in context.settings.rates.items()
+        }
+        holds = Holds(context.subscription.name, context.routes, blocked, context.watch.pauses, paces)
         publisher = context.publishers(cursor.key)
         writer = Writer(
             writing, cursor, context.subscription.broker, holds, lease, context.clock, tell,

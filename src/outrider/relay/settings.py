@@ -1,5 +1,6 @@
 """How a relay behaves. Source: spec/outbox.md section 14, OB-90."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -23,7 +24,10 @@ BATCH_SIZE_MAX: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class RelaySettings:
-    """`batch_size` messages a read; spans as in the spec's table. Raises ConfigurationError naming all faults."""
+    """`batch_size` messages a read; spans as in the spec's table; `rates` the messages a second that a destination may get.
+
+    Raises ConfigurationError naming all faults.
+    """
 
     batch_size: int = 500
     lanes: int = 1
@@ -35,6 +39,7 @@ class RelaySettings:
     preflight_interval: timedelta = timedelta(seconds=5)
     outage_backoff_max: timedelta = timedelta(seconds=5)
     park_alarm: int = 100_000
+    rates: Mapping[str, float] = field(default_factory=dict)
     drain_timeout: timedelta = timedelta(seconds=20)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
@@ -53,6 +58,7 @@ class RelaySettings:
             "relay.advance_interval must not be negative" if self.advance_interval < zero else "",
             "relay.preflight_interval must be positive" if self.preflight_interval <= zero else "",
             "relay.park_alarm must be at least 1" if self.park_alarm < 1 else "",
+            "a destination's rate must be positive" if any(rate <= 0 for rate in self.rates.values()) else "",
         ]
         if any(faults):
             raise ConfigurationError("; ".join(fault for fault in faults if fault))

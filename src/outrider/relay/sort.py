@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from json import loads
 
-from outrider.core.deliveries import HOLD, Changes, Due, NewDelivery, key_of
+from outrider.core.deliveries import HOLD, Changes, Due, KeyOf, NewDelivery, key_of
 from outrider.core.delivery import Status
 from outrider.core.log_row import LogRow, parse_kind
 from outrider.core.outcome import Refusal, Refused
+from outrider.core.retry import RetryAt
 from outrider.relay.holds import Holds
 
 Refuse = Callable[[LogRow], Refused | None]
 
 AHEAD = '"ahead"'
 ROUTE_UNKNOWN = "route.unknown"
+RATE = "rate"
 UNDECIDABLE = {"suspended", ROUTE_UNKNOWN}
 """Causes that the tables alone cannot tell: deciding such a queue anew would make its head due at once."""
 
@@ -53,18 +55,25 @@ def sort_log(rows: Sequence[LogRow], holds: Holds, refuse: Refuse) -> Sorted:
 
 
 def sort_due(rows: Sequence[Due], holds: Holds, refuse: Refuse) -> tuple[list[Due], Changes, list[tuple[Due, Refused]]]:
-    """Sort deliveries that are due: what goes, what is parked again, what is refused here for ever."""
+    """Sort deliveries that are due: what goes, what is parked again or put off, what is refused here for ever."""
     send: list[Due] = []
+    put_off: set[KeyOf] = set()
     changes = Changes()
     refused: list[tuple[Due, Refused]] = []
     for due in rows:
-        cause = _due_reason(due, holds)
+        key = key_of(due.row)
+        cause = "key" if key in put_off else _due_reason(due, holds)
         if cause is not None:
             changes.parked.append((due, cause))
             if cause not in UNDECIDABLE:
-                changes.look_again(key_of(due.row))
+                changes.look_again(key)
         elif (fault := refuse(due.row)) is not None:
             refused.append((due, fault))
+        elif (wait := holds.pace(parse_kind(due.row[2]).topic, due=True)) is not None:
+            changes.retried.append((due, RetryAt(wait, due.attempts), None))
+            if key is not None:
+                put_off.add(key)
+                holds.blocked.add(key)
         else:
             send.append(due)
     return send, changes, refused
@@ -100,7 +109,8 @@ def _decide(row: LogRow, holds: Holds, refuse: Refuse) -> NewDelivery | None:
     if refused is not None:
         hold = holds.holds_key(kind.type)
         return NewDelivery(row, Status.DEAD, HOLD if hold else "refused", attempts=1, refused=refused)
-    return None
+    wait = holds.pace(kind.topic, due=False)
+    return None if wait is None else NewDelivery(row, Status.RETRYING, RATE, delay=wait)
 
 
 def _due_reason(due: Due, holds: Holds) -> str | None:

@@ -228,3 +228,20 @@ async def test_a_relay_at_work_looks_at_what_is_parked(rig: Rig) -> None:
     await rig.started(short)
     raised = await rig.events.wait_for(ParkAlarmRaised)
     assert (raised.service, raised.subscription) == ("orders", "relay")
+
+
+async def test_a_slow_destination_gets_its_rate_and_holds_nobody_up(rig: Rig) -> None:
+    """OB-5, OB-37, §14: messages beyond a destination's rate wait in rows of their own, in order per key."""
+    slow = rig.database.add("a", "b", "a", "a", None, topic="slow")
+    fast = rig.database.add(*["a"] * 20)
+    await rig.started(RelaySettings(retry=QUICK, rates={"slow": 2.0}))
+    await rig.recorder.until(22)
+    assert rig.recorder.ids()[:22] == [*slow[:2], *fast]
+    await rig.recorder.until(25)
+    of_key = [row[1] for row in rig.recorder.taken if "slow" in row[2] and row[3] == "a"]
+    assert of_key == [slow[0], slow[2], slow[3]]
+    assert {event.message_id for event in rig.events.of(MessageParked, lambda event: event.cause == "rate")} == {
+        slow[2], slow[4],
+    }  # fmt: skip
+    await rig.relays[0].stop(5)
+    assert rig.database.rows("SELECT DISTINCT status, attempts FROM {outbox_delivery}") == [("done", 0)]
