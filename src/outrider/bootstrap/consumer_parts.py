@@ -225,14 +225,17 @@ class ConsumerBuild:
 
 
 def _caused(parts: OutboxParts, cause: Envelope) -> OutboxParts:
-    """The outbox for messages that `cause` leads to: its correlation (else its id), its id, its trace (§3)."""
-    ambient = Ambient(
-        correlation_id=cause.correlation_id or str(cause.message_id),
-        causation_id=str(cause.message_id),
-        traceparent=cause.traceparent,
-        tracestate=cause.tracestate,
-    )
-    return replace(parts, ambient=lambda: ambient)
+    """The outbox for messages that `cause` leads to: its correlation (else its id), its id, and the handler's open trace,
+    else its own (§3).
+    """
+    correlation, causation = cause.correlation_id or str(cause.message_id), str(cause.message_id)
+
+    def ambient() -> Ambient:
+        current = parts.ambient()
+        traced = cause if current.traceparent is None else current
+        return Ambient(correlation, causation, traced.traceparent, traced.tracestate)
+
+    return replace(parts, ambient=ambient)
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

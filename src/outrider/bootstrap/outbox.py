@@ -7,7 +7,7 @@ from outrider.codecs.events import encode
 from outrider.core.catalog import Catalog
 from outrider.core.errors import CatalogError, MissingExtra
 from outrider.core.limits import MAX_BYTES
-from outrider.core.record import DEFAULT_MAX_RETRY, NO_AMBIENT
+from outrider.core.record import DEFAULT_MAX_RETRY
 from outrider.outbox import async_outbox, outbox
 from outrider.outbox.acquaintance import Acquaintance
 from outrider.outbox.parts import OutboxParts
@@ -15,6 +15,7 @@ from outrider.ports.telemetry import Telemetry
 from outrider.ports.wakeup import Wakeup
 from outrider.runtime.system_clock import SystemClock
 from outrider.runtime.wakeup import SeveralWakeups, in_process, wakeup_channel
+from outrider.telemetry.ambient import ambient_source
 from outrider.telemetry.fan_out import FanOut
 
 
@@ -97,7 +98,7 @@ def outbox_parts(
         logs=log_access(names.prefix, db_schema),
         clock=clock,
         encode_event=encode,
-        ambient=lambda: NO_AMBIENT,
+        ambient=ambient_source(),
         acquaintance=Acquaintance(catalog, service),
         telemetry=telemetry or FanOut(),
         wakeup=wakeup,

@@ -44,6 +44,13 @@ class MessageAdded(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class TraceDropped(TelemetryEvent):
+    """`messages` are added without the trace context that they were given, since it is malformed: it never stops one."""
+
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
 class LaneTaken(LaneEvent):
     """A lane's lease was taken; `starts` counts owners that died while sending."""
 

@@ -170,10 +170,9 @@ def same_content(record: OutboxRecord, stored: OutboxRecord | StoredRecord) -> b
     )
 
 
-def trace_dropped(item: object, ambient: Ambient, record: OutboxRecord) -> bool:
-    """Whether `prepare` dropped a malformed trace context of this message; the caller counts it."""
-    given = (item.traceparent if isinstance(item, Message) else None) or ambient.traceparent
-    return given is not None and record.trace is None
+def trace_dropped(item: object, ambient: Ambient) -> bool:
+    """Whether the trace context of a message whose record has none was malformed; the caller counts it."""
+    return ambient.traceparent is not None or (isinstance(item, Message) and item.traceparent is not None)
 
 
 def _route(item: object, catalog: Catalog) -> tuple[Message, Route]:

@@ -7,9 +7,9 @@ from uuid import UUID
 from outrider.core.adding import Added
 from outrider.core.catalog import Catalog
 from outrider.core.errors import InvalidMessage, NoTransaction
-from outrider.core.events import MessageAdded
+from outrider.core.events import MessageAdded, TraceDropped
 from outrider.core.identity import uuid7
-from outrider.core.record import Ambient, OutboxRecord, prepare
+from outrider.core.record import Ambient, OutboxRecord, prepare, trace_dropped
 from outrider.outbox.acquaintance import Acquaintance
 from outrider.ports.clock import Clock
 from outrider.ports.log_writer import LogWriter
@@ -54,7 +54,7 @@ class OutboxParts:
         catalog, service, encode, ambient = self.catalog, self.service, self.encode_event, self.ambient()
         max_bytes, max_retry = self.max_bytes, self.default_max_retry
         records: list[OutboxRecord] = []
-        fresh = True
+        fresh, dropped = True, 0
         for start, message in zip(range(0, len(chance), RANDOM_BYTES), messages, strict=True):
             new_id = uuid7(now_ms, chance[start : start + RANDOM_BYTES])
             record = prepare(
@@ -62,7 +62,10 @@ class OutboxParts:
                 new_id=new_id, max_bytes=max_bytes, default_max_retry=max_retry,
             )  # fmt: skip
             fresh = fresh and record.message_id is new_id
+            dropped += record.trace is None and trace_dropped(message, ambient)
             records.append(record)
+        if dropped:
+            self.telemetry.emit(TraceDropped(self.service, dropped))
         return records, fresh
 
     def tell(self, added: Sequence[Added]) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from outrider import Message, MessageState
 from outrider.core.errors import MessageIdConflict, MessageNotFound, NoTransaction, OutriderError, WrongDatabase
-from outrider.core.events import MessageAdded
+from outrider.core.events import MessageAdded, TraceDropped
 from outrider.testing.schema import create_tables
 from tests.contract.transactions.callers import KINDS, PREFIX, Caller, name_of
 
@@ -233,6 +233,16 @@ async def test_what_was_added_is_told(caller: Caller) -> None:
     await caller.add(placed(message_id=ID), placed(2))
     told = caller.sink.of(MessageAdded)
     assert [(one.service, one.messages, one.created) for one in told] == [("orders", 1, 1), ("orders", 2, 1)]
+
+
+async def test_a_malformed_trace_is_counted_and_stops_nothing(caller: Caller) -> None:
+    """Spec §3, OB-93: such a message is added without its trace, and TraceDropped says how many there were."""
+    good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await caller.add(placed(1), placed(2, traceparent=good))
+    assert caller.sink.of(TraceDropped) == []
+    added = await caller.add(*(placed(n, traceparent=parent) for n, parent in enumerate(("x", good, "00-0-0-0"), 3)))
+    assert [one.created for one in added] == [True, True, True]
+    assert [(one.service, one.messages) for one in caller.sink.of(TraceDropped)] == [("orders", 2)]
 
 
 async def test_status_and_due_see_the_transaction(caller: Caller) -> None:

@@ -2,7 +2,10 @@
 
 # ruff: noqa: ANN401 - handlers take what they are given; a wait on a database polls
 
+import json
 from typing import Any
+
+from opentelemetry import trace
 
 from outrider.bootstrap.consumer import Consumer
 from outrider.core.events import DuplicateSkipped, ReceiptRecorded, RetryScheduled
@@ -66,3 +69,30 @@ async def test_a_message_that_comes_again_has_no_second_effect(kind: Kind, postg
         await sink.wait_for(DuplicateSkipped)
     assert len(calls) == 1
     assert postgres.effects() == ["order-1"]
+
+
+async def test_a_message_of_a_handler_carries_the_open_trace_else_that_of_its_cause(
+    postgres: Database, sink: EventSink
+) -> None:
+    """Spec §3: the current OpenTelemetry context; where the handler has none open, the trace that it came with."""
+    consumer = Consumer("billing", order_catalog(), transactions=postgres.url)
+    context = trace.SpanContext(int("a" * 32, 16), int("b" * 16, 16), False, trace.TraceFlags(1))
+
+    @consumer.handler(OrderPlaced)
+    def open_invoice(event: OrderPlaced, _: Any, context_: Any) -> None:
+        context_.outbox.add(Message("invoice.opened", {}, key=f"{event.order_id} outside"))
+        with trace.use_span(trace.NonRecordingSpan(context)):
+            context_.outbox.add(Message("invoice.opened", {}, key=f"{event.order_id} within"))
+
+    script, came_with = Script(), f"00-{'c' * 32}-{'d' * 16}-00"
+    script.add(placed("traced", traceparent=came_with, tracestate="vendor=1"), placed("untraced"))
+    async with running(consumer, postgres.settings, script, sink):
+        pass
+    added = postgres.rows("SELECT message_key, CAST(trace AS text) FROM billing_outbox_message")
+    own = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+    assert {key: text and json.loads(text) for key, text in added} == {
+        "traced outside": {"traceparent": came_with, "tracestate": "vendor=1"},
+        "traced within": own,
+        "untraced outside": None,
+        "untraced within": own,
+    }
