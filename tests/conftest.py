@@ -1,29 +1,64 @@
-"""Real servers for the tests that need them, one of each a session, and a word at the end on what was left out."""
+"""Real servers for the tests that need them, shared by a session, and a word at the end on what was left out.
+
+The whole suite runs in several processes, since most of it waits: each has a PostgreSQL of its own, for transactions of other
+databases stand in a snapshot, too; Kafka is dear to start, so all that asks for the shared one runs in the same process.
+"""
 
 import os
+import shutil
 import uuid
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
+import hypothesis
 import pytest
 
 from outrider.testing.services import KafkaServer, PostgresServer, ServerMissing
 
 TESTS = Path(__file__).parent
 NOTHING_LEFT_OUT = os.environ.get("CI") == "true"
+PROCESSES = 4
 SERVER_SECONDS = 60  # a test that asks for a server may be the one that starts it
+MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
+MEMORY_BYTES = 4 << 30
 EMPTY = "empty_template"
 LACKS = "lacks its server:"
-LEFT_OUT = pytest.StashKey[dict[str, set[str]]]()
+
+# no verdict by the clock: the machine may be busy with the other processes
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("untimed")
+
+
+class LeftOut:
+    """Remembers who was skipped for want of a server, in whichever process, and names them at the end."""
+
+    def __init__(self) -> None:
+        self.tests: dict[str, set[str]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        if report.skipped and LACKS in reason:
+            self.tests.setdefault(reason.removeprefix("Skipped: "), set()).add(report.nodeid)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for reason, tests in sorted(self.tests.items()):
+            terminalreporter.write_line(f"left out: {len(tests)} tests, {reason}", yellow=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[LEFT_OUT] = {}
+    config.pluginmanager.register(LeftOut())
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes: several for the whole suite; none besides this one for what somebody names."""
+    return PROCESSES if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark each test by its folder; give those that may start a server the time for it."""
+    """Mark each test by its folder; give those that may start a server the time for it; long ones go first."""
     known = {line.split(":")[0] for line in config.getini("markers")}
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
@@ -32,22 +67,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & {"postgres_server", "kafka_server"} and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(SERVER_SECONDS))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Name what did not run for want of a server."""
-    for reason, tests in sorted(config.stash[LEFT_OUT].items()):
-        terminalreporter.write_line(f"left out: {len(tests)} tests, {reason}", yellow=True)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember who was skipped for want of a server."""
-    report = yield
-    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
-    if report.skipped and LACKS in reason:
-        item.config.stash[LEFT_OUT].setdefault(reason.removeprefix("Skipped: "), set()).add(item.nodeid)
-    return report
+        if "kafka_server" in fixtures:
+            item.add_marker(pytest.mark.xdist_group("kafka"))
+    items.sort(key=lambda item: item.get_closest_marker("fault") is None)
 
 
 def _lacking(missing: ServerMissing) -> NoReturn:
@@ -57,11 +79,16 @@ def _lacking(missing: ServerMissing) -> NoReturn:
     pytest.skip(f"{LACKS} {missing}")
 
 
+def _place() -> Path | None:
+    """Where the session's databases lie: in memory, where there is room; nothing here is to outlive the machine."""
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES else None
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """The session's PostgreSQL, started by the first test that asks. A test that kills one starts its own."""
+    """The process's PostgreSQL, started by the first test that asks. A test that kills one starts its own."""
     try:
-        server = PostgresServer()
+        server = PostgresServer(place=_place())
     except ServerMissing as missing:
         _lacking(missing)
     with server:

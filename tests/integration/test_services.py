@@ -1,6 +1,7 @@
 """The servers that every other test stands on: they keep what they acknowledged through SIGKILL, and leave nothing."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -56,6 +57,16 @@ def test_killed_postgres_leaves_no_backend(own_postgres: PostgresServer) -> None
         assert not alive(backend)
         with pytest.raises(psycopg.OperationalError):
             connection.execute("SELECT 1")
+
+
+def test_closed_postgres_leaves_no_data_and_no_shared_memory(own_postgres: PostgresServer) -> None:
+    maps = Path(f"/proc/{own_postgres.pid}/maps").read_text()
+    shared = {Path(name) for name in re.findall(r"/dev/shm/PostgreSQL\.\d+", maps)}  # noqa: S108 - where Linux has it
+    assert shared
+    assert all(part.exists() for part in shared)
+    own_postgres.close()
+    assert not any(part.exists() for part in shared)
+    assert not own_postgres.folder.exists()
 
 
 def test_postgres_is_durable_as_shipped_and_takes_settings(own_postgres: PostgresServer) -> None:

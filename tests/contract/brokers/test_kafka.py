@@ -3,11 +3,13 @@
 import asyncio
 import os
 import signal
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from confluent_kafka import KafkaException
 
 from outrider.brokers.kafka.config import KafkaSettings
 from outrider.brokers.kafka.publisher import KafkaPublisher
@@ -16,7 +18,8 @@ from outrider.testing.conformance.broker_harness import Capability, decoder, enc
 from outrider.testing.conformance.brokers import PublisherConformance, SubscriberConformance
 from outrider.testing.services import KafkaServer, ServerMissing
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("the suite's own kafka")]
+AWAKE_SECONDS = 20.0
 
 
 class KafkaHarness:
@@ -52,7 +55,20 @@ class KafkaHarness:
     async def answer_again(self) -> None:
         assert self.server.pid is not None
         os.kill(self.server.pid, signal.SIGCONT)
-        await asyncio.to_thread(self.server.wait_ready)
+        await asyncio.to_thread(self._take_back)
+
+    def _take_back(self) -> None:
+        """Return when the controller has the broker back: it may shut out, on waking, one that was silent for so long."""
+        deadline = time.monotonic() + AWAKE_SECONDS
+        while True:
+            self.server.wait_ready()
+            try:
+                self.server.create_topic(f"awake.{uuid.uuid4().hex[:16]}", 1)
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                return
 
     async def crash(self) -> None:
         await asyncio.to_thread(self.server.kill)

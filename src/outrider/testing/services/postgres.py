@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
+CLOSE_SECONDS = 5.0
 SUPERUSER = "postgres"
 PROGRAMS = ("initdb", "postgres")
 
@@ -55,15 +56,19 @@ def postgres_programs() -> Path:
 class PostgresServer:
     """One server on a free port of 127.0.0.1, its data in a temporary folder copied from a cached template.
 
-    `settings` are configuration parameters by name, given on the command line. As root it runs as the user postgres.
-    A context manager: started and ready on entry, closed on exit. Synchronous: call it from a thread in async code.
+    `settings` are configuration parameters by name, given on the command line. `place` is where that folder is made: on a
+    file system in memory all is quick, and what was committed survives the server's death but not the machine's. As root
+    it runs as the user postgres. A context manager: started and ready on entry, closed on exit. Synchronous: call it from a
+    thread in async code.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None, *, outlive: bool = False) -> None:
+    def __init__(
+        self, settings: Mapping[str, str] | None = None, *, place: Path | None = None, outlive: bool = False
+    ) -> None:
         self._programs = postgres_programs()
         self.settings = dict(settings or {})
         self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="outrider-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="outrider-postgres-", dir=place))
         if os.geteuid() == 0:
             as_user(SUPERUSER)  # refuses early where that user is missing
             shutil.chown(self.folder, SUPERUSER, SUPERUSER)
@@ -126,8 +131,8 @@ class PostgresServer:
         self.start()
 
     def close(self) -> None:
-        """Kill what runs and remove the data. Safe to repeat."""
-        self.kill()
+        """End what runs and remove the data. Safe to repeat."""
+        self._process.stop(signal.SIGQUIT, CLOSE_SECONDS)  # one that is killed leaves its shared memory behind
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def create_database(self, name: str, template: str | None = None) -> str:

@@ -22,6 +22,7 @@ PORT_FIRST, PORT_LAST = (
     32_000,
 )  # below the ephemeral range: no outgoing connection takes a stopped server's port
 PORT_TRIES_MAX = 200
+CHANCE = random.SystemRandom()  # tests seed `random` alike in each of their processes, which would then meet at a port
 POLL_SECONDS = 0.02
 LOG_TAIL_CHARACTERS = 2_000
 
@@ -40,7 +41,7 @@ def free_port() -> int:
     Nothing reserves it: start the server at once.
     """
     for _ in range(PORT_TRIES_MAX):
-        port = random.randint(PORT_FIRST, PORT_LAST)  # noqa: S311 - spread, not secrecy
+        port = CHANCE.randint(PORT_FIRST, PORT_LAST)
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             try:
                 probe.bind(("127.0.0.1", port))
