@@ -72,7 +72,10 @@ def parse_position(done: str | None, target: str | None, last_id: int) -> Positi
 
 
 def check_cluster(cursor: Cursor, cluster: str, now: Snapshot | None) -> None:
-    """Raise ForeignPosition unless the cursor's position was made in this cluster and lies in its past (OB-19)."""
+    """Raise ForeignPosition unless the cursor's position was made in this cluster and lies in its past (OB-19).
+
+    A crash of the server does not put a stored position into its future: see `core.position`.
+    """
     where = f"lane {cursor.key.lane} of subscription {cursor.key.subscription_id}"
     if cursor.cluster != cluster:
         raise ForeignPosition(
@@ -114,13 +117,14 @@ def lock(key: LaneKey, epoch: int) -> Steps[None]:
 
 
 def write_position(key: LaneKey, epoch: int, position: Position, high_id: int, passed: int) -> Steps[None]:
-    """Move the cursor; `starts` becomes 0. Raises LeaseLost. Safe to repeat.
+    """Move the cursor; `starts` becomes 0. Raises LeaseLost, also where the position is of an earlier run of the server.
 
-    `passed` is the total of messages gone by since the lane began, `high_id` the highest id passed. Statement
-    `write_position`, params of the position, `high_id`, `passed` → one row when the epoch still holds.
+    Safe to repeat. `passed` is the total of messages gone by since the lane began, `high_id` the highest id passed.
+    Statement `write_position`, params of the position, `high_id`, `passed`, `server_run` (None: of any run; a storage
+    that loses no transaction ids ignores it) → one row when the epoch still holds and the run is the present one.
     """
     params = {**_guard(key, epoch), **position_params(position), "high_id": high_id, "passed": passed}
-    rows = yield Statement("write_position", params)
+    rows = yield Statement("write_position", {**params, "server_run": position.server_run})
     _held(rows, key, epoch)
 
 

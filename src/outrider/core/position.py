@@ -1,12 +1,18 @@
 """Where a reader stands in the log. A position never goes back.
 
-On a storage that reads by snapshot difference (PostgreSQL, memory) a position is `(done, target, last_id)`: the rows
-that
+On a storage that reads by snapshot difference (PostgreSQL, memory) a position is `(done, target, last_id)`: the rows that
 became visible between the two snapshots form the current *tick*, which has been read up to `last_id`. On a storage with
 one writer (SQLite) the snapshots are None and the id alone decides. Source: design.md section 3, spec/outbox.md OB-18.
+
+A crash of PostgreSQL loses the transaction ids that it gave out and had not logged, and gives them out again. A snapshot may
+have seen such a transaction end: rolled back, or committed with `synchronous_commit` off. A position that is only remembered
+would pass over the message that gets its id anew, and that message would be lost. A position that is *stored* cannot: a
+transaction logs its end before a snapshot sees it ended, and the cursor's row is logged after the snapshot was taken. What
+survives a crash is a prefix of the log, so with the row all those ends survive, and none of their ids comes again. Hence
+`server_run`: a remembered position is good for the run of the server that it was made in, and for no other (OB-19, H43).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from outrider.core.snapshot import Snapshot
 
@@ -15,23 +21,24 @@ from outrider.core.snapshot import Snapshot
 class Position:
     """`done` and `target` snapshots (None on a one-writer storage) and the last log id read within the tick.
 
-    `first_id` is a memory of the reader, never stored: the lowest id of the tick's new rows, so that it is looked up
-    once a tick.
+    Two memories of the reader, never stored: `first_id`, the lowest id of the tick's new rows, so that it is looked up once
+    a tick; `server_run`, the run of the server that `target` was taken in (None: it is as it was stored, or there are none).
     """
 
     done: Snapshot | None = None
     target: Snapshot | None = None
     last_id: int = 0
     first_id: int | None = None
+    server_run: int | None = field(default=None, compare=False)
 
     @property
     def exhausted(self) -> bool:
         """Whether the tick has been read to its end, so that the next read opens a new one."""
         return self.done == self.target
 
-    def opened(self, target: Snapshot, first_id: int | None) -> "Position":
+    def opened(self, target: Snapshot, first_id: int | None, server_run: int | None = None) -> "Position":
         """Open a new tick, from the end of this exhausted one to `target`."""
-        return Position(done=self.done, target=target, last_id=0, first_id=first_id)
+        return Position(done=self.done, target=target, last_id=0, first_id=first_id, server_run=server_run)
 
     def at(self, last_id: int) -> "Position":
         """Move on within the tick."""
@@ -39,7 +46,7 @@ class Position:
 
     def ended(self, last_id: int) -> "Position":
         """End the tick: all that `target` sees has been read, `last_id` last."""
-        return Position(done=self.target, target=self.target, last_id=last_id)
+        return Position(done=self.target, target=self.target, last_id=last_id, server_run=self.server_run)
 
     def passed(self, log_id: int, xid: int | None, floor_id: int = 0) -> bool:
         """Say whether the row `log_id`, written by transaction `xid`, lies behind this position. Source: OB-23."""

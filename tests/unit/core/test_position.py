@@ -38,6 +38,14 @@ def test_a_tick_opens_moves_and_ends() -> None:
     assert moved.ended(8) == Position(target, target, 8)
 
 
+def test_what_is_remembered_goes_along_and_makes_no_other_position() -> None:
+    """OB-19: the run of the server stays with a position on its way, and one read from the table is equal to it."""
+    done, target = Snapshot(5, 5), Snapshot(9, 9)
+    opened = Position(done, done).opened(target, None, server_run=7)
+    assert [opened.server_run, opened.at(6).server_run, opened.ended(8).server_run] == [7, 7, 7]
+    assert opened.ended(8) == Position(target, target, 8)
+
+
 @pytest.mark.parametrize(
     ("log_id", "xid", "passed"),
     [(1, 99, True), (50, 2, True), (5, 6, True), (8, 6, False), (5, 7, False), (5, 12, False), (9, None, False)],

@@ -8,6 +8,7 @@ far below costs nothing and no plan has to sort the backlog. Source: spec/outbox
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from outrider.core.errors import StorageUnavailable
 from outrider.core.lane import LaneKey
 from outrider.core.log_row import LogRow
 from outrider.core.position import Position
@@ -68,15 +69,19 @@ def _open(position: Position, floor_id: int, lane: dict[str, Any], suffix: str) 
     done = _snapshot(position.done)
     params = lane | _since(done, floor_id) | {"done": str(done), "late": _late(done)}
     rows = yield Statement(f"read_tick{suffix}", params)
-    text, first_id, late = rows[0][ROW:]
-    target = Snapshot.parse(text)
+    server_run, text, first_id, late = rows[0][ROW:]
+    if position.server_run not in {None, server_run}:
+        raise StorageUnavailable(
+            "the server was restarted behind the connection: what was remembered is dropped (OB-19)"
+        )
+    lowest = NO_FRESH if first_id is None else int(first_id)
+    opened = position.opened(Snapshot.parse(text), lowest, server_run)
     if first_id is None and not late:
-        return _Opened((), Position(done=target, target=target, last_id=position.last_id), late=False)
-    opened = position.opened(target, NO_FRESH if first_id is None else first_id)
+        return _Opened((), opened.ended(position.last_id), late=False)
     if late:
         return _Opened((), opened, late=True)
     found = [row[:ROW] for row in rows if row[0] is not None]
-    return _Opened(found, _behind(found, opened.at(first_id - 1), lane["limit"]), late=False)
+    return _Opened(found, _behind(found, opened.at(lowest - 1), lane["limit"]), late=False)
 
 
 def _behind(rows: Sequence[Any], position: Position, limit: int) -> Position:
@@ -90,7 +95,7 @@ def _resume(position: Position, floor_id: int) -> Steps[Position]:
     done, target = _snapshot(position.done), _snapshot(position.target)
     rows = yield Statement("resume_tick", _since(done, floor_id))
     first_id = rows[0][0]
-    return Position(done, target, position.last_id, NO_FRESH if first_id is None else first_id)
+    return Position(done, target, position.last_id, NO_FRESH if first_id is None else first_id, position.server_run)
 
 
 def _since(done: Snapshot, floor_id: int) -> dict[str, object]:

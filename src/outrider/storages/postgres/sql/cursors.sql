@@ -1,3 +1,11 @@
+-- Which run of the server this is (core/position.py): the postmaster's start tells a restart and a failover, and a crash that
+-- the postmaster survives resets the statistics. Before 15 those are a file, too dear to ask for with every tick.
+
+-- fragment: server_run
+hashtextextended(concat_ws('/', extract(epoch FROM pg_postmaster_start_time()),
+    CASE WHEN CAST(current_setting('server_version_num') AS integer) >= 150000
+        THEN extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()) END), 0)
+
 -- name: read_cluster
 SELECT CAST((SELECT system_identifier FROM pg_control_system()) AS text), CAST(pg_current_snapshot() AS text)
 
@@ -42,6 +50,7 @@ UPDATE {outbox_cursor}
 SET done = CAST(:done AS pg_snapshot), target = CAST(:target AS pg_snapshot), last_id = :last_id,
     high_id = greatest(high_id, :high_id), passed = :passed, starts = 0, advanced_at = clock_timestamp()
 WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
+    AND (CAST(:server_run AS bigint) IS NULL OR CAST(:server_run AS bigint) = {server_run})
 RETURNING 1
 
 -- name: insert_advance

@@ -46,10 +46,15 @@ WHERE m.id > :from_id
         AND (m.xid >= CAST(:done_xmax AS xid8) OR NOT pg_visible_in_snapshot(m.xid, CAST(:done AS pg_snapshot)))
         AND {own} THEN 1 END IS NOT NULL
 
+-- fragment: server_run
+hashtextextended(concat_ws('/', extract(epoch FROM pg_postmaster_start_time()),
+    CASE WHEN CAST(current_setting('server_version_num') AS integer) >= 150000
+        THEN extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()) END), 0)
+
 -- fragment: tick
 -- What the statement itself sees is what `target` sees: it runs by itself, outside any transaction that writes.
 WITH tick AS MATERIALIZED (
-    SELECT CAST(pg_current_snapshot() AS text) AS target,
+    SELECT {server_run} AS server_run, CAST(pg_current_snapshot() AS text) AS target,
         (SELECT min(fresh.id) FROM (
             SELECT id FROM {outbox_message} WHERE xid >= CAST(:done_xmax AS xid8)
               AND xid < pg_snapshot_xmax(pg_current_snapshot()) AND id > :floor_id
@@ -60,7 +65,7 @@ WITH tick AS MATERIALIZED (
                 SELECT m.id FROM {outbox_message} AS m WHERE m.xid = running.xid AND m.id > :floor_id
                 ORDER BY m.xid, m.id LIMIT 1) AS found) AS late
 )
-SELECT rows.*, tick.target, tick.first_id, tick.late
+SELECT rows.*, tick.server_run, tick.target, tick.first_id, tick.late
 FROM tick LEFT JOIN LATERAL (
     SELECT {row}
     FROM {outbox_message} AS m
