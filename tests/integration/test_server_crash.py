@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,7 +17,7 @@ from outrider.ports.log_reader import Batch
 from outrider.ports.storage import StorageSession
 from outrider.testing.schema import create_tables
 from outrider.testing.services import PostgresServer
-from outrider.testing.services.processes import descendants, wait_until
+from outrider.testing.services.processes import alive, wait_until
 from tests.integration.relay.rig import PREFIX, Database
 
 QUIET = {"autovacuum": "off", "bgwriter_lru_maxpages": "0", "wal_writer_delay": "10s"}
@@ -36,10 +35,12 @@ class Crashing:
         self.database = Database(server.create_database("shop"))
         create_tables(self.database.url, PREFIX)
         self._running: list[psycopg.Connection] = []
+        self._wal_writer = 0
 
     def end_without_flush(self) -> None:
         """Transactions roll back, or commit without waiting for the disk; others run on. None of it is flushed."""
-        os.kill(self._wal_writer(), signal.SIGSTOP)
+        ((self._wal_writer,),) = self.database.rows("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
+        os.kill(self._wal_writer, signal.SIGSTOP)
         with psycopg.connect(self.database.url) as connection:
             connection.execute("SET synchronous_commit = off")
             for number in range(2 * ENDED):
@@ -55,20 +56,14 @@ class Crashing:
             self.server.kill()
             self.server.start()
             return
-        wal_writer = self._wal_writer()
         os.kill(self._running[0].info.backend_pid, signal.SIGKILL)
-        os.kill(wal_writer, signal.SIGCONT)
-        assert wait_until(lambda: not Path(f"/proc/{wal_writer}").exists(), 30)
+        os.kill(self._wal_writer, signal.SIGCONT)
+        assert wait_until(lambda: not alive(self._wal_writer), 30)
         self.server.wait_ready()
 
     def close(self) -> None:
         for connection in self._running:
             connection.close()
-
-    def _wal_writer(self) -> int:
-        family = descendants(self.server.pid or 0)
-        (found,) = [pid for pid in family if b"walwriter" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-        return found
 
 
 @pytest.fixture
