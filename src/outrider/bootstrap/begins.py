@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from outrider.bootstrap.settings_model import Database
+from outrider.consumer.config import THREADS_LOST_MAX
 from outrider.core.errors import CatalogError, MissingExtra
 from outrider.ports.transaction import AsyncTransactions, Transactions
 
@@ -20,6 +21,11 @@ SUPPORTED: Final = (
     "a SQLAlchemy sessionmaker, async_sessionmaker, Engine or AsyncEngine, a psycopg ConnectionPool or AsyncConnectionPool,"
     " an asyncpg Pool, a postgresql:// or sqlite:/// URL, or a function that gives a psycopg or sqlite3 connection"
 )
+
+LEND_SECONDS: Final = 1.0
+"""How long a transaction waits for a connection of our pool: its own back-off would grow to minutes, ours asks anew."""
+RECONNECT_SECONDS: Final = 0.5
+"""After which our pool gives up on a server that is away, so that the next transaction that wants a connection asks again."""
 
 
 async def _nothing() -> None:
@@ -114,7 +120,10 @@ def _by_url(url: str, *, prefer_async: bool, database: Database) -> Begins:
             raise MissingExtra("postgres", "a consumer's connections to PostgreSQL") from error
         kind = pools.AsyncConnectionPool if prefer_async else pools.ConnectionPool
         size, own = database.pool_size, {} if database.prepared_statements else {"prepare_threshold": None}
-        pool = kind(url, min_size=1, max_size=size, open=False, kwargs={"autocommit": True, **own})
+        pool = kind(
+            url, min_size=1, max_size=size + THREADS_LOST_MAX,  # what a lost thread holds stays with it
+            open=False, timeout=LEND_SECONDS, reconnect_timeout=RECONNECT_SECONDS, kwargs={"autocommit": True, **own},
+        )  # fmt: skip
         if prefer_async:
             made = _async_psycopg_pool(pool).transactions
             return Begins(made, asynchronous=True, open=pool.open, close=pool.close, at_once=size)

@@ -1,8 +1,11 @@
 """What a consumer is told about itself. Durations are seconds. Source: spec/outbox.md section 14."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from outrider.core.retry import RetryPolicy
+
+THREADS_LOST_MAX: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,6 @@ class ConsumerConfig:
     in_place_delays: tuple[float, ...] = (0.05, 0.25)
     max_bytes: int = 16 * 1024 * 1024
     policy: RetryPolicy = field(default_factory=RetryPolicy)
-    threads_lost_max: int = 4
+    threads_lost_max: int = THREADS_LOST_MAX
     backoff_seconds: tuple[float, float] = (0.1, 1.0)
     tick_seconds: float = 1.0

@@ -8,13 +8,16 @@ from typing import Any
 import psycopg
 import pytest
 
-from outrider.bootstrap.begins import begins_of
+from outrider.bootstrap.begins import Begins, begins_of
 from outrider.bootstrap.consumer import Consumer
 from outrider.bootstrap.settings_model import Database as DatabaseSettings
 from outrider.bootstrap.wiring import site
+from outrider.consumer.config import THREADS_LOST_MAX
+from outrider.core.consume_plan import DatabaseFault
 from outrider.core.meta import read_meta
 from outrider.storages.postgres.storage import PREPARE_AFTER
 from outrider.testing.events import EventSink
+from outrider.testing.services import PostgresServer
 from tests.integration.consumer.conftest import Database
 from tests.integration.consumer.scripted import OrderPlaced, Script, order_catalog, placed, running, settings
 
@@ -39,7 +42,7 @@ async def test_neither_does_the_pool_that_we_open(postgres: Database, *, prepare
     database = DatabaseSettings(url=postgres.url, prepared_statements=prepared, pool_size=1)
     begins = begins_of(postgres.url, prefer_async=False, database=database)
     await begins.open()
-    for _ in range(2 * PREPARE_AFTER):
+    for _ in range(2 * PREPARE_AFTER * (1 + THREADS_LOST_MAX)):  # whichever of its connections are given
         with begins.sync_face.begin() as tx:
             tx.handle.execute("SELECT 1")
     with begins.sync_face.begin() as tx:
@@ -65,3 +68,39 @@ async def test_a_pool_of_ours_is_not_larger_than_it_may_be(postgres: Database, s
         await asyncio.sleep(0)
     assert len(seen) == 2
     assert postgres.receipts() == 8
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_server_that_is_back_is_found_by_the_next_transaction(
+    postgres_server: PostgresServer, *, asynchronous: bool
+) -> None:
+    """OB-28, OB-61: no connection is waited for in vain for long, and no back-off of the pool's own comes between."""
+    assert postgres_server.running
+    with PostgresServer() as server:
+        url = server.url
+        begins = begins_of(url, prefer_async=asynchronous, database=DatabaseSettings(url=url))
+        await begins.open()
+        await begun(begins)
+        await asyncio.to_thread(server.kill)
+        for _ in range(4):
+            with pytest.raises(psycopg.OperationalError) as refused:
+                await begun(begins)
+            assert begins.transactions.fault_of(refused.value) is DatabaseFault.UNAVAILABLE
+        await asyncio.to_thread(server.start)
+        await begun(begins)
+        await begins.close()
+
+
+async def begun(begins: Begins) -> None:
+    """One transaction."""
+    if begins.asynchronous:
+        async with begins.async_face.begin() as tx:
+            await tx.handle.execute("SELECT 1")
+        return
+    await asyncio.to_thread(_begun, begins)
+
+
+def _begun(begins: Begins) -> None:
+    with begins.sync_face.begin() as tx:
+        tx.handle.execute("SELECT 1")
