@@ -134,9 +134,10 @@ class KafkaPublisher:
         return published
 
     async def probe(self) -> bool:
-        """Ask for the cluster's description."""
+        """Ask for the cluster's description, and connect the producer, which would else take up the next publish's time."""
         try:
             await self._admin.ping(PROBE_SECONDS)
+            await connect(self._producers.get(self._settings.partitioner), PROBE_SECONDS)
         except BrokerUnavailable:
             return False
         return True
