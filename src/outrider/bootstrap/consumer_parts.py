@@ -195,6 +195,8 @@ class ConsumerBuild:
                 router.topics,
                 site.names.group if config.name == config.service else f"{site.names.group}-{config.name}",
                 InboxRows(sessions, facts, config.policy, site.clock, teller),
+                teller,
+                kind=site.settings.broker.kind,
                 identity=self.options.identity,
             )
         logs = [] if isinstance(source, LogSource) else log_sessions(site, router)

@@ -6,7 +6,8 @@ Invariant: a message is acknowledged after its transaction has committed or its 
 from collections.abc import Collection, Mapping, Sequence
 
 from outrider.consumer.item import Item, received_item
-from outrider.consumer.source import Rows
+from outrider.consumer.source import About, Rows
+from outrider.consumer.tell import Teller
 from outrider.core.envelope import Envelope
 from outrider.core.identity import coordinates_id
 from outrider.ports.broker import ReceivedMessage, Subscriber
@@ -15,7 +16,9 @@ COORDINATES = "coordinates"
 
 
 class BrokerSource:
-    """As `consumer.source.Source`. `identity` names the sources whose messages take the id of their place (OB-15)."""
+    """As `consumer.source.Source`, of a broker of this `kind`. `identity` names the sources whose messages take the id of
+    their place (OB-15).
+    """
 
     def __init__(
         self,
@@ -23,7 +26,9 @@ class BrokerSource:
         topics: Collection[str],
         group: str,
         rows: Rows,
+        teller: Teller,
         *,
+        kind: str,
         identity: Mapping[str, str],
     ) -> None:
         self._rows = rows
@@ -31,11 +36,19 @@ class BrokerSource:
         self._topics = topics
         self._group = group
         self._identity = identity
+        self._teller = teller
+        self._kind = kind
+        self._held: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> Rows:
         """The consumer's inbox."""
         return self._rows
+
+    @property
+    def about(self) -> About:
+        """The topics and the group."""
+        return About(self._kind, tuple(sorted(self._topics)), self._group)
 
     async def start(self) -> None:
         """Join the group."""
@@ -43,7 +56,12 @@ class BrokerSource:
 
     async def receive(self, limit: int, timeout_seconds: float) -> list[Item]:
         """Give up to `limit` messages, or none after `timeout_seconds`."""
-        return [self._item(message) for message in await self._subscriber.receive(limit, timeout_seconds)]
+        messages = await self._subscriber.receive(limit, timeout_seconds)
+        held = self._subscriber.held
+        if held != self._held:
+            self._teller.shares_changed(self._held, held)
+            self._held = held
+        return [self._item(message) for message in messages]
 
     async def acknowledge(self, items: Sequence[Item]) -> None:
         """Settle the messages whose partitions are still ours."""

@@ -108,6 +108,8 @@ class Consumer(Service):
     async def _work(self, parts: Parts) -> None:
         """Rounds, until told to stop. Raises ThreadsLost where too many threads hang."""
         await self._persist(parts.source.start)
+        if not self._told.is_set():
+            self._teller.started(parts.source.about, parts.router.handlers)
 
         async def one() -> None:
             await Round(self._config, parts, self._clock, self._told).run()

@@ -72,6 +72,11 @@ class LogShare:
         self._dropped: dict[int, int] = {}
         """Lanes that could not be given back, with their epochs."""
 
+    @property
+    def lanes(self) -> int:
+        """How many lanes the subscription has, once it is found."""
+        return 0 if self._found is None else self._found.lanes
+
     async def start(self) -> None:
         """Find or make the subscription. Raises ConfigurationError where it is not said where a new one begins."""
         if self._found is None:
@@ -151,7 +156,7 @@ class LogShare:
         for lane in self.log.owned.values():
             await self.log.sessions.run(renew(lane.key, lane.epoch, self._lease, idle=True))
         alive = await self.log.sessions.run(beat(self._process, self._lease))
-        self._share = fair_share(0 if self._found is None else self._found.lanes, alive)
+        self._share = fair_share(self.lanes, alive)
         for place, number in enumerate(sorted(self.log.owned)):
             self.log.owned[number].leaving = place >= self._share
 

@@ -14,7 +14,7 @@ from outrider.consumer.item import Item
 from outrider.consumer.log_lane import LogOrigin
 from outrider.consumer.log_rows import LogRows
 from outrider.consumer.log_share import LogShare
-from outrider.consumer.source import Rows
+from outrider.consumer.source import About, Rows
 from outrider.core.backoff import PollBackoff
 from outrider.ports.clock import Clock
 from outrider.runtime.supervisor import start_alone, wait_for_event
@@ -39,6 +39,13 @@ class LogSource:
     def rows(self) -> Rows:
         """The rows of all logs."""
         return self._rows
+
+    @property
+    def about(self) -> About:
+        """The logs and their subscription."""
+        places = tuple(sorted(share.log.service for share in self._shares))
+        readers = {share.log.subscription for share in self._shares}
+        return About("log", places, ", ".join(readers), sum(share.lanes for share in self._shares))
 
     async def start(self) -> None:
         """Find or make the subscription in every log, and begin to listen."""
@@ -112,7 +119,7 @@ class LogSource:
     async def _read(self, limit: int) -> list[Item]:
         """Read every log, beginning with another each time, so that none starves."""
         items: list[Item] = []
-        self._shares.append(self._shares.pop(0))
+        self._shares = [*self._shares[1:], *self._shares[:1]]
         for share in self._shares:
             items += await share.read(limit - len(items))
         return items

@@ -4,11 +4,22 @@ Source: spec/outbox.md §10, OB-66.
 """
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from outrider.consumer.attempt import Effect
 from outrider.consumer.buffer import Head
 from outrider.consumer.item import Item
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a source is, for people: see `core.events.ConsumerStarted`."""
+
+    kind: str
+    places: tuple[str, ...]
+    reader: str
+    lanes: int | None = None
 
 
 class Rows(Protocol):
@@ -53,6 +64,11 @@ class Source(Protocol):
     @property
     def rows(self) -> Rows:
         """Where what did not go straight through is kept."""
+        ...
+
+    @property
+    def about(self) -> About:
+        """What it reads, once it has begun."""
         ...
 
     async def start(self) -> None:

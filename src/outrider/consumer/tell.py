@@ -1,13 +1,15 @@
 """What the consumer tells: telemetry events of each boundary that a message crosses, never a body (OB-93)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from outrider.consumer.item import Item
 from outrider.consumer.log_lane import LogLane
 from outrider.consumer.order_watch import OrderWatch
+from outrider.consumer.source import About
 from outrider.core.consume_plan import DUPLICATE, HANDLED, Failed, Quarantined
 from outrider.core.delivery import Status
 from outrider.core.events import (
+    ConsumerStarted,
     DuplicateSkipped,
     HandlerFailed,
     LaneGivenBack,
@@ -20,6 +22,7 @@ from outrider.core.events import (
     OrderRegressed,
     ReceiptRecorded,
     RetryScheduled,
+    SharesChanged,
 )
 from outrider.core.inbox import RowFailure
 from outrider.ports.telemetry import Telemetry
@@ -33,6 +36,25 @@ class Teller:
         self._service = service
         self._consumer = consumer
         self._order = OrderWatch()
+
+    def started(self, about: About, handlers: Iterable[str]) -> None:
+        """The consumer begins to take messages."""
+        self._telemetry.emit(
+            ConsumerStarted(
+                self._service,
+                self._consumer,
+                about.kind,
+                about.places,
+                about.reader,
+                about.lanes,
+                tuple(sorted(handlers)),
+            )
+        )
+
+    def shares_changed(self, before: frozenset[str], now: frozenset[str]) -> None:
+        """The broker shared its topics out anew."""
+        gained, lost = tuple(sorted(now - before)), tuple(sorted(before - now))
+        self._telemetry.emit(SharesChanged(self._service, self._consumer, gained, lost, len(now)))
 
     def batch_done(self, items: Sequence[Item], seconds: float) -> None:
         """What was handled or skipped, and came late all the same; rows are told of when they are written."""

@@ -214,6 +214,30 @@ class ParkAlarmRaised(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ConsumerStarted(TelemetryEvent):
+    """A consumer begins to take messages. `source` is the kind of its source and `places` what it reads there: topics, or the
+    services whose logs they are; `reader` its group or subscription; `lanes` those of the logs; `handlers` the types handled.
+    """
+
+    consumer: str
+    source: str
+    places: tuple[str, ...]
+    reader: str
+    lanes: int | None
+    handlers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SharesChanged(TelemetryEvent):
+    """The broker gave a consumer shares of its topics, or took some away; `held` counts those that it has now."""
+
+    consumer: str
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptRecorded(TelemetryEvent):
     """Receipts and effects of `messages` were committed together."""
 

@@ -136,6 +136,14 @@ class Subscriber(Protocol):
     Made and joined in the process that uses it: use in a forked child raises ServiceStateError (H59).
     """
 
+    @property
+    def held(self) -> frozenset[str]:
+        """The shares of the topics that are this member's at present, `topic/number`; none before they were given to it.
+
+        Changes only within `receive` and `close`. Cheap: asked after every `receive`.
+        """
+        ...
+
     async def start(self, topics: Collection[str], group: str) -> None:
         """Join. Raises BrokerUnavailable, ConfigurationError where a topic is missing or may not be read."""
         ...

@@ -80,6 +80,7 @@ class Script:
     group: str = ""
     topics: tuple[str, ...] = ()
     closed: bool = False
+    held: frozenset[str] = frozenset()
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add(self, *envelopes: Envelope) -> None:

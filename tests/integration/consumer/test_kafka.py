@@ -9,7 +9,7 @@ from confluent_kafka import Producer
 
 from outrider.bootstrap.consumer import Consumer
 from outrider.core.catalog import Catalog
-from outrider.core.events import MessageQuarantined, ReceiptRecorded
+from outrider.core.events import ConsumerStarted, MessageQuarantined, ReceiptRecorded, SharesChanged
 from outrider.testing.events import EventSink
 from outrider.testing.services import KafkaServer
 from tests.integration.consumer.conftest import Database
@@ -33,7 +33,7 @@ def produce(server: KafkaServer, topic: str, orders: list[str]) -> None:
 async def test_every_record_has_its_effect_once(
     kafka_server: KafkaServer, kafka_topic: Callable[..., str], postgres: Database, sink: EventSink
 ) -> None:
-    """OB-66, OB-46, OB-4, H32: batches over partitions, in order per key, and nothing again after a restart."""
+    """OB-66, OB-46, OB-4, OB-93, H32: batches over partitions, in order per key, and nothing again after a restart."""
     topic = kafka_topic(partitions=3)
     catalog = Catalog("billing")
     catalog.service("orders", topic=topic)
@@ -57,6 +57,11 @@ async def test_every_record_has_its_effect_once(
             ReceiptRecorded, lambda _: sum(e.messages for e in sink.of(ReceiptRecorded)) == 300, timeout_seconds=60
         )
         await sink.wait_for(MessageQuarantined)
+    (started,) = sink.of(ConsumerStarted)
+    assert (started.source, started.places, started.handlers) == ("kafka", (topic,), ("order.placed",))
+    assert started.reader == "outrider-billing-outbox-consumer"
+    shares = sink.of(SharesChanged)
+    assert (set(shares[-1].gained), shares[-1].held) == ({f"{topic}/{number}" for number in range(3)}, 3)
     mark = sink.mark()
     produce(kafka_server, topic, ["order-last"])
     async with running(consumer(), known, None, sink):

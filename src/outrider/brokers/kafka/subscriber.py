@@ -39,6 +39,12 @@ class KafkaSubscriber:
         self._committing = False
         self._commit_from = 0.0
         self._paused = False
+        self._places: frozenset[str] = frozenset()
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The partitions assigned at present."""
+        return self._places
 
     async def start(self, topics: Collection[str], group: str) -> None:
         """Join the group. Raises ConfigurationError for a topic that is missing, BrokerUnavailable."""
@@ -173,16 +179,19 @@ class KafkaSubscriber:
             self._held.undo(partitions)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._places |= _places(partitions)
         if self._paused:
             consumer.incremental_assign(partitions)
             consumer.pause(partitions)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._places -= _places(partitions)
         due = self._held.drop(partitions)
         if due:
             _commit_now(consumer, due)
 
     def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._places -= _places(partitions)
         self._held.drop(partitions)
 
     def _leave(self, consumer: Consumer) -> None:
@@ -196,6 +205,10 @@ class KafkaSubscriber:
         consumer, guard = self._made
         guard.check()
         return consumer
+
+
+def _places(partitions: list[TopicPartition]) -> frozenset[str]:
+    return frozenset(f"{each.topic}/{each.partition}" for each in partitions)
 
 
 def _wait(consumer: Consumer, limit: int, timeout_seconds: float) -> list[Message]:

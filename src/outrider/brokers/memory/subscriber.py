@@ -33,6 +33,11 @@ class MemorySubscriber:
         self._settled: dict[str, set[int]] = {}
         self._paused = False
 
+    @property
+    def held(self) -> frozenset[str]:
+        """A topic is one share."""
+        return frozenset(f"{topic}/0" for topic in self._position) if self._holds() else frozenset()
+
     async def start(self, topics: Collection[str], group: str) -> None:
         """Join. Raises BrokerUnavailable, ConfigurationError for a missing topic."""
         if self._broker.down:

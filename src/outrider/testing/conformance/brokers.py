@@ -331,6 +331,19 @@ class SubscriberConformance:
             assert numbers(await take(second, 3)) == [3, 4, 5]
         assert first.revoked(got[4])
 
+    async def test_a_member_knows_its_shares(self, broker: BrokerHarness) -> None:
+        """OB-62: none before it has any and none after it left, so that an operator sees who holds what."""
+        topic = await broker.create_topic()
+        async with publishing(broker) as publisher:
+            await send(publisher, [row(1, topic)])
+        subscriber = broker.subscriber()
+        assert subscriber.held == frozenset()
+        await subscriber.start([topic], f"{topic}.shares")
+        (message,) = await take(subscriber, 1)
+        assert message.coordinates.rpartition("/")[0] in subscriber.held
+        await subscriber.close()
+        assert subscriber.held == frozenset()
+
     async def test_joining_a_missing_topic_is_a_fault_of_the_configuration(self, broker: BrokerHarness) -> None:
         """OB-66: nobody waits silently on a topic that nobody made."""
         subscriber = broker.subscriber()
