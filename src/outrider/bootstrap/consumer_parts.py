@@ -222,7 +222,9 @@ class ConsumerBuild:
             return BoundOutbox(Outbox(_caused(outbox, cause), resolve_sync), tx)
 
         threads = Threads(config.concurrency, "outrider-handlers")
-        performer = ThreadPerformer(begins.sync_face, site.texts, site.clock, bind, threads)
+        performer = ThreadPerformer(
+            begins.sync_face, site.texts, site.clock, bind, threads, lost_max=config.threads_lost_max
+        )
         return performer, lambda: threads.written_off
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from outrider.consumer.attempt import BrokenAttempt, Facts, attempt
 from outrider.consumer.item import Item
-from outrider.consumer.perform import Performer
+from outrider.consumer.perform import Performer, ThreadsExhausted
 from outrider.core.consume_plan import (
     HANDLED,
     PARKED,
@@ -49,7 +49,9 @@ class Handling:
         self._failed = failed
 
     async def handle(self, batch: Sequence[Item]) -> None:
-        """Give every message of the batch an outcome. Raises StorageUnavailable while the database cannot be used."""
+        """Give every message of the batch an outcome. Raises StorageUnavailable while the database cannot be used, and
+        ThreadsExhausted, which leaves some without; what hung has one, or the next process would begin with it again.
+        """
         ids: set[UUID] = set()
         todo: list[Item] = []
         twins: list[Item] = []
@@ -59,10 +61,15 @@ class Handling:
             if item.outcome is None:
                 (twins if item.message_id in ids else todo).append(item)
                 ids.add(item.message_id)
-        if todo:
-            await self._together(todo)
-        if twins:
-            await self._one_by_one(twins, {}, self._blocked(todo))
+        try:
+            if todo:
+                await self._together(todo)
+            if twins:
+                await self._one_by_one(twins, {}, self._blocked(todo))
+        except ThreadsExhausted:
+            for item in todo:
+                item.outcome = item.outcome or item.overran
+            raise
 
     async def _together(self, todo: list[Item]) -> None:
         """One transaction for all; where it fails, savepoints; what is left, one by one."""
@@ -173,7 +180,9 @@ class Handling:
             decided = await self._performer.run(attempt(items, self._facts, savepoints=savepoints))
         except BrokenAttempt as broken:
             if broken.item is not None:
-                self._failed(broken.item, read_error(broken.error, broken.fault))
+                failure = read_error(broken.error, broken.fault)
+                self._failed(broken.item, failure)
+                broken.item.overran = failure if isinstance(broken.error, HandlerTimeout) else None
             for item in items:
                 item.event = None  # a handler may have changed it
             return broken

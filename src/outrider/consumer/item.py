@@ -6,7 +6,7 @@ Invariant: an item is owned by one slot at a time; its outcome is set once a tra
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from outrider.core.consume_plan import HandleOutcome
+from outrider.core.consume_plan import Failed, HandleOutcome
 from outrider.core.envelope import Envelope
 from outrider.core.inbox import OrderKey
 from outrider.ports.broker import ReceivedMessage
@@ -19,12 +19,12 @@ class Item:
     """A message with what is known of it: the envelope (None where it could not be read), its handler, its outcome.
 
     `origin` is whatever the source needs to acknowledge it. `head` is the id of its row where it is a retry, `attempts`
-    the failures counted before, `max_retry` its budget (None: the policy's).
+    the failures counted before, `max_retry` its budget (None: the policy's), `overran` its last try that was cut off.
     """
 
     __slots__ = (
         "attempts", "envelope", "event", "failing_seconds", "fingerprint", "handler", "head", "id_text", "max_retry",
-        "message_id", "order_key", "origin", "outcome", "topic",
+        "message_id", "order_key", "origin", "outcome", "overran", "topic",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +51,7 @@ class Item:
         self.attempts = 0
         self.max_retry: int | None = None
         self.failing_seconds = 0.0
+        self.overran: Failed | None = None
 
     @property
     def type(self) -> str:

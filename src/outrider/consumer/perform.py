@@ -26,6 +26,10 @@ WATCH_SECONDS = 0.05
 """How often a thread is looked at, beside the end of its handler's time."""
 
 
+class ThreadsExhausted(Exception):
+    """As many threads are lost as may be: nothing new is begun, and nothing is decided of what would have been."""
+
+
 class Performer(Protocol):
     """Runs attempts. Several at a time."""
 
@@ -35,7 +39,8 @@ class Performer(Protocol):
         """Begin, perform, commit, and give the work's result.
 
         Raises BrokenAttempt, naming the message whose handler was running; nothing is committed then, unless the
-        fault is an unavailable database without such a message: that commit has an unknown outcome (OB-56).
+        fault is an unavailable database without such a message: that commit has an unknown outcome (OB-56). Raises
+        ThreadsExhausted (OB-69).
         """
         ...
 
@@ -184,13 +189,21 @@ class ThreadPerformer:
     """As `Performer`, for synchronous handlers: a whole attempt runs in one thread."""
 
     def __init__(
-        self, transactions: Transactions, texts: Texts, clock: Clock, bind: BindOutbox, threads: Threads
+        self,
+        transactions: Transactions,
+        texts: Texts,
+        clock: Clock,
+        bind: BindOutbox,
+        threads: Threads,
+        *,
+        lost_max: int,
     ) -> None:
         self._transactions = transactions
         self._texts = texts
         self._clock = clock
         self._bind = bind
         self._threads = threads
+        self._lost_max = lost_max
         self.arrays = transactions.dialect == "postgresql"
 
     @property
@@ -200,6 +213,8 @@ class ThreadPerformer:
 
     async def run(self, work: Generator[Effect, Any, Any]) -> Any:  # noqa: ANN401 - the work's own result
         """Begin, perform, commit, in a thread that is watched from here."""
+        if self.threads_lost >= self._lost_max:
+            raise ThreadsExhausted(f"{self.threads_lost} handlers hang in their threads")
         calls = SyncCalls(self._clock, self._bind)
         done = self._threads.submit(lambda: self._perform(work, calls))
         try:

@@ -13,7 +13,7 @@ from outrider.consumer.buffer import Buffer, Head
 from outrider.consumer.config import ConsumerConfig
 from outrider.consumer.handling import Handling
 from outrider.consumer.item import Item
-from outrider.consumer.perform import Performer
+from outrider.consumer.perform import Performer, ThreadsExhausted
 from outrider.consumer.prepare import Preparer
 from outrider.consumer.relay_dead import RelayDead
 from outrider.consumer.router import Router
@@ -150,7 +150,11 @@ class Round:
         started = self._clock.boottime()
         todo = [item for item in batch if not self._source.lost(item)]
         self._rows.hold_back(todo)
-        await self._handling.handle(todo)
+        try:
+            await self._handling.handle(todo)
+        except ThreadsExhausted:  # what has an outcome is written; the rest is received again by the next process
+            self._told.set()
+            todo = [item for item in todo if item.outcome is not None]
         if any(isinstance(item.outcome, _NEEDS_ROW) for item in todo):
             await self._rows.write(todo)
             self._look.set()
@@ -169,6 +173,9 @@ class Round:
         work = attempt_due(head, self._rows, self._parts.facts, self._preparer)
         try:
             item: Item | None = await self._parts.performer.run(work)
+        except ThreadsExhausted:
+            self._told.set()
+            return
         except BrokenAttempt as broken:
             item = broken.item
             if item is None:

@@ -86,6 +86,29 @@ async def test_four_lost_threads_end_the_consumer(postgres: Database, sink: Even
         await service.wait()
     free.set()
     assert postgres.receipts() == 0
+    assert len(sink.of(HandlerFailed)) == 4, "in one batch, too, no fifth thread is given away"
+    counted = sink.of(RetryScheduled)
+    assert counted, "or the next process would begin with the same messages and lose its threads to them"
+    assert len(postgres.inbox()) == len(counted)
+
+
+async def test_every_message_that_cost_a_thread_is_counted(postgres: Database, sink: EventSink) -> None:
+    """OB-69, OB-57, OB-5: where as many messages hang at once as threads may, the next process goes on behind them."""
+    free = threading.Event()
+    consumer = Consumer("billing", order_catalog(), transactions=postgres.url, batch_size=1, concurrency=4)
+
+    @consumer.handler(OrderPlaced, timeout=0.1)
+    def handle(event: OrderPlaced, tx: Any, context: Any) -> None:
+        free.wait(20)
+
+    script = Script()
+    script.add(*(placed(f"order-{number}") for number in range(4)))
+    service = consumer.service(postgres.settings, telemetry=sink, subscriber=script)
+    await service.start()
+    with pytest.raises(ThreadsLost):
+        await service.wait()
+    free.set()
+    assert postgres.inbox() == [("retrying", "handler.timeout", 1)] * 4
 
 
 async def test_a_handler_that_rolls_back_is_found_out(postgres: Database, sink: EventSink) -> None:
