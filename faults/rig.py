@@ -75,7 +75,7 @@ def rig() -> Iterator[Rig]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outrider-faults-")))
         postgres = stack.enter_context(PostgresServer())
-        kafka = stack.enter_context(KafkaServer())
+        kafka = stack.enter_context(KafkaServer(quick=True))
         made = Rig(postgres, kafka, folder)
         stack.callback(made.end)
         yield made

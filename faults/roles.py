@@ -5,10 +5,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sqlalchemy import Connection, create_engine
-
 from faults.shop import TYPE, Cell, catalog
-from outrider import Consumer
 from outrider.bootstrap.migrations import migrate
 from outrider.bootstrap.relay import RelayParts
 from outrider.bootstrap.settings import make
@@ -59,6 +56,10 @@ async def relay(name: str, cell: Cell, board: Board) -> None:
 
 async def consume(name: str, cell: Cell, board: Board) -> None:
     """Write effects until SIGTERM."""
+    from sqlalchemy import create_engine  # noqa: PLC0415 - the other roles start without it
+
+    from outrider import Consumer  # noqa: PLC0415 - as above
+
     sink = ConsumerSink(board)
     made: Catalog = catalog(name)
     url = cell.database.replace("postgresql:", "postgresql+psycopg:", 1)
@@ -66,7 +67,7 @@ async def consume(name: str, cell: Cell, board: Board) -> None:
     consumer = Consumer("billing", made, transactions=engine, start="beginning")
 
     @consumer.handler(TYPE)
-    def write_effect(event: dict[str, Any], tx: Connection, _context: object) -> None:
+    def write_effect(event: dict[str, Any], tx: Any, _context: object) -> None:  # noqa: ANN401 - SQLAlchemy's connection
         sink.begin()
         tx.exec_driver_sql("INSERT INTO effect (token, key) VALUES (%s, %s)", (event["token"], event["key"]))
 

@@ -19,6 +19,7 @@ from outrider.testing.services import KafkaServer, PostgresServer, ServerMissing
 TESTS = Path(__file__).parent
 NOTHING_LEFT_OUT = os.environ.get("CI") == "true"
 PROCESSES = 4
+CAMPAIGNS = 2  # of the processes, how many run fault campaigns
 SERVER_SECONDS = 60  # a test that asks for a server may be the one that starts it
 MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 MEMORY_BYTES = 4 << 30
@@ -69,7 +70,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(SERVER_SECONDS))
         if "kafka_server" in fixtures:
             item.add_marker(pytest.mark.xdist_group("kafka"))
-    items.sort(key=lambda item: item.get_closest_marker("fault") is None)
+    campaigns = [item for item in items if item.get_closest_marker("fault")]
+    for number, item in enumerate(campaigns):  # each has servers of its own, and asks much of the machine
+        item.add_marker(pytest.mark.xdist_group(f"campaigns {number % CAMPAIGNS}"))
+    items[:] = [*campaigns, *(item for item in items if item not in set(campaigns))]
 
 
 def _lacking(missing: ServerMissing) -> NoReturn:
@@ -108,7 +112,7 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 def kafka_server() -> Iterator[KafkaServer]:
     """The session's Kafka. A topic exists because a test created it, never by itself."""
     try:
-        server = KafkaServer(settings={"auto.create.topics.enable": "false"})
+        server = KafkaServer(settings={"auto.create.topics.enable": "false"}, quick=True)
     except ServerMissing as missing:
         _lacking(missing)
     with server:

@@ -128,7 +128,7 @@ def test_free_port_is_below_the_range_of_outgoing_connections() -> None:
 @pytest.mark.timeout(120)
 def test_acknowledged_messages_survive_the_kill_of_kafka(kafka_server: KafkaServer) -> None:
     assert kafka_server.running
-    with KafkaServer(partitions=2) as server:
+    with KafkaServer(partitions=2, quick=True) as server:
         server.create_topic("orders")
         produce(server, "orders", 10)
         before = server.pid

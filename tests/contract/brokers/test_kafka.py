@@ -78,7 +78,7 @@ class KafkaHarness:
 @pytest.fixture(scope="module")
 def own_server(request: pytest.FixtureRequest) -> Iterator[KafkaServer]:
     try:
-        server = KafkaServer(settings={"auto.create.topics.enable": "false"})
+        server = KafkaServer(settings={"auto.create.topics.enable": "false"}, quick=True)
     except ServerMissing:
         server = request.getfixturevalue("kafka_server")  # says what is missing, as everywhere
     with server:

@@ -1,6 +1,6 @@
 """Ids and hashes: OB-13, OB-15, OB-99."""
 
-from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pytest
 from hypothesis import given
@@ -72,8 +72,8 @@ def test_text_of_a_uuid_is_read_back(identity: UUID) -> None:
     [
         "",
         "x",
-        str(uuid4())[:-1],
-        "{" + str(uuid4())[:-2] + "}",
+        "0190c1d2-0000-7000-8000-00000000000",
+        "{0190c1d2-0000-7000-8000-0000000000}",
         str(UUID(int=0)),
         "f" * 8 + ("-ffff" * 3) + "-" + "f" * 12,
     ],
