@@ -9,7 +9,6 @@ ParamStyle = Literal["named", "pyformat", "format", "qmark", "numeric_dollar"]
 """As DB-API names them; `pyformat` is psycopg's, with arrays marked to be sent in binary (`%(name)b`)."""
 
 
-
 class Query(NamedTuple):
     """A query's text in a driver's own placeholder style, and its parameters' names in the order of their marks.
 
