@@ -15,6 +15,8 @@ import hypothesis
 import pytest
 
 from outrider.testing.services import KafkaServer, PostgresServer, ServerMissing
+from outrider.testing.services.kafka import kafka_jars
+from outrider.testing.services.postgres import postgres_programs
 
 TESTS = Path(__file__).parent
 NOTHING_LEFT_OUT = os.environ.get("CI") == "true"
@@ -106,6 +108,16 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex[:16]}"
     yield postgres_server.create_database(name, template=EMPTY)
     postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def servers_installed() -> None:
+    """For a test that starts servers of its own: ends it where one is missing."""
+    try:
+        postgres_programs()
+        kafka_jars()
+    except ServerMissing as missing:
+        _lacking(missing)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ SHORT = {
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.usefixtures("servers_installed")
 @pytest.mark.parametrize("name", SHORT)
 def test_nothing_is_lost_doubled_or_out_of_order_under_faults(name: str) -> None:
     """OB-1 OB-2 OB-3 OB-4 OB-5: whatever is killed, each committed message takes effect once and in order."""
