@@ -122,8 +122,8 @@ class Buffer:
         self._roomed()
         return dropped
 
-    def hold(self, on: bool) -> None:
-        """Give out nothing while a person's pause holds."""
+    def hold(self, *, on: bool) -> None:
+        """Give out nothing while a person's pause holds, or may."""
         self._holding = on
         if not on:
             self._wake(1)

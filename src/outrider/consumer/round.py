@@ -66,6 +66,7 @@ class Round:
         self._source = parts.source
         self._rows = parts.source.rows
         self._buffer = Buffer(config.concurrency * config.batch_size * BUFFERED_BATCHES)
+        self._buffer.hold(on=True)  # until the first look at pauses, receipts pruned and the relay's dead
         self._preparer = Preparer(parts.router, config.max_bytes)
         self._preparer.receipts_from = parts.facts.receipts_from
         self._handling = Handling(
@@ -205,10 +206,10 @@ class Round:
         name = self._config.name
         while True:
             pauses = await self._parts.sessions.run(read_pauses(None))
-            self._buffer.hold(name in pauses.subscriptions)
             row = await self._parts.sessions.run(join_consumer(name))
             self._preparer.receipts_from = row.receipts_from
             await self._parts.relay_dead.look()
+            self._buffer.hold(on=name in pauses.subscriptions)
             if await wait_for_event(self._told, self._config.tick_seconds):
                 return
 

@@ -18,6 +18,7 @@ from outrider.bootstrap.inbox import Inbox
 from outrider.core.answers import Reject, Retry
 from outrider.core.errors import MessageIdConflict, Undecodable, WrongDatabase
 from outrider.core.events import (
+    ConsumerStarted,
     DuplicateSkipped,
     HandlerFailed,
     MessageDied,
@@ -368,17 +369,17 @@ async def test_transactions_that_reach_another_database(database: Database, tmp_
 
 
 async def test_a_consumer_that_is_paused_handles_nothing(database: Database, sink: EventSink) -> None:
-    """OB-42: a person's pause of a consumer holds until it is resumed."""
+    """OB-42: a person's pause of a consumer holds until it is resumed, also for what waits when it starts."""
     shop, script = Shop(database), Script()
     now = "now()" if database.is_postgres else "0"
     database.rows(
         "INSERT INTO billing_outbox_pause (kind, subject, automatic, paused_at) "
         f"VALUES ('subscription', 'billing', {'false' if database.is_postgres else '0'}, {now})"
     )
+    script.add(placed("order-1"))
     async with running(shop.consumer, database.settings, script, sink):
-        await asyncio.sleep(0.3)
-        script.add(placed("order-1"))
-        await asyncio.sleep(0.2)
+        await sink.wait_for(ConsumerStarted)
+        await asyncio.sleep(0.3)  # nothing tells of what does not happen
         assert shop.calls == []
         database.rows("DELETE FROM billing_outbox_pause")
     assert shop.calls == ["order-1:0"]
