@@ -135,7 +135,7 @@ class TransactionalLane:
             self._writer.moved(after)
             return False
         if before.exhausted and before.done is not None:
-            opened = Position(before.done, after.target, rows[0][0] - 1)
+            opened = Position(before.done, after.target, rows[0][0] - 1, server_run=after.server_run)
             await self._writer.write_now(opened)
             self._position = before = opened
         end = MarkText(tick_hash(before), rows[-1][0], rows[-1][1])
