@@ -1,5 +1,7 @@
 """`outrider dead`: look at dead and quarantined messages; replay or discard them."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -80,7 +82,7 @@ async def replay(
     _some(chosen.said())
     reason = call.reason()
     verbs = operations(site(call.settings()), actor=call.actor, telemetry=FanOut())
-    call.confirm("Replay every message that matches?")
+    await _agreed(call, partial(verbs.replay, chosen), "Replay {}?")
     with call.out.progress("replayed") as tell:
         report = await verbs.replay(chosen, reason=reason, rate=rate, dry_run=call.dry_run, tell=tell)
     return told(call, report, "replayed")
@@ -94,7 +96,7 @@ async def discard(call: Call, filters: dict[str, Any]) -> int:
     _some(chosen.said())
     reason = call.reason()
     verbs = operations(site(call.settings()), actor=call.actor)
-    call.confirm("Discard every message that matches? It will never be sent.")
+    await _agreed(call, partial(verbs.discard, chosen), "Discard {}, never to be sent or handled?")
     with call.out.progress("discarded") as tell:
         report = await verbs.discard(chosen, reason=reason, dry_run=call.dry_run, tell=tell)
     return told(call, report, "discarded")
@@ -110,6 +112,13 @@ def told(call: Call, report: ChangeReport, done: str) -> int:
     left = f"; {report.refused} left alone: consumed, or changed by another" if report.refused else ""
     call.out.say(f"{report.changed} of {report.matched} {would}{done}{left}")
     return PARTLY if report.refused else DONE
+
+
+async def _agreed(call: Call, change: Callable[..., Awaitable[ChangeReport]], question: str) -> None:
+    """Ask a person, naming how many messages it is about. Raises BadParameter, Abort."""
+    if call.asks:
+        found = (await change(dry_run=True)).changed
+        call.confirm(question.format("1 message" if found == 1 else f"{found:,} messages"))
 
 
 def _some(filters: dict[str, str]) -> None:

@@ -105,9 +105,14 @@ class Call:
             raise typer.BadParameter("say why: every change is audited", param_hint="--reason")
         return said
 
+    @property
+    def asks(self) -> bool:
+        """Whether what is dangerous needs a yes that nobody has given yet."""
+        return not (self.options["yes"] or self.dry_run)
+
     def confirm(self, question: str) -> None:
         """Ask before what is dangerous, on a terminal; elsewhere `--yes` must stand there. Raises BadParameter, Abort."""
-        if self.options["yes"] or self.dry_run:
+        if not self.asks:
             return
         if not sys.stdin.isatty():
             raise typer.BadParameter(f"{question} Say --yes where nobody can be asked.", param_hint="--yes")

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import pty
 import sqlite3
 import subprocess
 import sys
@@ -80,6 +81,26 @@ class Shop:
             stdin=subprocess.DEVNULL, env=self._environment(environment),
         )  # fmt: skip
         return Answer(done.returncode, done.stdout, done.stderr)
+
+    def on_terminal(self, answer: str, *arguments: str) -> Answer:
+        """Run the installed program as a person does, who types `answer` when asked; all that it prints is in `out`."""
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+            [str(PROGRAM), *arguments],
+            cwd=self.folder,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=self._environment({}),
+        ) as process:
+            os.close(theirs)
+            os.write(ours, f"{answer}\n".encode())
+            printed = b""
+            with contextlib.suppress(OSError):  # the terminal is gone with the program
+                while part := os.read(ours, 4096):
+                    printed += part
+        os.close(ours)
+        return Answer(process.returncode, printed.decode(), "")
 
     def _environment(self, more: dict[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("OUTRIDER_")}

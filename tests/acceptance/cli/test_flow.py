@@ -76,6 +76,24 @@ def test_a_dead_letter_is_found_replayed_and_published(shop: "Shop") -> None:
     assert shop.run("dead", "list", "--json").json["items"] == []
 
 
+def test_a_person_is_asked_about_so_many_messages(sqlite_shop: "Shop") -> None:
+    """OB-80: what is dangerous is asked on a terminal, and done after a yes alone; elsewhere --yes must stand there."""
+    sqlite_shop.init()
+    sqlite_shop.add(6)
+    sqlite_shop.run("relay", "--once", "-q")
+    sqlite_shop.kill([1, 2, 4])
+    discard = ("dead", "discard", "--key", "order-0", "--reason", "x")
+    refused = sqlite_shop.run(*discard)
+    assert (refused.code, "--yes" in refused.err) == (2, True)
+    no = sqlite_shop.on_terminal("n", *discard)
+    assert (no.code, "Discard 2 messages, never to be sent or handled? [y/N]" in no.out) == (1, True), no.out
+    replay = sqlite_shop.on_terminal("n", "dead", "replay", "--id", "2", "--reason", "x")
+    assert "Replay 1 message? [y/N]" in replay.out
+    assert sqlite_shop.sql("SELECT count(*) FROM orders_outbox_delivery WHERE status = 'dead'") == [(3,)]
+    yes = sqlite_shop.on_terminal("y", *discard)
+    assert (yes.code, "2 of 2 discarded" in yes.out) == (0, True), yes.out
+
+
 def test_what_would_break_a_promise_is_refused_and_changes_nothing(shop: "Shop") -> None:
     """OB-91: unknown id, replay of a consumed message, discard of a running one: exit 1, nothing changed."""
     shop.init("--lanes", "2")

@@ -57,8 +57,8 @@ def show(console: Console, result: Result, facts: dict[str, Any]) -> None:
     consumers = " and ".join(name.removeprefix("demo-") for name in CONSUMERS)
     rows = [
         ("committed", result.committed, "orders whose transaction committed, each with its message"),
-        ("rolled back", result.rolled_back, "attempts whose transaction rolled back: nobody may see them"),
-        ("delivered", result.delivered, f"messages that reached {consumers}, each counted once"),
+        ("rolled back", result.rolled_back, "attempts that rolled back: nobody may see them"),
+        ("delivered", result.delivered, f"messages that reached {consumers}, each once"),
         ("effects", result.effects, "rows that the consumers wrote"),
         ("lost", result.lost, "committed, without an effect"),
         ("doubled", result.doubled, "effects made more than once"),
