@@ -81,9 +81,10 @@ def site(settings: Settings, catalog: Catalog | None = None) -> Site:
         storage = made(sqlite_path(settings.database.url), texts, listener=in_process(channel).listen)
     else:
         texts = queries(names.prefix, settings.database.db_schema)
-        seconds = settings.database.statement_timeout.total_seconds()
         storage = made(
-            settings.database.url, texts, channel=channel, statement_timeout_seconds=seconds,
+            settings.database.url, texts, channel=channel,
+            statement_timeout_seconds=settings.database.statement_timeout.total_seconds(),
+            idle_timeout_seconds=settings.relay.lease.total_seconds() / 3,
             prepared_statements=settings.database.prepared_statements,
         )  # fmt: skip
     return Site(settings, names, known, texts, storage, clock)

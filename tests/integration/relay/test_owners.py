@@ -6,14 +6,16 @@ from datetime import timedelta
 import pytest
 
 from outrider.core import cursors, deliveries, subscriptions
-from outrider.core.errors import ForeignPosition, LeaseLost, ServiceStateError
+from outrider.core.errors import ForeignPosition, LeaseLost, ServiceStateError, StorageUnavailable
 from outrider.core.events import CursorAdvanced, DrainEnded, LaneTaken, LeaseRenewed
 from outrider.core.events import LeaseLost as LeaseLostEvent
 from outrider.core.lane import Cursor, LaneKey
 from outrider.core.position import Position
 from outrider.relay.settings import RelaySettings
 from outrider.runtime.service import ServiceState
-from tests.integration.relay.rig import QUICK, Database, Rig
+from outrider.storages.postgres.queries import queries as postgres_queries
+from outrider.storages.postgres.storage import PostgresStorage
+from tests.integration.relay.rig import PREFIX, QUICK, Database, Rig
 
 SHORT = RelaySettings(lease=timedelta(milliseconds=900), publish_timeout=timedelta(milliseconds=300), retry=QUICK)
 LEASE = timedelta(milliseconds=50)
@@ -190,6 +192,29 @@ async def test_a_lost_connection_drops_memory_and_takes_the_lane_anew(pg: Rig) -
         while last not in pg.recorder.ids():
             await pg.recorder.until(len(pg.recorder.taken) + 1)
     assert again.lane == 0
+
+
+async def test_an_owner_that_stands_still_inside_a_transaction_keeps_its_lane_from_nobody(pg: Rig) -> None:
+    """OB-35, OB-41: a stopped process that has locked its cursor's row loses its session after a while, and the lock."""
+    old = await taken(pg.database, -LEASE)
+    queries = postgres_queries(PREFIX)
+    stopped = await PostgresStorage(pg.database.url, queries, channel="orders", idle_timeout_seconds=0.2).connect()
+    other = await pg.database.storage().connect()
+    subscription = await other.run(subscriptions.find_subscription("relay"))
+    assert subscription is not None
+
+    async def stand_still() -> None:
+        async with stopped.transaction() as transaction:
+            await transaction.run(cursors.lock(old.key, old.epoch))
+            assert await other.run(cursors.take_lane(subscription, "other", LEASE)) is None, "it is locked"
+            await other.run(cursors.renew(old.key, old.epoch, -LEASE, idle=False))  # waits for the lock
+            assert await other.run(cursors.take_lane(subscription, "other", LEASE)) is not None
+            await transaction.run(cursors.lock(old.key, old.epoch))
+
+    with pytest.raises(StorageUnavailable):
+        await stand_still()
+    await stopped.close()
+    await other.close()
 
 
 async def test_a_subscription_starts_where_it_was_told(rig: Rig) -> None:

@@ -8,7 +8,7 @@ from psycopg import errors as pg
 
 from outrider.core.errors import SchemaMismatch, StorageUnavailable
 
-RETRYABLE = (pg.SerializationFailure, pg.DeadlockDetected)
+RETRYABLE = (pg.SerializationFailure, pg.DeadlockDetected, pg.IdleInTransactionSessionTimeout)
 
 
 @contextmanager

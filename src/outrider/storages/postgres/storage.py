@@ -71,7 +71,11 @@ class PostgresSession:
 
 
 class PostgresStorage:
-    """A PostgreSQL database that holds a service's tables, as `ports.storage.Storage`."""
+    """A PostgreSQL database that holds a service's tables, as `ports.storage.Storage`.
+
+    A session that does nothing in an open transaction for `idle_timeout_seconds` is ended by the server: a process that was
+    stopped there would keep its lane locked beyond the lease, and others pass over what is locked (OB-35).
+    """
 
     dialect: Dialect = "postgresql"
 
@@ -82,6 +86,7 @@ class PostgresStorage:
         *,
         channel: str,
         statement_timeout_seconds: float = 10.0,
+        idle_timeout_seconds: float = 5.0,
         prepared_statements: bool = True,
     ) -> None:
         self._url = url
@@ -90,8 +95,8 @@ class PostgresStorage:
         self._channel = channel
         self._options = (
             f"-c statement_timeout={int(statement_timeout_seconds * 1000)} -c TimeZone=UTC -c DateStyle=ISO"
-            " -c default_transaction_isolation=read\\ committed -c idle_in_transaction_session_timeout=60000"
-            " -c jit=off -c max_parallel_workers_per_gather=0"
+            f" -c idle_in_transaction_session_timeout={int(idle_timeout_seconds * 1000)}"
+            " -c default_transaction_isolation=read\\ committed -c jit=off -c max_parallel_workers_per_gather=0"
         )
 
     async def connect(self) -> PostgresSession:
