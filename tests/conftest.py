@@ -20,8 +20,7 @@ from outrider.testing.services.postgres import postgres_programs
 
 TESTS = Path(__file__).parent
 NOTHING_LEFT_OUT = os.environ.get("CI") == "true"
-PROCESSES = 4
-CAMPAIGNS = 2  # of the processes, how many run fault campaigns
+CAMPAIGNS = 2  # of several processes (`-n 4`), how many run fault campaigns
 SERVER_SECONDS = 60  # a test that asks for a server may be the one that starts it
 MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 MEMORY_BYTES = 4 << 30
@@ -53,12 +52,6 @@ class LeftOut:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(LeftOut())
-
-
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """How many processes: several for the whole suite; none besides this one for what somebody names."""
-    named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or config.option.keyword
-    return 0 if named else PROCESSES
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

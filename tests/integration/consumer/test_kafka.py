@@ -17,7 +17,7 @@ from tests.integration.consumer.scripted import SOURCE, OrderPlaced, placed, run
 
 
 def produce(server: KafkaServer, topic: str, orders: list[str]) -> None:
-    producer = Producer({"bootstrap.servers": server.bootstrap_servers})
+    producer = Producer({"bootstrap.servers": server.bootstrap_servers, "enable.idempotence": True})  # in order, whatever is retried
     for number, order in enumerate(orders):
         envelope = placed(order, number)
         headers = {
