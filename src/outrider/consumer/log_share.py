@@ -16,7 +16,17 @@ from outrider.consumer.log_rows import LogRows
 from outrider.consumer.router import Router
 from outrider.consumer.sessions import Sessions
 from outrider.consumer.tell import Teller
-from outrider.core.cursors import check_cluster, note_advance, read_cluster, release, renew, take_lane, write_position
+from outrider.core.cursors import (
+    NOTE_SECONDS,
+    advance_stretch,
+    check_cluster,
+    note_advance,
+    read_cluster,
+    release,
+    renew,
+    take_lane,
+    write_position,
+)
 from outrider.core.errors import ConfigurationError, LeaseLost, OutriderError
 from outrider.core.lane import Subscription, fair_share
 from outrider.core.position import Position
@@ -29,9 +39,6 @@ from outrider.ports.wakeup import WakeupListener
 
 READ_MAX: Final = 500
 ADVANCE_SECONDS: Final = 0.02
-ADVANCE_SLOW_SECONDS: Final = 0.005
-ADVANCE_STRETCH: Final = 10
-ADVANCE_ROW_SECONDS: Final = 1.0
 TAKE_SECONDS: Final = 1.0
 """How often a free lane is looked for."""
 
@@ -117,12 +124,11 @@ class LogShare:
         moved = [lane for lane in self.log.owned.values() if lane.unwritten is not None]
         if not moved or (now - self._advanced_at < self._interval and not at_once):
             return
-        note = now - self._noted_at >= ADVANCE_ROW_SECONDS
+        note = now - self._noted_at >= NOTE_SECONDS
         for lane in moved:
             await self._write(lane, note=note)
         self._advanced_at = self._clock.boottime()
-        slow = self._advanced_at - now > ADVANCE_SLOW_SECONDS
-        self._interval = ADVANCE_SECONDS * (ADVANCE_STRETCH if slow else 1)
+        self._interval = ADVANCE_SECONDS * advance_stretch(self._advanced_at - now)
         if note:
             self._noted_at = now
 

@@ -7,12 +7,23 @@ Source: spec/outbox.md OB-19, OB-22, OB-35, OB-41; design.md section 4.
 """
 
 from datetime import timedelta
+from typing import Final
 
 from outrider.core.errors import ForeignPosition, InvariantViolated, LeaseLost
 from outrider.core.lane import Cursor, LaneKey, Subscription
 from outrider.core.position import Position
 from outrider.core.snapshot import Snapshot
 from outrider.core.steps import Statement, Steps
+
+NOTE_SECONDS: Final = 1.0
+"""How often a journal row of the position is written (OB-22)."""
+_SLOW_SECONDS: Final = 0.005
+_STRETCH: Final = 10
+
+
+def advance_stretch(took_seconds: float) -> int:
+    """How many intervals to wait before the next writing of a position: more where the last one was slow (OB-22)."""
+    return _STRETCH if took_seconds > _SLOW_SECONDS else 1
 
 
 def read_cluster() -> Steps[tuple[str, Snapshot | None]]:
@@ -37,8 +48,7 @@ def take_lane(
     """Take a free or expired lane (`lane`, or the lowest): epoch and starts rise by one, in one statement.
 
     `dropped` is the epoch under which `owner` itself held the lane until its connection was lost: nobody else's lease
-    is
-    in the way then, and it need not run out (OB-19). None where all are held. Statement `take_lane`, params
+    is in the way then, and it need not run out (OB-19). None where all are held. Statement `take_lane`, params
     `subscription_id`, `lane` and `dropped` (int or None), `owner`, `lease` (timedelta) → at most one row `(lane,
     lanes, done, target, last_id, high_id, floor_id, cluster, epoch, starts,
     marked_id, passed)`. Rows locked by another's taking are skipped, never waited for. Source: OB-35.

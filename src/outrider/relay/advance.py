@@ -22,7 +22,7 @@ from outrider.ports.clock import Clock
 from outrider.ports.storage import StorageSession
 from outrider.relay.holds import Holds
 from outrider.relay.publish import Lease
-from outrider.relay.settings import ADVANCE_SLOW_SECONDS, ADVANCE_STRETCH, NOTE_SECONDS, UNWRITTEN_WRITE
+from outrider.relay.settings import UNWRITTEN_WRITE
 from outrider.relay.tell import Tell
 from outrider.runtime.supervisor import wait_for_event
 
@@ -126,14 +126,14 @@ class Writer:
     async def run(self) -> None:
         """Write the position whenever it is due, until `end`."""
         while not self._ending:
-            await wait_for_event(self._dirty, NOTE_SECONDS)
+            await wait_for_event(self._dirty, cursors.NOTE_SECONDS)
             wait = self._written_at + self._interval * self._stretch - self._clock.boottime()
             if wait > 0 and self._dirty.is_set() and not self._ending:
                 await wait_for_event(self._hurry, wait)
             async with self._lock, self._refusals():
                 await self._write()
         async with self._lock, self._refusals():
-            self._noted_at -= NOTE_SECONDS
+            self._noted_at -= cursors.NOTE_SECONDS
             await self._write()
 
     def end(self) -> None:
@@ -152,7 +152,7 @@ class Writer:
         await self._session.close()
 
     def _note_due(self) -> bool:
-        return self._passed != self._noted_passed and self._clock.boottime() - self._noted_at >= NOTE_SECONDS
+        return self._passed != self._noted_passed and self._clock.boottime() - self._noted_at >= cursors.NOTE_SECONDS
 
     async def _write(self) -> None:
         note = self._note_due()
@@ -196,7 +196,7 @@ class Writer:
     def _moved(self, state: "_State") -> None:
         now = self._clock.boottime()
         self._written_at = now
-        self._stretch = ADVANCE_STRETCH if now - state.started > ADVANCE_SLOW_SECONDS else 1
+        self._stretch = cursors.advance_stretch(now - state.started)
         self._stored_position, self.written = state.position, state.settled
         messages, self._stored_passed = state.passed - self._stored_passed, state.passed
         self.progress.set()

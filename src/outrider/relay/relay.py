@@ -27,8 +27,8 @@ from outrider.relay.settings import WATCH_SECONDS, RelaySettings
 from outrider.relay.watch import Watch
 from outrider.runtime.service import Service
 from outrider.runtime.supervisor import Supervisor, first_error, wait_for_event
+from outrider.runtime.wakeup import keep_listening
 
-LISTEN_SECONDS = 1.0
 DATABASE_BACKOFF_SECONDS = 1.0
 """The longest wait for a database that is away. It is one process that asks, and others wait for what it holds."""
 
@@ -125,7 +125,7 @@ class Relay(Service):
         failed: BaseException | None = None
         try:
             async with Supervisor() as group:
-                listening = group.start(self._listening(), "listen")
+                listening = group.start(keep_listening(self._storage.listen, self._watch.wake, self._clock), "listen")
                 await self._keeping(group)
                 await asyncio.gather(*self._owners.values())
                 listening.cancel()
@@ -229,23 +229,6 @@ class Relay(Service):
     def _failed(self, error: BaseException) -> None:
         code = error.code if isinstance(error, OutriderError | InvariantViolated) else type(error).__name__
         self._telemetry.emit(ServiceFailed(self._service, self.role, code, clean_text(error)))
-
-    async def _listening(self) -> None:
-        """Let hints shorten the lanes' waits. After each new LISTEN everything is read once (OB-43)."""
-        backoff = OutageBackoff(DATABASE_BACKOFF_SECONDS)
-        while True:
-            try:
-                listener = await self._storage.listen()
-                try:
-                    self._watch.wake()
-                    backoff.reset()
-                    while True:
-                        if await listener.wait(LISTEN_SECONDS):
-                            self._watch.wake()
-                finally:
-                    await listener.close()
-            except StorageError:
-                await self._clock.sleep(backoff.next(self._clock.chance()))
 
     async def _leave(self) -> None:
         try:

@@ -16,9 +16,6 @@ UNWRITTEN_WRITE: Final = 8
 """Batches beyond the written position, at which it is written before its interval is over (OB-22)."""
 WATCH_SECONDS: Final = 0.5
 """How often pauses, due deliveries of others, and free lanes are looked for (OB-42: a pause holds within 1 s)."""
-ADVANCE_SLOW_SECONDS: Final = 0.005
-ADVANCE_STRETCH: Final = 10
-NOTE_SECONDS: Final = 1.0
 BATCH_SIZE_MAX: Final = 10_000
 
 

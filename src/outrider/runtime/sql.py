@@ -34,18 +34,24 @@ def read_sql(package: str, path: str) -> str:
     return files(package).joinpath(path).read_text(encoding="utf-8")
 
 
-def read_queries(package: str, path: str) -> dict[str, str]:
-    """Read a file of queries, each headed by a line `-- name: the_name`.
+def read_queries(package: str, folder: str = "sql") -> dict[str, str]:
+    """Read a folder's files of queries, each query headed by a line `-- name: the_name`.
 
-    What several of a file's queries say alike stands once, headed by `-- fragment: its_name`; `{its_name}` stands for it.
+    What several of the folder's queries say alike stands once, headed by `-- fragment: its_name`; `{its_name}` stands for it.
     """
-    parts = _PART.split(read_sql(package, path))[1:]
     found: dict[str, dict[str, str]] = {"name": {}, "fragment": {}}
-    for kind, name, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-        found[kind][name] = _TABLE.sub(
-            lambda match: found["fragment"].get(match[1], match[0]), text.strip().rstrip(";")
-        )
-    return found["name"]
+    for file in sorted(files(package).joinpath(folder).iterdir(), key=lambda file: file.name):
+        parts = _PART.split(read_sql(package, f"{folder}/{file.name}"))[1:]
+        for kind, name, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+            found[kind][name] = text.strip().rstrip(";")
+    return {name: _filled(text, found["fragment"]) for name, text in found["name"].items()}
+
+
+def _filled(text: str, fragments: Mapping[str, str]) -> str:
+    def fragment(match: re.Match[str]) -> str:
+        return _filled(fragments[match[1]], fragments) if match[1] in fragments else match[0]
+
+    return _TABLE.sub(fragment, text)
 
 
 def fill_tables(text: str, prefix: str, schema: str | None = None) -> str:

@@ -17,7 +17,8 @@ from tests.integration.consumer.scripted import SOURCE, OrderPlaced, placed, run
 
 
 def produce(server: KafkaServer, topic: str, orders: list[str]) -> None:
-    producer = Producer({"bootstrap.servers": server.bootstrap_servers, "enable.idempotence": True})  # in order, whatever is retried
+    in_order = {"enable.idempotence": True}  # whatever is retried
+    producer = Producer({"bootstrap.servers": server.bootstrap_servers, **in_order})
     for number, order in enumerate(orders):
         envelope = placed(order, number)
         headers = {

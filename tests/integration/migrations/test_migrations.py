@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
@@ -76,6 +77,21 @@ def test_several_processes_migrate_at_once_and_one_does_it(url: str) -> None:
     for thread in threads:
         thread.join()
     assert sorted(done) == [[], [], [], ["0001_pre"]]
+
+
+def test_a_new_file_that_another_uses_is_waited_for(tmp_path: Path) -> None:
+    """SQLite refuses WAL mode at once while others use the file, whatever its time-out says."""
+    done: list[list[str]] = []
+    url = f"sqlite:///{tmp_path}/new.db"
+    with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        migrating = threading.Thread(target=lambda: done.append(migrate(settings(url), "orders_")))
+        migrating.start()
+        migrating.join(0.2)
+        assert migrating.is_alive()
+        other.execute("ROLLBACK")
+        migrating.join()
+    assert done == [["0001_pre"]]
 
 
 def test_before_anything_is_there_all_is_pending_and_shown_as_sql(url: str) -> None:

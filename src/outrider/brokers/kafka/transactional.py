@@ -7,20 +7,20 @@ nothing more. Source: spec/outbox.md OB-101; hazard H58. Tried on Kafka 4.1.1.
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from outrider.brokers.kafka.client import Batch
 from outrider.brokers.kafka.config import (
     ClientConfig,
     KafkaSettings,
     Partitioner,
-    QuietLog,
     mark_config,
     transactional_config,
 )
 from outrider.brokers.kafka.fencing import end_owners, fencing_error
+from outrider.brokers.kafka.marks import MARK_PARTITION, read_mark
 from outrider.brokers.kafka.publisher import START_SECONDS, KafkaPublisher
 from outrider.core.errors import BrokerUnavailable, ConfigurationError, LeaseLost, ServiceStateError
 from outrider.core.lane import LaneKey
@@ -30,7 +30,6 @@ from outrider.ports.codec import HeaderEncoder
 
 T = TypeVar("T")
 
-MARK_PARTITION: Final = 0
 ABORT_SECONDS: Final = 5.0
 
 
@@ -77,7 +76,9 @@ class KafkaTransactionalPublisher(KafkaPublisher):
         self._transactional_id = own
         client = self._producers.get(self._settings.partitioner)
         await self._call(client.init_transactions, START_SECONDS)
-        mark = await self._call(self._read_mark)
+        self._group, mark = await self._call(
+            read_mark, mark_config(self._settings, own), self._mark_topic, START_SECONDS
+        )
         self._client = client
         return mark
 
@@ -119,19 +120,6 @@ class KafkaTransactionalPublisher(KafkaPublisher):
             place = TopicPartition(self._mark_topic, MARK_PARTITION, mark.offset, mark.metadata)
             client.send_offsets_to_transaction([place], self._group, deadline_seconds / 2)
         client.commit_transaction(deadline_seconds / 2)
-
-    def _read_mark(self) -> Mark | None:
-        """The last committed mark. Waits until no transaction holds it: an aborted one's is never seen."""
-        config: dict[str, Any] = {**mark_config(self._settings, self._transactional_id), "logger": QuietLog()}
-        consumer = Consumer(config)
-        try:
-            self._group = consumer.consumer_group_metadata()
-            (place,) = consumer.committed([TopicPartition(self._mark_topic, MARK_PARTITION)], START_SECONDS)
-        finally:
-            consumer.close()
-        if place.error is not None:
-            raise KafkaException(place.error)
-        return None if place.offset < 0 else Mark(place.offset, place.metadata or "")
 
     async def _call(self, function: Callable[..., T], *args: object) -> T:
         """Call the driver in a thread. Raises LeaseLost where the lane's id was taken over, else BrokerUnavailable."""

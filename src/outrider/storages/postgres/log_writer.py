@@ -23,11 +23,7 @@ class PostgresLogWriter:
         """Add `records`, in order."""
         if len(records) == 1:
             record = records[0]
-            plain = _plain_params(record) if fresh else None
-            if plain is not None:
-                rows = yield Statement("add_plain_message", plain)
-            else:
-                rows = yield Statement("add_new_message" if fresh else "add_message", record_params(record))
+            rows = yield Statement(_add_one(record) if fresh else "add_message", record_params(record))
             if rows:
                 return [Added(record.message_id, rows[0][0], True)]
             return (yield from settle(records, _NONE_WRITTEN, _read, _withdraw))
@@ -75,23 +71,11 @@ def arrays(records: Sequence[OutboxRecord]) -> dict[str, Any]:
     return params
 
 
-def _plain_params(record: OutboxRecord) -> dict[str, Any] | None:
-    """The parameters of a message that has none of the optional columns, which is most of them; None for any other."""
-    (message_id, type_, version, topic, key, key_hash, subject, payload, content_type, headers, deliver_at, max_retry,
-     trace, correlation_id, causation_id) = record  # fmt: skip
-    if subject != key or (headers, deliver_at, trace, correlation_id, causation_id) != _NO_OPTIONS:
-        return None
-    return {
-        "message_id": message_id,
-        "type": type_,
-        "version": version,
-        "topic": topic,
-        "message_key": key,
-        "key_hash": key_hash,
-        "payload": payload,
-        "content_type": content_type,
-        "max_retry": max_retry,
-    }
+def _add_one(record: OutboxRecord) -> str:
+    """The statement for a message whose id was made for it: the shorter one where it has none of the optional columns."""
+    options = (record.headers, record.deliver_at, record.trace, record.correlation_id, record.causation_id)
+    is_plain = record.subject == record.key and options == _NO_OPTIONS
+    return "add_plain_message" if is_plain else "add_new_message"
 
 
 def _some(values: list[Any]) -> list[Any] | None:

@@ -12,6 +12,7 @@ from outrider.core.errors import StorageUnavailable
 from outrider.runtime.sql import fill_tables
 
 BUSY_TIMEOUT_SECONDS = 10.0
+WAL_TRIES = 100
 
 
 def statements(script: str) -> Iterator[str]:
@@ -45,7 +46,7 @@ class SqliteSchema:
         """
         with closing(self._open()) as connection:
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
+                _use_wal(connection)
                 connection.execute("BEGIN IMMEDIATE")
                 if self._meta(connection) != if_meta:
                     connection.rollback()
@@ -80,3 +81,18 @@ class SqliteSchema:
         if not there:
             return None
         return dict(connection.execute(self.fill("SELECT name, value FROM {outrider_meta}")))
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Turn to WAL mode. SQLite refuses that at once while others use the file; for a lock of all of it, it does wait."""
+    for _ in range(WAL_TRIES):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("ROLLBACK")
+        else:
+            return
+    raise StorageUnavailable("others use the file all the time: it could not be turned to WAL mode")

@@ -1,11 +1,3 @@
--- Which run of the server this is (core/position.py): the postmaster's start tells a restart and a failover, and a crash that
--- the postmaster survives resets the statistics. Before 15 those are a file, too dear to ask for with every tick.
-
--- fragment: server_run
-hashtextextended(concat_ws('/', extract(epoch FROM pg_postmaster_start_time()),
-    CASE WHEN CAST(current_setting('server_version_num') AS integer) >= 150000
-        THEN extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()) END), 0)
-
 -- name: read_cluster
 SELECT CAST((SELECT system_identifier FROM pg_control_system()) AS text), CAST(pg_current_snapshot() AS text)
 
