@@ -7,6 +7,7 @@ from outrider.codecs.header_writer import HeaderWriter
 from outrider.core.lane import LaneKey
 from outrider.core.log_row import LogRow, parse_kind
 from outrider.core.outcome import Published, Refused
+from outrider.ports.codec import KindHeaders
 
 
 class NullPublisher:
@@ -15,7 +16,8 @@ class NullPublisher:
     prefix_closed = True
 
     def __init__(self, writer: HeaderWriter) -> None:
-        self._headers = writer.headers
+        self._writer = writer
+        self._kinds: dict[str, KindHeaders] = {}
 
     async def start(self) -> None:
         """Nothing is to be connected."""
@@ -24,16 +26,23 @@ class NullPublisher:
         """Refuse nothing."""
         return None
 
+    def takes(self, rows: Sequence[LogRow]) -> bool:  # noqa: ARG002 - the same
+        """Take all."""
+        return True
+
     async def publish(self, rows: Sequence[LogRow], deadline_seconds: float, *, urgent: bool) -> Published:  # noqa: ARG002
         """Build headers and key of each, and drop them."""
-        headers = self._headers
         for log_id, message_id, kind, key, _, time, extra in rows:
-            known = parse_kind(kind)
-            more = None if extra is None else json.loads(extra)
-            headers(message_id, time, log_id, known.type, known.version, known.content_type, more)
+            headers = self._kinds.get(kind) or self._learn(kind)
+            headers(message_id, time, log_id, None if extra is None else json.loads(extra))
             if key is not None:
                 key.encode()
         return Published()
+
+    def _learn(self, kind: str) -> KindHeaders:
+        known = parse_kind(kind)
+        self._kinds[kind] = self._writer.of_kind(known.type, known.version, known.content_type)
+        return self._kinds[kind]
 
     async def probe(self) -> bool:
         """It always answers."""

@@ -16,7 +16,6 @@ from outrider.ports.wakeup import Wakeup
 from outrider.runtime.system_clock import SystemClock
 from outrider.runtime.wakeup import SeveralWakeups, in_process, wakeup_channel
 from outrider.telemetry.ambient import ambient_source
-from outrider.telemetry.fan_out import FanOut
 
 
 class Outbox(outbox.Outbox):
@@ -100,7 +99,7 @@ def outbox_parts(
         encode_event=encode,
         ambient=ambient_source(),
         acquaintance=Acquaintance(catalog, service),
-        telemetry=telemetry or FanOut(),
+        telemetry=telemetry,
         wakeup=wakeup,
         max_bytes=max_bytes,
         default_max_retry=max_retry,

@@ -106,6 +106,7 @@ class Round:
             items = await source.receive(max(buffer.room, 1), BUSY_SECONDS if busy else IDLE_SECONDS)
             if items:
                 buffer.put(items)
+                await self._clock.sleep(0)  # the slots begin before the next read is sent
         buffer.close()
         self._look.set()
         while self._in_slots:

@@ -6,6 +6,7 @@ All times are the database's. Parameters shared by the statements: `subscription
 Source: spec/outbox.md OB-19, OB-22, OB-35, OB-41; design.md section 4.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -63,7 +64,7 @@ def take_lane(
     return Cursor(
         key=LaneKey(subscription.id, taken),
         lanes=lanes,
-        position=parse_position(done, target, last_id),
+        position=replace(parse_position(done, target, last_id), high_id=high_id),
         high_id=high_id,
         floor_id=floor_id,
         cluster=cluster,

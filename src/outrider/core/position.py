@@ -21,8 +21,9 @@ from outrider.core.snapshot import Snapshot
 class Position:
     """`done` and `target` snapshots (None on a one-writer storage) and the last log id read within the tick.
 
-    Two memories of the reader, never stored: `first_id`, the lowest id of the tick's new rows, so that it is looked up once
-    a tick; `server_run`, the run of the server that `target` was taken in (None: it is as it was stored, or there are none).
+    Three memories of the reader, not part of where it stands: `first_id`, the lowest id of the tick's new rows, so that it is
+    looked up once a tick; `server_run`, the run of the server that `target` was taken in (None: it is as it was stored, or
+    there are none); `high_id`, the highest id read, behind which a tick's new rows are looked for first.
     """
 
     done: Snapshot | None = None
@@ -30,6 +31,7 @@ class Position:
     last_id: int = 0
     first_id: int | None = None
     server_run: int | None = field(default=None, compare=False)
+    high_id: int = field(default=0, compare=False)
 
     @property
     def exhausted(self) -> bool:
@@ -38,15 +40,15 @@ class Position:
 
     def opened(self, target: Snapshot, first_id: int | None, server_run: int | None = None) -> "Position":
         """Open a new tick, from the end of this exhausted one to `target`."""
-        return Position(done=self.done, target=target, last_id=0, first_id=first_id, server_run=server_run)
+        return replace(self, target=target, last_id=0, first_id=first_id, server_run=server_run)
 
     def at(self, last_id: int) -> "Position":
         """Move on within the tick."""
-        return replace(self, last_id=last_id)
+        return replace(self, last_id=last_id, high_id=max(self.high_id, last_id))
 
     def ended(self, last_id: int) -> "Position":
         """End the tick: all that `target` sees has been read, `last_id` last."""
-        return Position(done=self.target, target=self.target, last_id=last_id, server_run=self.server_run)
+        return replace(self.at(last_id), done=self.target, first_id=None)
 
     def passed(self, log_id: int, xid: int | None, floor_id: int = 0) -> bool:
         """Say whether the row `log_id`, written by transaction `xid`, lies behind this position. Source: OB-23."""

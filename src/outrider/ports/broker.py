@@ -26,10 +26,14 @@ class Publisher(Protocol):
         ...
 
     def refuse(self, row: LogRow) -> Refused | None:
-        """Check locally what the broker would refuse for ever: size, encoding. Called for each row, so it is quick.
+        """Check locally what the broker would refuse for ever: size, encoding.
 
         The limit is the smaller of the setting's and the destination's own, where that is known.
         """
+        ...
+
+    def takes(self, rows: Sequence[LogRow]) -> bool:
+        """Whether `refuse` is sure to refuse none of `rows`. Quick, for every row is asked about; False decides nothing."""
         ...
 
     async def publish(self, rows: Sequence[LogRow], deadline_seconds: float, *, urgent: bool) -> Published:

@@ -9,24 +9,30 @@ from typing import Any, Protocol
 
 from outrider.core.envelope import Envelope
 
+Headers = list[tuple[str, bytes]]
+
+
+class KindHeaders(Protocol):
+    """Writes the headers of messages that share type, version and content type."""
+
+    def __call__(self, message_id: str, time: str, log_id: int, extra: Mapping[str, Any] | None, /) -> Headers:
+        """Give the header pairs of one message, in a list of its own; called for each message on the hottest path.
+
+        `message_id` is the text as it will be sent, `time` a log row's. `extra` is None, or has some of `headers` (str
+        to str), `subject`, `deliver_at` (text), `correlation_id`, `causation_id`, `traceparent`, `tracestate`,
+        `generation` (int) and `key` (where the broker's own key does not carry it). Raises ValueError where a value
+        cannot be said in a header.
+        """
+        ...
+
 
 class HeaderEncoder(Protocol):
     """Writes the headers of one service's messages for one kind of broker."""
 
-    def headers(
-        self,
-        message_id: str,
-        time: str,
-        log_id: int,
-        type: str,  # noqa: A002  the attribute's name in CloudEvents
-        version: int,
-        content_type: str,
-        extra: Mapping[str, Any] | None,
-    ) -> list[tuple[str, bytes]]:
-        """Give the header pairs of one message, in a list of its own; called for each message on the hottest path.
+    def of_kind(self, type: str, version: int, content_type: str) -> KindHeaders:  # noqa: A002  the attribute's name
+        """What writes the headers of one sort of message, to be kept by the caller.
 
-        The parameters are those of `core.log_row`, `extra` as parsed JSON. The key is not among them: the broker's own
-        carries it (OB-14). Raises ValueError where a value cannot be said in a header.
+        The key is not among them: the broker's own carries it (OB-14).
         """
         ...
 

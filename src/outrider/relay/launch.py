@@ -34,7 +34,7 @@ class Launcher:
             flight.sent = [due.row for due in flight.sent_due]
             self._tell.decided(flight.changes)
             return
-        decided = sort_log(flight.rows, self._holds, self._publisher.refuse)
+        decided = sort_log(flight.rows, self._holds, self._publisher.refuse, taken=self._publisher.takes(flight.rows))
         flight.sent, flight.changes = decided.send, decided.changes
         self._tell.decided(flight.changes)
 

@@ -33,10 +33,13 @@ class Sorted:
     changes: Changes = field(default_factory=Changes)
 
 
-def sort_log(rows: Sequence[LogRow], holds: Holds, refuse: Refuse) -> Sorted:
-    """Sort rows of the log. Decisions are noted in `holds` at once: later rows of a parked one's key follow it."""
-    plain = not holds.any_hold and holds.knows({row[2] for row in rows}) and not any(map(_is_special, rows))
-    if plain and not any(map(refuse, rows)):
+def sort_log(rows: Sequence[LogRow], holds: Holds, refuse: Refuse, *, taken: bool) -> Sorted:
+    """Sort rows of the log; `taken` says that `refuse` is sure to refuse none.
+
+    Decisions are noted in `holds` at once: later rows of a parked one's key follow it.
+    """
+    plain = not holds.any_hold and holds.knows({row[2] for row in rows})
+    if plain and taken and not any(AHEAD in extra for extra in [row[6] for row in rows if row[6]]):
         return Sorted(rows)
     send: list[LogRow] = []
     changes = Changes()

@@ -6,6 +6,7 @@ transactions of their own. What the topic has is read from the broker's mark, ne
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from json import loads
 
 from outrider.core import deliveries, marks
@@ -135,7 +136,7 @@ class TransactionalLane:
             self._writer.moved(after)
             return False
         if before.exhausted and before.done is not None:
-            opened = Position(before.done, after.target, rows[0][0] - 1, server_run=after.server_run)
+            opened = replace(after, done=before.done, last_id=rows[0][0] - 1, first_id=None)
             await self._writer.write_now(opened)
             self._position = before = opened
         end = MarkText(tick_hash(before), rows[-1][0], rows[-1][1])
@@ -169,7 +170,7 @@ class TransactionalLane:
 
     async def _publish_rows(self, rows: Sequence[LogRow], end: MarkText) -> int:
         """Publish until all of `rows` is in the topic or has a row of its own. Gives how many are in the topic."""
-        found = sort_log(rows, self._holds, self._publisher.refuse)
+        found = sort_log(rows, self._holds, self._publisher.refuse, taken=self._publisher.takes(rows))
         if found.changes:
             self._tell.decided(found.changes)
             await self._write(found.changes)

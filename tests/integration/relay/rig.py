@@ -215,6 +215,9 @@ class Recorder:
             return None
         return Refused(Refusal.PERMANENT, "publish.too_large", f"{len(row[4])} bytes")
 
+    def takes(self, rows: Sequence[LogRow]) -> bool:
+        return not any(map(self.refuse, rows))
+
     async def publish(self, rows: Sequence[LogRow], deadline_seconds: float, *, urgent: bool) -> Published:  # noqa: ARG002
         self.batches.append([row[1] for row in rows])
         self.changed.set()

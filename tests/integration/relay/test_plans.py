@@ -1,11 +1,12 @@
 """Plans of the relay's statements: buffers touched, whatever the statistics say (H16)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from outrider.core.lane import LaneKey
 from outrider.core.position import Position
@@ -58,6 +59,27 @@ def explain(connection: "psycopg.Connection[tuple[Any, ...]]", statement: Statem
     ).fetchone()
     assert found is not None
     return Plan(found[0][0])
+
+
+def prepared(connection: "psycopg.Connection[tuple[Any, ...]]", *names: str) -> None:
+    """Plan once, as a session of the storage does, with what is known of the tables by now."""
+    for name in names:
+        query = TEXTS.query(name, "numeric_dollar")
+        connection.execute(f"PREPARE {name} AS {query.text}".encode())
+        connection.execute(_call(connection, name, dict.fromkeys(query.names)))
+
+
+def explain_prepared(connection: "psycopg.Connection[tuple[Any, ...]]", statement: Statement) -> Plan:
+    call = _call(connection, statement.name, statement.params)
+    found = connection.execute(b"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) " + call).fetchone()
+    assert found is not None
+    return Plan(found[0][0])
+
+
+def _call(connection: "psycopg.Connection[tuple[Any, ...]]", name: str, params: Mapping[str, Any]) -> bytes:
+    values = [sql.Literal(params[one]) for one in TEXTS.query(name, "numeric_dollar").names]
+    given = sql.SQL(", ").join(values).as_bytes(connection)
+    return f"EXECUTE {name} (".encode() + given + b")"
 
 
 def snapshot(connection: "psycopg.Connection[tuple[Any, ...]]") -> Snapshot:
@@ -132,6 +154,33 @@ def test_a_tick_gives_its_first_batch_along_the_primary_key(postgres: Database, 
             assert analyzed == "never" or not plan.sequential
 
 
+@pytest.mark.timeout(120)
+def test_plans_made_over_empty_tables_stay_good(postgres: Database) -> None:
+    """H16: a session plans each statement once (`force_generic_plan`), and the log grows under it without statistics."""
+    reads = ("read_tick", "read_fresh", "read_late", "resume_tick")
+    with connected(postgres, "force_generic_plan") as connection:
+        prepared(connection, *reads, "due_deliveries", "key_queues")
+        connection.execute(FILL.format(rows=100_000).encode())
+        done = snapshot(connection)
+        connection.execute(FILL.format(rows=100_000).encode())
+        now = snapshot(connection)
+        (tick,) = statements(Position(done, done, 0), connection)
+        (behind,) = statements(Position(done, done, 0, high_id=100_000), connection)
+        (fresh,) = statements(Position(done, now, 150_000, 100_001), connection)
+        for read, most in ((tick, 100_000 // 20), (behind, 100_000 // 100), (fresh, 200)):
+            plan = explain_prepared(connection, read)
+            assert plan.blocks < most, read.name
+            assert plan.sorted_rows <= LIMIT
+            assert not plan.sequential
+        (ended,) = statements(Position(now, now, 0), connection)
+        assert explain_prepared(connection, ended).blocks < 20
+        _fill_deliveries(connection)
+        due = Statement("due_deliveries", {"subscription_id": 1, "lane": 0, "lanes": 1, "limit": LIMIT})
+        assert explain_prepared(connection, due).blocks < 60
+        key = {"subscription_id": 1, "topic": "orders", "message_key": "hot", "broker": ""}
+        assert explain_prepared(connection, Statement("key_queues", key)).blocks < 60
+
+
 @pytest.mark.timeout(60)
 def test_a_late_row_below_many_delivered_ones_costs_nothing(postgres: Database) -> None:
     """OB-18: the range between a late row and the fresh ones is not scanned; an empty tick is one cheap statement."""
@@ -157,12 +206,7 @@ def test_a_pile_behind_one_key_costs_the_search_for_due_rows_nothing(postgres: D
     """OB-25, H53: with 100,000 rows parked behind one key and as many done, due rows and the next are found at once."""
     with connected(postgres, "auto") as connection:
         connection.execute(FILL.format(rows=10).encode())
-        connection.execute(
-            f"INSERT INTO {PREFIX}outbox_delivery (subscription_id, log_id, message_id, topic, message_key, key_hash,"
-            " status, cause, max_retry, next_retry_at) SELECT 1, i, gen_random_uuid(), 'orders', 'hot', 7,"
-            " CASE WHEN i = 5 THEN 'retrying' WHEN i <= 100000 THEN 'done' ELSE 'parked' END, 'key', 20,"
-            " CASE WHEN i = 5 THEN now() END FROM generate_series(1, 200000) AS i".encode()
-        )
+        _fill_deliveries(connection)
         connection.execute(f"ANALYZE {PREFIX}outbox_delivery".encode())
         due = Statement("due_deliveries", {"subscription_id": 1, "lane": 0, "lanes": 1, "limit": LIMIT})
         assert explain(connection, due).blocks < 60
@@ -170,3 +214,13 @@ def test_a_pile_behind_one_key_costs_the_search_for_due_rows_nothing(postgres: D
         assert explain(connection, Statement("key_queues", key)).blocks < 60
         promoted = explain(connection, Statement("promote_parked", {**key, "limit": 10}))
         assert promoted.blocks < 400
+
+
+def _fill_deliveries(connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+    """A row that is due, 100,000 that are done, and as many parked behind one key."""
+    connection.execute(
+        f"INSERT INTO {PREFIX}outbox_delivery (subscription_id, log_id, message_id, topic, message_key, key_hash,"
+        " status, cause, max_retry, next_retry_at) SELECT 1, i, gen_random_uuid(), 'orders', 'hot', 7,"
+        " CASE WHEN i = 5 THEN 'retrying' WHEN i <= 100000 THEN 'done' ELSE 'parked' END, 'key', 20,"
+        " CASE WHEN i = 5 THEN now() END FROM generate_series(1, 200000) AS i".encode()
+    )

@@ -54,6 +54,9 @@ class Transacting:
     def refuse(self, row: LogRow) -> Refused | None:
         return NEVER if row[4].startswith(b"big") else None
 
+    def takes(self, rows: Sequence[LogRow]) -> bool:
+        return not any(map(self.refuse, rows))
+
     async def fence(self, lane: LaneKey, earlier: Sequence[LaneKey]) -> Mark | None:  # noqa: ARG002
         self._topic.generation += 1
         self._generation = self._topic.generation

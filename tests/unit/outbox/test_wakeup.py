@@ -130,4 +130,4 @@ async def test_a_lost_connection_is_listened_on_anew() -> None:
         await keep_listening(hints.listen, lambda: heard.append(True), clock)
     assert len(heard) == (1 + 2) + (1 + 1)
     assert hints.closed == 2
-    assert clock.slept == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 0.1]
+    assert [seconds for seconds in clock.slept if seconds] == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 0.1]

@@ -79,7 +79,7 @@ def test_over_any_time_no_more_is_sent_than_the_rate_allows(rate: float) -> None
 def test_a_paced_message_gets_a_time_and_its_key_waits_behind_it() -> None:
     """OB-5, OB-37: the reason stands in a row; other destinations and keys are not held up."""
     held = paced(1.0, Ticking())
-    found = sort_log([row(1), row(2, "b"), row(3, "b"), row(4, "b", topic="u"), row(5, None)], held, fine)
+    found = sort_log([row(1), row(2, "b"), row(3, "b"), row(4, "b", topic="u"), row(5, None)], held, fine, taken=True)
     assert log_ids(list(found.send)) == [1, 4]
     assert [(new.row[0], new.status, new.cause, new.delay) for new in found.changes.new] == [
         (2, Status.RETRYING, "rate", timedelta(seconds=1)),

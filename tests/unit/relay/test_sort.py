@@ -65,14 +65,14 @@ def decided(changes: Changes) -> list[tuple[int, str, str]]:
 def test_a_plain_batch_passes_untouched() -> None:
     """OB-37: nothing held, nothing special: the very rows that were read are sent."""
     rows = [row(1), row(2, None), row(3, extra=dumps({"traceparent": "00"}))]
-    assert sort_log(rows, holds(), fine).send is rows
+    assert sort_log(rows, holds(), fine, taken=True).send is rows
 
 
 def test_what_is_held_is_parked_and_blocks_its_key() -> None:
     """OB-37, OB-42: paused destination, paused key, blocked key; the key of a parked row is blocked from then on."""
     held = holds(Pauses(destinations=frozenset({"off"}), keys=frozenset({("t", "p")})), blocked=(("t", "b"),))
     rows = [row(1, "b"), row(2, "p"), row(3, "z", "off"), row(4, None, "off"), row(5, "free"), row(6, None)]
-    found = sort_log(rows, held, fine)
+    found = sort_log(rows, held, fine, taken=True)
     assert [one[0] for one in found.send] == [5, 6]
     assert decided(found.changes) == [
         (1, "parked", "key"), (2, "parked", "paused"), (3, "parked", "destination"), (4, "parked", "destination"),
@@ -85,7 +85,7 @@ def test_a_due_time_ahead_waits_and_blocks_nobody() -> None:
     """OB-37: waiting, and the key's later message goes; a header that looks like it changes nothing."""
     ahead = dumps({"ahead": True, "deliver_at": "2026-01-02T00:00:00.000000Z"})
     tricky = dumps({"headers": {"ahead": "true"}})
-    found = sort_log([row(1, extra=ahead), row(2), row(3, extra=tricky)], holds(), fine)
+    found = sort_log([row(1, extra=ahead), row(2), row(3, extra=tricky)], holds(), fine, taken=True)
     assert [one[0] for one in found.send] == [2, 3]
     (new,) = found.changes.new
     assert new.status is Status.WAITING
@@ -97,7 +97,7 @@ def test_local_refusals_and_unknown_types() -> None:
     """OB-37, OB-97: refused here for ever is dead, and holds its key where its type says so; no route is parked."""
     held = holds(x="continue", strict="hold")
     rows = [row(1, "k"), row(2, "h", type_="strict"), row(3, "h", type_="strict"), row(4, "u", type_="new")]
-    found = sort_log(rows, held, lambda one: NEVER if one[0] in {1, 2} else None)
+    found = sort_log(rows, held, lambda one: NEVER if one[0] in {1, 2} else None, taken=False)
     assert decided(found.changes) == [
         (1, "dead", "refused"), (2, "dead", HOLD), (3, "parked", "key"), (4, "parked", "route.unknown"),
     ]  # fmt: skip

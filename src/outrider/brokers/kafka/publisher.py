@@ -29,9 +29,9 @@ from outrider.brokers.kafka.fencing import end_owners
 from outrider.brokers.kafka.topics import Topic, TopicAdmin
 from outrider.core.errors import BrokerUnavailable, ServiceStateError
 from outrider.core.lane import LaneKey
-from outrider.core.log_row import LogRow, parse_kind
+from outrider.core.log_row import Kind, LogRow, parse_kind
 from outrider.core.outcome import Published, PublishOutcome, Refusal, Refused, Unknown
-from outrider.ports.codec import HeaderEncoder
+from outrider.ports.codec import HeaderEncoder, KindHeaders
 
 START_SECONDS: Final = 10.0
 PROBE_SECONDS: Final = 2.0
@@ -40,13 +40,11 @@ EXTRA_FACTOR: Final = 2  # a header is a little longer than the JSON that it was
 
 
 class Route(NamedTuple):
-    """What is the same for all messages of a kind: who sends them and what of their headers is constant."""
+    """What is the same for all messages of a kind: who sends them where, and what writes their headers."""
 
     produce: Callable[..., None]
     topic: str
-    type: str
-    version: int
-    content_type: str
+    headers: KindHeaders
 
 
 class KafkaPublisher:
@@ -69,7 +67,7 @@ class KafkaPublisher:
         self._settings = settings
         self._lease = lease
         self._name_lane = name_lane
-        self._encode = encoder.headers
+        self._encoder = encoder
         self._admin = TopicAdmin(settings)
         self._producers = Producers(self._configure, self._forget_routes)
         self._handover = asyncio.Lock()
@@ -91,10 +89,8 @@ class KafkaPublisher:
         await connect(producer, START_SECONDS)
 
     def refuse(self, row: LogRow) -> Refused | None:
-        """Check size and encoding, cheaply where the message is far from the limit."""
-        extra = row[6]
-        size = len(row[4]) + HEADERS_ROOM + (EXTRA_FACTOR * len(extra) if extra else 0)
-        if size <= self._smallest and row[2] in self._routes:
+        """Check size and encoding."""
+        if self.takes((row,)):
             return None
         try:
             topic = parse_kind(row[2]).topic
@@ -105,6 +101,11 @@ class KafkaPublisher:
         if size <= limit:
             return None
         return Refused(Refusal.PERMANENT, "publish.too_large", f"{size} bytes with headers; {topic} takes {limit}")
+
+    def takes(self, rows: Sequence[LogRow]) -> bool:
+        """Whether all are of known kinds and far from the smallest limit."""
+        largest = max([len(row[4]) + EXTRA_FACTOR * len(row[6] or "") for row in rows], default=0)
+        return largest + HEADERS_ROOM <= self._smallest and {row[2] for row in rows} <= self._routes.keys()
 
     async def publish(self, rows: Sequence[LogRow], deadline_seconds: float, *, urgent: bool) -> Published:
         """Send `rows` in order and give the outcomes, at the latest after `deadline_seconds`.
@@ -180,24 +181,17 @@ class KafkaPublisher:
 
     def _hand_over(self, batch: Batch, rows: Sequence[LogRow]) -> None:
         """Hand rows over until all are, or a queue is full; `batch.handed` says how far it came."""
-        routes, encode, loads, reports = self._routes, self._encode, json.loads, batch.reports
+        routes, loads, reports = self._routes, json.loads, batch.reports
         for index in range(batch.handed, batch.size):
             log_id, message_id, kind, key, payload, time, extra = rows[index]
             route = routes[kind]
             if isinstance(route, Refused):
                 batch.refuse(index, route)
                 continue
-            produce, topic, type_, version, content_type = route
+            produce, topic, encode = route
             try:
-                produce(
-                    topic,
-                    payload,
-                    key,
-                    headers=encode(
-                        message_id, time, log_id, type_, version, content_type, loads(extra) if extra else None
-                    ),
-                    on_delivery=reports[index],
-                )
+                headers = encode(message_id, time, log_id, loads(extra) if extra else None)
+                produce(topic, payload, key, headers=headers, on_delivery=reports[index])
             except BufferError:
                 batch.handed = index
                 return
@@ -265,7 +259,7 @@ class KafkaPublisher:
         for text, kind in kinds.items():
             refused = found[kind.topic].refused
             produce = self._producers.get(self._settings.partitioner_of(kind.topic)).produce
-            self._routes[text] = refused or Route(produce, kind.topic, kind.type, kind.version, kind.content_type)
+            self._routes[text] = refused or Route(produce, kind.topic, self._headers(kind))
 
     async def _renew(self, batch: Batch) -> None:
         """Make producers whose batches fit, once the others owe nothing; `batch` is not handed over yet."""
@@ -291,9 +285,11 @@ class KafkaPublisher:
         log_id, message_id, text, key, payload, time, extra = row
         kind = parse_kind(text)
         said = json.loads(extra) if extra else None
-        headers = self._encode(message_id, time, log_id, kind.type, kind.version, kind.content_type, said)
-        named = sum(len(name) + len(value) for name, value in headers)
+        named = sum(len(name) + len(value) for name, value in self._headers(kind)(message_id, time, log_id, said))
         return len(payload) + len((key or "").encode()) + named
+
+    def _headers(self, kind: Kind) -> KindHeaders:
+        return self._encoder.of_kind(kind.type, kind.version, kind.content_type)
 
     def _configure(self, partitioner: Partitioner) -> ClientConfig:
         self._configured = self._batch_bytes, self._single

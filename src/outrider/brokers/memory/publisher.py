@@ -21,7 +21,7 @@ class MemoryPublisher:
 
     def __init__(self, broker: MemoryBroker, encoder: HeaderEncoder, max_bytes: int = 900_000) -> None:
         self._broker = broker
-        self._encode = encoder.headers
+        self._encoder = encoder
         self._max_bytes = max_bytes
 
     async def start(self) -> None:
@@ -36,6 +36,10 @@ class MemoryPublisher:
         except ValueError as error:
             return Refused(Refusal.PERMANENT, "publish.unencodable", str(error))
         return _too_large(size, self._max_bytes) if size > self._max_bytes else None
+
+    def takes(self, rows: Sequence[LogRow]) -> bool:
+        """Whether none of `rows` is refused."""
+        return not any(map(self.refuse, rows))
 
     async def publish(self, rows: Sequence[LogRow], deadline_seconds: float, *, urgent: bool) -> Published:  # noqa: ARG002  it answers at once
         """Store `rows` in order and give the outcomes."""
@@ -96,7 +100,8 @@ class MemoryPublisher:
         log_id, message_id, kind, _key, _payload, time, extra = row
         known = parse_kind(kind)
         said = json.loads(extra) if extra else None
-        return tuple(self._encode(message_id, time, log_id, known.type, known.version, known.content_type, said))
+        encode = self._encoder.of_kind(known.type, known.version, known.content_type)
+        return tuple(encode(message_id, time, log_id, said))
 
 
 def _size(row: LogRow, headers: Sequence[tuple[str, bytes]]) -> int:

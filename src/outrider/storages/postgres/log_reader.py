@@ -6,6 +6,7 @@ far below costs nothing and no plan has to sort the backlog. Source: spec/outbox
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from outrider.core.errors import StorageUnavailable
@@ -67,7 +68,7 @@ class _Opened(NamedTuple):
 
 def _open(position: Position, floor_id: int, lane: dict[str, Any], suffix: str) -> Steps[_Opened]:
     done = _snapshot(position.done)
-    params = lane | _since(done, floor_id) | {"done": str(done), "late": _late(done)}
+    params = lane | _since(position, done, floor_id) | {"done": str(done), "late": _late(done)}
     rows = yield Statement(f"read_tick{suffix}", params)
     server_run, text, first_id, late = rows[0][ROW:]
     if position.server_run not in {None, server_run}:
@@ -92,14 +93,13 @@ def _behind(rows: Sequence[Any], position: Position, limit: int) -> Position:
 
 
 def _resume(position: Position, floor_id: int) -> Steps[Position]:
-    done, target = _snapshot(position.done), _snapshot(position.target)
-    rows = yield Statement("resume_tick", _since(done, floor_id))
+    rows = yield Statement("resume_tick", _since(position, _snapshot(position.done), floor_id))
     first_id = rows[0][0]
-    return Position(done, target, position.last_id, NO_FRESH if first_id is None else first_id, position.server_run)
+    return replace(position, first_id=NO_FRESH if first_id is None else first_id)
 
 
-def _since(done: Snapshot, floor_id: int) -> dict[str, object]:
-    return {"done_xmax": str(done.xmax), "floor_id": floor_id}
+def _since(position: Position, done: Snapshot, floor_id: int) -> dict[str, object]:
+    return {"done_xmax": str(done.xmax), "floor_id": floor_id, "high_id": max(position.high_id, floor_id)}
 
 
 def _late(done: Snapshot) -> list[str]:

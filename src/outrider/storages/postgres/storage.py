@@ -97,6 +97,7 @@ class PostgresStorage:
             f"-c statement_timeout={int(statement_timeout_seconds * 1000)} -c TimeZone=UTC -c DateStyle=ISO"
             f" -c idle_in_transaction_session_timeout={int(idle_timeout_seconds * 1000)}"
             " -c default_transaction_isolation=read\\ committed -c jit=off -c max_parallel_workers_per_gather=0"
+            " -c plan_cache_mode=force_generic_plan"  # planning a tick anew took four times as long as running it
         )
 
     async def connect(self) -> PostgresSession:

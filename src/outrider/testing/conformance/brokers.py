@@ -129,7 +129,11 @@ class PublisherConformance:
         topic = await broker.create_topic()
         async with publishing(broker, max_bytes=5_000) as publisher:
             assert publisher.refuse(row(1, topic, body=b"x" * 4_000)) is None
-            refused = publisher.refuse(row(2, topic, body=b"x" * 5_000))
+            small, large = row(2, topic, body=b"x" * 1_000), row(3, topic, body=b"x" * 5_000)
+            assert not (await publisher.publish([small], 10, urgent=True)).exceptions
+            assert publisher.takes([small, small])
+            assert not publisher.takes([small, large])
+            refused = publisher.refuse(large)
             assert refused is not None
             assert (refused.refusal, refused.code) == (Refusal.PERMANENT, "publish.too_large")
 

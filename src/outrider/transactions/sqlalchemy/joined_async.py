@@ -12,15 +12,20 @@ from outrider.transactions.sqlalchemy.joined import ConnectionTransaction, Sessi
 
 
 class AsyncAlchemyTransaction:
-    """As `ports.transaction.AsyncTransaction`, over either."""
+    """As `ports.transaction.AsyncTransaction`, over either.
 
-    __slots__ = ("_face", "_inner", "dialect")
+    A flush waits for the statement that it stands before: each trip into SQLAlchemy's own waiting costs as much as
+    making a message.
+    """
+
+    __slots__ = ("_face", "_flush", "_inner", "dialect")
     dialect: Dialect
 
     def __init__(self, face: AsyncSession | AsyncConnection) -> None:
         self._face = face
         self._inner = _inner(face)
         self.dialect = self._inner.dialect
+        self._flush = False
 
     @property
     def target(self) -> Hashable:
@@ -32,13 +37,18 @@ class AsyncAlchemyTransaction:
         self._inner.check()
 
     async def flush(self) -> None:
-        """Flush an AsyncSession where autoflush is on (OB-10)."""
-        if isinstance(self._inner, SessionTransaction):
-            await self._face.run_sync(lambda _: self._inner.flush())
+        """Flush an AsyncSession where autoflush is on (OB-10), before the next statement."""
+        self._flush = True
 
     async def execute(self, statement: Statement, texts: Texts) -> Rows:
         """Execute on the connection."""
-        return await self._face.run_sync(lambda _: self._inner.execute(statement, texts))
+        return await self._face.run_sync(lambda _: self._execute(statement, texts))
+
+    def _execute(self, statement: Statement, texts: Texts) -> Rows:
+        if self._flush:
+            self._flush = False
+            self._inner.flush()
+        return self._inner.execute(statement, texts)
 
     def after_commit(self, wake: Callable[[], None]) -> bool:
         """Call `wake` after the commit, as for the synchronous face."""

@@ -53,14 +53,26 @@ hashtextextended(concat_ws('/', extract(epoch FROM pg_postmaster_start_time()),
     CASE WHEN CAST(current_setting('server_version_num') AS integer) >= 150000
         THEN extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()) END), 0)
 
+-- fragment: lowest
+SELECT min(fresh.id) FROM (
+    SELECT id FROM {outbox_message}
+    WHERE xid >= CAST(:done_xmax AS xid8) AND xid < pg_snapshot_xmax(pg_current_snapshot()) AND id > :floor_id
+
+-- fragment: first_id
+-- Where the tick's new rows begin. Nearly always that is the row behind the highest id that was read: it is new, and the xid
+-- index says that none lies below. Only where it is old (another lane's) is the lowest of all sought, by a look at each.
+(SELECT CASE WHEN next.is_new IS FALSE THEN ({lowest} ORDER BY xid, id OFFSET 0) AS fresh)
+    ELSE least(next.id, ({lowest} AND id <= :high_id ORDER BY xid, id OFFSET 0) AS fresh)) END
+FROM (
+    SELECT max(id) AS id, bool_and(is_new) AS is_new FROM (
+        SELECT id, xid >= CAST(:done_xmax AS xid8) AS is_new FROM {outbox_message}
+        WHERE id > :high_id ORDER BY id LIMIT 1) AS behind) AS next)
+
 -- fragment: tick
 -- What the statement itself sees is what `target` sees: it runs by itself, outside any transaction that writes.
 WITH tick AS MATERIALIZED (
     SELECT {server_run} AS server_run, CAST(pg_current_snapshot() AS text) AS target,
-        (SELECT min(fresh.id) FROM (
-            SELECT id FROM {outbox_message} WHERE xid >= CAST(:done_xmax AS xid8)
-              AND xid < pg_snapshot_xmax(pg_current_snapshot()) AND id > :floor_id
-            ORDER BY xid, id OFFSET 0) AS fresh) AS first_id,
+        {first_id} AS first_id,
         EXISTS (
             SELECT 1 FROM unnest(CAST(:late AS xid8[])) AS running (xid)
             CROSS JOIN LATERAL (
@@ -91,10 +103,7 @@ AND {unseen}
 {tick_end}
 
 -- name: resume_tick
-SELECT min(fresh.id) FROM (
-    SELECT id FROM {outbox_message} WHERE xid >= CAST(:done_xmax AS xid8)
-      AND xid < pg_snapshot_xmax(pg_current_snapshot()) AND id > :floor_id
-    ORDER BY xid, id OFFSET 0) AS fresh
+SELECT {first_id}
 
 -- name: read_late
 {late}
