@@ -30,7 +30,7 @@ def read_again(database: str, namespace: str, done: str, last_id: int, *, rows: 
 
 async def _read_again(database: str, namespace: str, done: str, last_id: int, rows: int, times: int) -> list[float]:
     chosen = settings(database)
-    session = await site(chosen, catalog(namespace)).storage.connect()
+    session = await site(chosen, catalog(namespace)).storage.connect(plan_once=True)
     reader = adapter("log_reader", "postgresql")()
     position = Position(done=Snapshot.parse(done), target=Snapshot.parse(done), last_id=last_id)
     spent = []
@@ -45,7 +45,7 @@ async def _read_again(database: str, namespace: str, done: str, last_id: int, ro
 
 async def _read_all(database: str, namespace: str) -> float:
     chosen = settings(database)
-    session = await site(chosen, catalog(namespace)).storage.connect()
+    session = await site(chosen, catalog(namespace)).storage.connect(plan_once=True)
     reader = adapter("log_reader", "postgresql")()
     beginning = Snapshot.parse(NOTHING_SEEN)
     position = Position(done=beginning, target=beginning)

@@ -133,8 +133,7 @@ async def update_routes(made: Site, session: StorageSession) -> tuple[str, ...]:
     if made.catalog is None:
         return ()
     rows = route_rows(made.catalog, made.service, made.settings.sweep.consumers_here)
-    async with session.transaction() as transaction:
-        return await transaction.run(write_routes(rows))
+    return await session.transact(write_routes(rows))
 
 
 async def known_catalog(made: Site, session: StorageSession) -> Catalog:
@@ -152,10 +151,9 @@ async def make_subscription(made: Site, session: StorageSession) -> Subscription
     kind = made.settings.broker.kind
     if kind in {"log", "none"}:
         return None
-    async with session.transaction() as transaction:
-        found = await transaction.run(
-            ensure_subscription(RELAY_SUBSCRIPTION, "relay", broker=kind, lanes=made.settings.relay.lanes)
-        )
+    found = await session.transact(
+        ensure_subscription(RELAY_SUBSCRIPTION, "relay", broker=kind, lanes=made.settings.relay.lanes)
+    )
     if found.broker != kind:
         raise ConfigurationError(f"the relay's subscription is of broker {found.broker}, the setting says {kind}")
     return found

@@ -33,8 +33,7 @@ class Sessions:
         async with self._lock:
             session = await self._open()
             try:
-                async with session.transaction() as transaction:
-                    return await transaction.run(steps)
+                return await session.transact(steps)
             except (StorageUnavailable, asyncio.CancelledError):
                 await self._drop()
                 raise
@@ -46,7 +45,7 @@ class Sessions:
 
     async def _open(self) -> StorageSession:
         if self._session is None:
-            self._session = await self._storage.connect()
+            self._session = await self._storage.connect(plan_once=True)
         return self._session
 
     async def _drop(self) -> None:

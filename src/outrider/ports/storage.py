@@ -52,8 +52,11 @@ class Storage(Protocol):
 
     dialect: Dialect
 
-    async def connect(self) -> StorageSession:
-        """Open a connection to the primary. Raises StorageUnavailable; ConfigurationError for a replica (OB-7)."""
+    async def connect(self, *, plan_once: bool = False) -> StorageSession:
+        """Open a connection to the primary. Raises StorageUnavailable; ConfigurationError for a replica (OB-7).
+
+        `plan_once` is for who sends the same few statements again and again, where the storage plans them (H16).
+        """
         ...
 
     async def listen(self) -> WakeupListener:

@@ -109,9 +109,9 @@ class LaneOwner:
             context.settings.lease.total_seconds(),
             context.settings.publish_timeout.total_seconds(),
         )
-        writing = await context.storage.connect()
+        writing = await context.storage.connect(plan_once=True)
         try:
-            reading = await context.storage.connect()
+            reading = await context.storage.connect(plan_once=True)
             try:
                 cursor = await self._take(writing, lease)
                 if cursor is None:

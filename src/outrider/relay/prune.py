@@ -99,8 +99,7 @@ class Pruner:
             if not await session.run(steps.take_lease(self._owner, LEASE)):
                 report.led = False
                 return
-            async with session.transaction() as transaction:
-                report.rows["outbox_message"] += await transaction.run(steps.prune_window(window, self._retention))
+            report.rows["outbox_message"] += await session.transact(steps.prune_window(window, self._retention))
             after = window.upper
             _tell(tell, report)
         await self._batches(session, report, tell, "inbox_receipt", steps.prune_receipts)
@@ -122,8 +121,7 @@ class Pruner:
     ) -> None:
         """Repeat a deleting step until it finds nothing more, under the lease."""
         while await session.run(steps.take_lease(self._owner, LEASE)):
-            async with session.transaction() as transaction:
-                rows = await transaction.run(prune(self._retention))
+            rows = await session.transact(prune(self._retention))
             if not rows:
                 return
             report.rows[table] += rows

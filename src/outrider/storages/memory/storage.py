@@ -92,7 +92,7 @@ class MemoryStorage:
             rows = sorted(self.database.table(self.prefix, "outbox_message").rows.values(), key=lambda row: row["id"])
         return [stored_record(row) for row in rows]
 
-    async def connect(self) -> MemorySession:
+    async def connect(self, *, plan_once: bool = False) -> MemorySession:  # noqa: ARG002 - nothing is planned anew here
         """Open a session."""
         return MemorySession(self.database, self.texts)
 

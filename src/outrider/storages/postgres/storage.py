@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 PREPARE_AFTER = 5
 """How often a connection is given a statement until it prepares it."""
+PLAN_ONCE = " -c plan_cache_mode=force_generic_plan"
 
 Connection = AsyncConnection[TupleRow]
 
@@ -97,12 +98,15 @@ class PostgresStorage:
             f"-c statement_timeout={int(statement_timeout_seconds * 1000)} -c TimeZone=UTC -c DateStyle=ISO"
             f" -c idle_in_transaction_session_timeout={int(idle_timeout_seconds * 1000)}"
             " -c default_transaction_isolation=read\\ committed -c jit=off -c max_parallel_workers_per_gather=0"
-            " -c plan_cache_mode=force_generic_plan"  # planning a tick anew took four times as long as running it
         )
 
-    async def connect(self) -> PostgresSession:
-        """Open a connection to the primary."""
-        connection = await self._open()
+    async def connect(self, *, plan_once: bool = False) -> PostgresSession:
+        """Open a connection to the primary. `plan_once`: a generic plan for each statement, whatever its parameters.
+
+        Planning a tick anew took four times as long as running it. What operators ask for, with filters that are mostly
+        NULL, is better planned with its parameters.
+        """
+        connection = await self._open(self._options + PLAN_ONCE if plan_once else self._options)
         async with _closed_on_failure(connection):
             with translated():
                 (in_recovery,) = (await (await connection.execute("SELECT pg_is_in_recovery()")).fetchone()) or (True,)
@@ -112,7 +116,7 @@ class PostgresStorage:
 
     async def listen(self) -> PostgresListener:
         """Listen on the service's channel, on a connection of its own."""
-        connection = await self._open()
+        connection = await self._open(self._options)
         async with _closed_on_failure(connection):
             with translated():
                 return await PostgresListener.start(connection, self._channel)
@@ -120,10 +124,10 @@ class PostgresStorage:
     async def close(self) -> None:
         """Nothing is kept open between sessions."""
 
-    async def _open(self) -> Connection:
+    async def _open(self, options: str) -> Connection:
         with translated():
             return await StreamingConnection.connect(
-                self._url, autocommit=True, options=self._options, row_factory=tuple_row, application_name="outrider",
+                self._url, autocommit=True, options=options, row_factory=tuple_row, application_name="outrider",
                 connect_timeout=5, keepalives_idle=10, keepalives_interval=5, keepalives_count=3,
                 prepare_threshold=self._prepare_threshold,
             )  # fmt: skip

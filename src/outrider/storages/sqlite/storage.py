@@ -106,7 +106,7 @@ class SqliteStorage:
         self._texts = texts
         self._listener = listener
 
-    async def connect(self) -> SqliteSession:
+    async def connect(self, *, plan_once: bool = False) -> SqliteSession:  # noqa: ARG002 - nothing is planned anew here
         """Open the file, made if it is not there, in WAL mode."""
         thread = ThreadPoolExecutor(1, thread_name_prefix="outrider-sqlite")
         loop = asyncio.get_running_loop()
