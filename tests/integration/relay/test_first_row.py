@@ -96,7 +96,7 @@ def test_a_tick_that_is_read_in_parts_goes_on_after_a_restart(log: Log) -> None:
 
 
 def test_what_lies_below_the_floor_is_not_read(log: Log) -> None:
-    """OB-45: and the search begins above it."""
+    """The search begins above it."""
     position = start(log)
     add(log, 1, 2, 3)
     assert ids(read(log, position, floor_id=2)) == [3]
