@@ -1,4 +1,4 @@
-"""Our reading alone: rows as the relay reads them, batch after batch, on the storage's own connection."""
+"""Our reading alone: rows as the relay reads them, a batch ahead, on the storage's own connection."""
 
 import asyncio
 import time
@@ -7,9 +7,12 @@ from benchmarks.ours import settings
 from benchmarks.shop import catalog
 from outrider.bootstrap.registry import adapter
 from outrider.bootstrap.wiring import site
-from outrider.core.lane import LaneKey
+from outrider.core.lane import Cursor, LaneKey
 from outrider.core.position import Position
 from outrider.core.snapshot import Snapshot
+from outrider.relay.ahead import ReadAhead
+from outrider.runtime.supervisor import Supervisor
+from outrider.runtime.system_clock import SystemClock
 
 NOTHING_SEEN = "3:3:"
 """A snapshot from before every transaction of an application."""
@@ -46,17 +49,17 @@ async def _read_again(database: str, namespace: str, done: str, last_id: int, ro
 async def _read_all(database: str, namespace: str) -> float:
     chosen = settings(database)
     session = await site(chosen, catalog(namespace)).storage.connect(plan_once=True)
-    reader = adapter("log_reader", "postgresql")()
     beginning = Snapshot.parse(NOTHING_SEEN)
-    position = Position(done=beginning, target=beginning)
+    cursor = Cursor(LaneKey(1, 0), 1, Position(done=beginning, target=beginning), 0, 0, "", 1, 1, None, 0)
     rows = 0
     started = time.perf_counter()
-    while True:
-        batch = await session.run(reader.read(position, LaneKey(1, 0), 1, 0, chosen.relay.batch_size))
-        rows += len(batch.rows)
-        position = batch.after
-        if not batch.rows and batch.exhausted:
-            break
+    async with Supervisor() as tasks:
+        reading = ReadAhead(session, adapter("log_reader", "postgresql")(), cursor, SystemClock(), tasks)
+        while True:
+            batch = await reading.read(chosen.relay.batch_size, ahead=True)
+            rows += len(list(batch.rows))
+            if not batch.rows and batch.exhausted:
+                break
     seconds = time.perf_counter() - started
     await session.close()
     return rows / seconds

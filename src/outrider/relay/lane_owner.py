@@ -22,6 +22,7 @@ from outrider.ports.log_reader import LogReader
 from outrider.ports.storage import Storage, StorageSession
 from outrider.ports.telemetry import Telemetry
 from outrider.relay.advance import Writer
+from outrider.relay.ahead import ReadAhead
 from outrider.relay.conclude import Concluding
 from outrider.relay.holds import Holds
 from outrider.relay.judge import Judge
@@ -232,8 +233,9 @@ class LaneOwner:
             context.service, pipeline, launcher, lease, judge, writer, outage, holds, OutageBackoff(longest), clock,
             context.telemetry, tell,
         )  # fmt: skip
+        ahead = ReadAhead(reading, context.log, cursor, clock, loops)
         reader = Reading(
-            reading, context.log, cursor, pipeline, launcher, writer, holds, settings, clock, tell,
+            reading, ahead, cursor, pipeline, launcher, writer, holds, settings, clock, tell,
             once=self._once, limit=self._limit,
         )  # fmt: skip
         loops.start(reader.run(), "read")

@@ -9,9 +9,10 @@ from outrider.core.backoff import PollBackoff
 from outrider.core.events import BatchRead, MessageUnparked, TickOpened
 from outrider.core.lane import Cursor
 from outrider.ports.clock import Clock
-from outrider.ports.log_reader import Batch, LogReader
+from outrider.ports.log_reader import Batch
 from outrider.ports.storage import StorageSession
 from outrider.relay.advance import Writer
+from outrider.relay.ahead import ReadAhead
 from outrider.relay.holds import Holds
 from outrider.relay.launch import Launcher
 from outrider.relay.pipeline import Flight, Pipeline
@@ -26,7 +27,7 @@ class Reading:
     def __init__(
         self,
         session: StorageSession,
-        log: LogReader,
+        log: ReadAhead,
         cursor: Cursor,
         pipeline: Pipeline,
         launcher: Launcher,
@@ -43,7 +44,6 @@ class Reading:
         self._launcher, self._writer, self._holds = launcher, writer, holds
         self._settings, self._clock, self._tell = settings, clock, tell
         self._once, self._left = once, limit
-        self._position = cursor.position
         self._busy = True
         self._idle = PollBackoff(settings.poll_min.total_seconds(), settings.poll_max.total_seconds())
 
@@ -68,6 +68,7 @@ class Reading:
                 break
             else:
                 await wait_for_event(pipeline.wake, self._idle.next())
+        await self._log.rest()
         pipeline.close()
 
     async def _read_due(self) -> list[deliveries.Due]:
@@ -81,6 +82,7 @@ class Reading:
             pipeline.due_at = 0.0
         if self._clock.boottime() < pipeline.due_at:
             return []
+        await self._log.rest()
         started = self._clock.boottime()
         rows = await self._session.run(deliveries.read_due(self._cursor.key, self._cursor.lanes, self._due_limit))
         pipeline.due_at = self._clock.boottime() + WATCH_SECONDS
@@ -110,10 +112,7 @@ class Reading:
             return False
         limit = self._settings.batch_size if self._left is None else min(self._settings.batch_size, self._left)
         started = self._clock.boottime()
-        batch = await self._session.run(
-            self._log.read(self._position, self._cursor.key, self._cursor.lanes, self._cursor.floor_id, limit)
-        )
-        self._position = batch.after
+        batch = await self._log.read(limit, ahead=self._left is None)
         self._busy = not batch.exhausted
         if not batch.rows:
             if self._pipeline.quiet:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from psycopg import AsyncConnection
+from psycopg.adapt import Transformer
 from psycopg.rows import TupleRow, tuple_row
 
 from outrider.core.errors import ConfigurationError
@@ -19,6 +20,7 @@ from outrider.ports.transaction import Dialect
 from outrider.storages.postgres.connection import StreamingConnection
 from outrider.storages.postgres.errors import translated
 from outrider.storages.postgres.listen import PostgresListener
+from outrider.storages.postgres.rows import LazyRows
 
 T = TypeVar("T")
 
@@ -62,7 +64,7 @@ class PostgresSession:
             cursor = self._connection.cursor(binary=True)
             if statement.many is None:
                 await cursor.execute(query.raw, statement.params)
-                return await cursor.fetchall() if cursor.description else ()
+                return LazyRows(cursor.pgresult, Transformer(self._connection)) if cursor.pgresult else ()
             await cursor.executemany(query.raw, statement.many, returning=True)
             rows: list[TupleRow] = []
             async for result in cursor.results():
