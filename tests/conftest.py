@@ -1,7 +1,8 @@
 """Real servers for the tests that need them, shared by a session, and a word at the end on what was left out.
 
-The whole suite runs in several processes, since most of it waits: each has a PostgreSQL of its own, for transactions of other
-databases stand in a snapshot, too; Kafka is dear to start, so all that asks for the shared one runs in the same process.
+The whole suite runs in several processes, since most of it waits: each has a PostgreSQL and a MariaDB of its own, for
+transactions of other databases stand in a snapshot, too; Kafka is dear to start, so all that asks for the shared one runs in
+the same process.
 """
 
 import os
@@ -14,8 +15,9 @@ from typing import NoReturn
 import hypothesis
 import pytest
 
-from outrider.testing.services import KafkaServer, PostgresServer, ServerMissing
+from outrider.testing.services import KafkaServer, MariaDBServer, PostgresServer, ServerMissing
 from outrider.testing.services.kafka import kafka_jars
+from outrider.testing.services.mariadb import mariadb_programs
 from outrider.testing.services.postgres import postgres_programs
 
 TESTS = Path(__file__).parent
@@ -62,7 +64,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if folder in known:
             item.add_marker(folder)
         fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & {"postgres_server", "kafka_server"} and item.get_closest_marker("timeout") is None:
+        if (
+            fixtures & {"postgres_server", "mariadb_server", "kafka_server"}
+            and item.get_closest_marker("timeout") is None
+        ):
             item.add_marker(pytest.mark.timeout(SERVER_SECONDS))
         if "kafka_server" in fixtures:
             item.add_marker(pytest.mark.xdist_group("kafka"))
@@ -104,11 +109,31 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.drop_database(name)
 
 
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDBServer]:
+    """The process's MariaDB, started by the first test that asks. A test that kills one starts its own."""
+    try:
+        server = MariaDBServer(place=_place())
+    except ServerMissing as missing:
+        _lacking(missing)
+    with server:
+        yield server
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: MariaDBServer) -> Iterator[str]:
+    """The URL of a fresh, empty database of this test's own."""
+    name = f"test_{uuid.uuid4().hex[:16]}"
+    yield mariadb_server.create_database(name)
+    mariadb_server.drop_database(name)
+
+
 @pytest.fixture
 def servers_installed() -> None:
     """For a test that starts servers of its own: ends it where one is missing."""
     try:
         postgres_programs()
+        mariadb_programs()
         kafka_jars()
     except ServerMissing as missing:
         _lacking(missing)

@@ -1,4 +1,4 @@
-"""`./run services up|down`: a PostgreSQL and a Kafka left running, to play with by hand.
+"""`./run services up|down`: a PostgreSQL, a MariaDB and a Kafka left running, to play with by hand.
 
 What runs is written to `.services/state.json`; `down` signals a pid only while its command line still names our folder.
 """
@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from outrider.testing.services import KafkaServer, PostgresServer, ServerFailed, ServerMissing
+from outrider.testing.services import KafkaServer, MariaDBServer, PostgresServer, ServerFailed, ServerMissing
 
 STATE = Path(__file__).resolve().parent.parent / ".services" / "state.json"
 STOP_SECONDS = 20.0
@@ -36,10 +36,10 @@ def up() -> int:
     """Start what does not run yet and print the URLs."""
     state = running()
     STATE.parent.mkdir(exist_ok=True)
-    servers = {"database": PostgresServer, "broker": KafkaServer}
+    servers = {"database": PostgresServer, "mariadb": MariaDBServer, "broker": KafkaServer}
     for name, kind in servers.items():
         if name not in state:
-            server = kind(outlive=True)
+            server: PostgresServer | MariaDBServer | KafkaServer = kind(outlive=True)
             server.start()
             state[name] = {"url": server.url, "pid": str(server.pid), "folder": str(server.folder)}
             STATE.write_text(json.dumps(state, indent=2))

@@ -1,5 +1,6 @@
 """The servers that every other test stands on: they keep what they acknowledged through SIGKILL, and leave nothing."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -10,10 +11,11 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import psycopg
+import pymysql
 import pytest
 from confluent_kafka import Consumer, Producer
 
-from outrider.testing.services import KafkaServer, PostgresServer, ServerFailed
+from outrider.testing.services import KafkaServer, MariaDBServer, PostgresServer, ServerFailed
 from outrider.testing.services.kafka import KAFKA_VERSION
 from outrider.testing.services.processes import PORT_FIRST, PORT_LAST, alive, free_port, wait_until
 
@@ -25,6 +27,14 @@ def own_postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
     """A server that a test may kill; asks for the session's first, which says when PostgreSQL is missing."""
     assert postgres_server.running
     with PostgresServer({"wal_level": "logical"}) as server:
+        yield server
+
+
+@pytest.fixture
+def own_mariadb(mariadb_server: MariaDBServer) -> Iterator[MariaDBServer]:
+    """The same for MariaDB."""
+    assert mariadb_server.running
+    with MariaDBServer({"sync_binlog": "1"}) as server:
         yield server
 
 
@@ -86,6 +96,65 @@ def test_each_test_has_a_database_of_its_own(postgres_server: PostgresServer, po
     postgres_server.drop_database("copied")
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(other)
+
+
+def connected(server: MariaDBServer, database: str) -> "pymysql.connections.Connection[pymysql.cursors.Cursor]":
+    return pymysql.connect(
+        host="127.0.0.1", port=server.port, user="root", database=database, autocommit=True, charset="utf8mb4"
+    )
+
+
+def shown(server: MariaDBServer, database: str, question: str) -> tuple[tuple[object, ...], ...]:
+    with contextlib.closing(connected(server, database)) as connection, connection.cursor() as cursor:
+        cursor.execute(question)
+        return tuple(cursor.fetchall())
+
+
+@pytest.mark.parametrize("how", ["kill", "restart"])
+def test_committed_rows_survive_the_end_of_mariadb(own_mariadb: MariaDBServer, how: str) -> None:
+    port, before = own_mariadb.port, own_mariadb.pid
+    assert own_mariadb.create_database("shop") == f"mariadb://root@127.0.0.1:{port}/shop"
+    shown(own_mariadb, "shop", "CREATE TABLE kept (i int)")
+    shown(own_mariadb, "shop", "INSERT INTO kept VALUES (1)")
+    if how == "restart":
+        own_mariadb.restart()
+    else:
+        own_mariadb.kill()
+        assert before is not None
+        assert not alive(before)
+        with pytest.raises(pymysql.OperationalError):
+            connected(own_mariadb, "shop")
+        own_mariadb.start()
+    assert (own_mariadb.port, shown(own_mariadb, "shop", "SELECT i FROM kept")) == (port, ((1,),))
+
+
+def test_mariadb_is_durable_as_shipped_takes_settings_and_leaves_nothing(own_mariadb: MariaDBServer) -> None:
+    question = (
+        "SELECT @@innodb_flush_log_at_trx_commit, @@innodb_doublewrite, @@sync_binlog, @@auto_increment_increment"
+    )
+    assert shown(own_mariadb, "test", question) == ((1, 1, 1, 1),)
+    own_mariadb.close()
+    assert not own_mariadb.folder.exists()
+
+
+def test_a_dropped_database_of_mariadb_ends_the_sessions_in_it(mariadb_server: MariaDBServer, mariadb_url: str) -> None:
+    name = mariadb_url.rpartition("/")[2]
+    with contextlib.closing(connected(mariadb_server, name)) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE kept (i int)")
+        mariadb_server.drop_database(name)
+        with pytest.raises(pymysql.OperationalError):
+            cursor.execute("SELECT i FROM kept")
+    with pytest.raises(pymysql.OperationalError):
+        connected(mariadb_server, name)
+
+
+def test_mariadb_that_cannot_start_says_why(mariadb_server: MariaDBServer) -> None:
+    assert mariadb_server.running
+    server = MariaDBServer({"no-such-setting": "1"})
+    with pytest.raises(ServerFailed, match="no-such-setting"):
+        server.start()
+    server.close()
+    assert not server.folder.exists()
 
 
 def test_server_dies_with_the_process_that_started_it(postgres_server: PostgresServer) -> None:

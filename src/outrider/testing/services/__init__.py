@@ -5,7 +5,8 @@ installed here (``./run services`` does that), and a server that is not installe
 """
 
 from outrider.testing.services.kafka import KafkaServer
+from outrider.testing.services.mariadb import MariaDBServer
 from outrider.testing.services.postgres import PostgresServer
 from outrider.testing.services.processes import ServerFailed, ServerMissing, ServerProcess
 
-__all__ = ["KafkaServer", "PostgresServer", "ServerFailed", "ServerMissing", "ServerProcess"]
+__all__ = ["KafkaServer", "MariaDBServer", "PostgresServer", "ServerFailed", "ServerMissing", "ServerProcess"]
