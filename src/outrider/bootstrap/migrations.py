@@ -14,7 +14,12 @@ from outrider.core.meta import INSTANCE, POST, PRE, SCHEMA_VERSION
 from outrider.runtime.migrations import Migration, facts_after, shipped
 from outrider.runtime.system_clock import SystemClock
 
-PACKAGES: Final = {"postgresql": "outrider.storages.postgres", "sqlite": "outrider.storages.sqlite"}
+PACKAGES: Final = {
+    "postgresql": "outrider.storages.postgres",
+    "mysql": "outrider.storages.mysql",
+    "sqlite": "outrider.storages.sqlite",
+}
+UPSERT: Final = {"mysql": "ON DUPLICATE KEY UPDATE value = VALUES(value)"}
 RANDOM_BYTES: Final = 16  # of an instance id
 
 
@@ -83,7 +88,8 @@ def pending_sql(settings: Settings, prefix: str) -> str:
     parts = [f"-- {one.name}\n{schema.fill(one.text).strip()}\n" for one in missing]
     facts = ",\n".join(f"    ('{name}', '{value}')" for name, value in _facts(settings, meta, missing).items())
     told = f"INSERT INTO {{outrider_meta}} (name, value) VALUES\n{facts}\n"
-    parts.append(schema.fill(f"-- what has run\n{told}ON CONFLICT (name) DO UPDATE SET value = excluded.value;\n"))
+    upsert = UPSERT.get(dialect_of(settings.database.url), "ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+    parts.append(schema.fill(f"-- what has run\n{told}{upsert};\n"))
     return "\n".join(parts)
 
 

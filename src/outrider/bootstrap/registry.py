@@ -15,6 +15,8 @@ ADAPTERS: Final = {
     "queries.postgresql": ("outrider.storages.postgres.queries:queries", "postgres"),
     "schema.postgresql": ("outrider.storages.postgres.schema:PostgresSchema", "postgres"),
     "log_reader.postgresql": ("outrider.storages.postgres.log_reader:PostgresLogReader", "postgres"),
+    "queries.mysql": ("outrider.storages.mysql.queries:queries", "mysql"),
+    "schema.mysql": ("outrider.storages.mysql.schema:MysqlSchema", "mysql"),
     "storage.sqlite": ("outrider.storages.sqlite.storage:SqliteStorage", ""),
     "queries.sqlite": ("outrider.storages.sqlite.queries:queries", ""),
     "schema.sqlite": ("outrider.storages.sqlite.schema:SqliteSchema", ""),
@@ -25,6 +27,8 @@ ADAPTERS: Final = {
     "topics.kafka": ("outrider.brokers.kafka.topics:TopicAdmin", "kafka"),
     "publisher.memory": ("outrider.brokers.memory.publisher:MemoryPublisher", ""),
 }
+
+DIALECTS: Final = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql", "sqlite": "sqlite"}
 
 
 def adapter(kind: str, name: str) -> Any:  # noqa: ANN401  a class or function of an adapter
@@ -43,11 +47,13 @@ def adapter(kind: str, name: str) -> Any:  # noqa: ANN401  a class or function o
 
 
 def dialect_of(url: str) -> str:
-    """`postgresql` or `sqlite`, by the URL's scheme. Raises ConfigurationError for another one."""
+    """`postgresql`, `mysql` (MariaDB too) or `sqlite`, by the URL's scheme. Raises ConfigurationError for another one."""
     scheme = url.partition(":")[0]
-    if scheme not in {"postgresql", "sqlite"}:
-        raise ConfigurationError(f"no storage speaks {scheme!r}: use postgresql://… or sqlite:///FILE")
-    return scheme
+    if scheme not in DIALECTS:
+        raise ConfigurationError(
+            f"no storage speaks {scheme!r}: use postgresql://…, mysql://…, mariadb://… or sqlite:///FILE"
+        )
+    return DIALECTS[scheme]
 
 
 def sqlite_path(url: str) -> str:

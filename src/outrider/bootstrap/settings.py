@@ -27,7 +27,7 @@ SHOWN_MAX: Final = 60
 FORMS: Final = {
     "service.name": "must be lower-case letters, digits and dashes, at most 32",
     "service.catalog": "must be module:name",
-    "database.url": "must be postgresql://… or sqlite:///FILE",
+    "database.url": "must be postgresql://…, mysql://…, mariadb://… or sqlite:///FILE",
     "database.db_schema": "must be lower-case letters, digits and underscores, at most 63",
     "broker.url": "must be log:, kafka://host:port,…, memory: or none:",
 }

@@ -12,12 +12,16 @@ from outrider.runtime.system_clock import SystemClock
 def log_access(prefix: str, db_schema: str | None = None) -> Callable[[Dialect], LogAccess]:
     """The way to the log of the service whose tables have this prefix, by dialect; a storage is imported when asked for.
 
-    `db_schema` qualifies the tables on PostgreSQL.
+    `db_schema` qualifies the tables on PostgreSQL, and names another database on MySQL and MariaDB.
     """
 
     def postgresql() -> LogAccess:
         texts = _module("postgres", "queries").queries(prefix, db_schema)
         return LogAccess(texts, _module("postgres", "log_writer").PostgresLogWriter())
+
+    def mysql() -> LogAccess:
+        texts = _module("mysql", "queries").queries(prefix, db_schema)
+        return LogAccess(texts, _module("mysql", "log_writer").MysqlLogWriter())
 
     def sqlite() -> LogAccess:
         texts = _module("sqlite", "queries").queries(prefix, now_us=SystemClock().now_us)
@@ -28,7 +32,7 @@ def log_access(prefix: str, db_schema: str | None = None) -> Callable[[Dialect],
             _module("memory", "queries").queries(prefix), _module("memory", "log_writer").MemoryLogWriter()
         )
 
-    return access({"postgresql": postgresql, "sqlite": sqlite, "memory": memory})
+    return access({"postgresql": postgresql, "mysql": mysql, "sqlite": sqlite, "memory": memory})
 
 
 def _module(storage: str, name: str) -> Any:  # noqa: ANN401 - a module

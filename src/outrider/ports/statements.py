@@ -12,12 +12,15 @@ ParamStyle = Literal["named", "pyformat", "format", "qmark", "numeric_dollar"]
 class Query(NamedTuple):
     """A query's text in a driver's own placeholder style, and its parameters' names in the order of their marks.
 
-    `raw` is the text in UTF-8, made once: psycopg finds what it knows of a query by the bytes themselves.
+    `raw` is the text in UTF-8, made once: psycopg finds what it knows of a query by the bytes themselves. Where `then` is not
+    empty (MySQL, MariaDB, which have no RETURNING in common), those are executed after it, in order and in the same
+    transaction, each with the values of its own `names`; the last result set that one of them gives is the query's.
     """
 
     text: str
     names: tuple[str, ...]
     raw: bytes = b""
+    then: tuple["Query", ...] = ()
 
 
 class Texts(Protocol):

@@ -54,7 +54,7 @@ def _filled(text: str, fragments: Mapping[str, str]) -> str:
     return _TABLE.sub(fragment, text)
 
 
-def fill_tables(text: str, prefix: str, schema: str | None = None) -> str:
+def fill_tables(text: str, prefix: str, schema: str | None = None, *, quote: str = '"') -> str:
     """Replace `{outbox_message}` by the quoted name of the service's table, and `{p}` by its prefix.
 
     Raises ConfigurationError for a prefix or schema that does not match the pattern.
@@ -63,13 +63,13 @@ def fill_tables(text: str, prefix: str, schema: str | None = None) -> str:
         raise ConfigurationError(f"table prefix {prefix!r} does not match {_PREFIX.pattern}")
     if schema is not None and not _SCHEMA.fullmatch(schema):
         raise ConfigurationError(f"schema {schema!r} does not match {_SCHEMA.pattern}")
-    qualified = f'"{schema}".' if schema else ""
+    qualified = f"{quote}{schema}{quote}." if schema else ""
 
     def name(match: re.Match[str]) -> str:
         table = match.group(1)
         if table == "p":
             return prefix
-        return f'{qualified}"{prefix}{table}"' if table in TABLES else match.group(0)
+        return f"{qualified}{quote}{prefix}{table}{quote}" if table in TABLES else match.group(0)
 
     return _TABLE.sub(name, text)
 

@@ -7,11 +7,13 @@ from outrider.runtime.system_clock import SystemClock
 from outrider.storages.sqlite.schema import SqliteSchema
 
 if TYPE_CHECKING:
+    from outrider.storages.mysql.schema import MysqlSchema
     from outrider.storages.postgres.schema import PostgresSchema
 
 
 def create_tables(url: str, prefix: str) -> None:
-    """Create a service's tables in a database that has none of them: `postgresql://…` or `sqlite:///FILE`.
+    """Create a service's tables in a database that has none of them: `postgresql://…`, `mysql://…`, `mariadb://…`,
+    `sqlite:///FILE`.
 
     As `outrider init` leaves them where neither broker nor catalog is set: with the facts of the meta table and an
     instance of its own, without subscriptions (a reader makes its own) and routes. The service is the one that has this
@@ -26,9 +28,13 @@ def create_tables(url: str, prefix: str) -> None:
         raise ValueError(f"the tables {prefix}… are there already")
 
 
-def _schema(url: str, prefix: str) -> "tuple[SqliteSchema | PostgresSchema, str]":
+def _schema(url: str, prefix: str) -> "tuple[SqliteSchema | PostgresSchema | MysqlSchema, str]":
     if url.startswith("sqlite:///"):
         return SqliteSchema(url.removeprefix("sqlite:///"), prefix), "outrider.storages.sqlite"
+    if url.startswith(("mysql://", "mariadb://")):
+        from outrider.storages.mysql.schema import MysqlSchema  # noqa: PLC0415 - only where MySQL or MariaDB is tested
+
+        return MysqlSchema(url, prefix), "outrider.storages.mysql"
     from outrider.storages.postgres.schema import PostgresSchema  # noqa: PLC0415 - only where PostgreSQL is tested
 
     return PostgresSchema(url, prefix), "outrider.storages.postgres"

@@ -147,7 +147,7 @@ def test_a_secret_may_stand_in_a_file_and_is_never_shown(tmp_path: Path) -> None
     assert found.database.url == "postgresql://me:hunter2@db/shop"
     assert "hunter2" not in repr(found)
     said = faults({"database.url": "oracle://me:hunter2@db"})
-    assert said == ["database.url (flag): must be postgresql://… or sqlite:///FILE"]
+    assert said == ["database.url (flag): must be postgresql://…, mysql://…, mariadb://… or sqlite:///FILE"]
 
 
 def test_a_secret_given_twice_or_from_a_missing_file_is_refused(tmp_path: Path) -> None:
