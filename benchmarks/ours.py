@@ -8,8 +8,9 @@ import psycopg
 from benchmarks.null_publisher import NullPublisher
 from benchmarks.shop import PREFIX, SERVICE, catalog
 from outrider.bootstrap.migrations import migrate
+from outrider.bootstrap.process import process_of
 from outrider.bootstrap.registry import adapter, dialect_of
-from outrider.bootstrap.relay import RelayParts, process_of, relay_settings
+from outrider.bootstrap.relay import RelayParts, relay_settings
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.settings_model import Settings, known_keys
 from outrider.bootstrap.wiring import Site, site

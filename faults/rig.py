@@ -40,7 +40,13 @@ class Rig:
         return cell
 
     def spawn(self, role: str, name: str, cell: Cell, number: int = 0) -> Victim:
-        """Start a process of `role` (load, relay, consume) in the cell `name`."""
+        """Start a process of `role` (load, relay, consume) in the cell `name`; it stands for another host, unless the cell
+        has a folder where processes of one host prove their death.
+        """
+        if not cell.state_dir:
+            own = self.folder / f"{name}-{role}-{number}.state"
+            own.mkdir(exist_ok=True)
+            cell = replace(cell, state_dir=str(own))
         victim = Victim(
             f"{name}-{role}-{number}", ["-m", "faults.process", role, name, as_json(cell), "{board}"], self.folder
         )

@@ -32,6 +32,7 @@ def settings(service: str, cell: Cell) -> Settings:
             "relay.lease": cell.lease_seconds,
             "relay.publish_timeout": int(cell.lease_seconds * 1000 / 3) / 1000,
             "consumer.session_timeout": cell.lease_seconds,
+            "runtime.state_dir": cell.state_dir,
         }
     )
 

@@ -34,3 +34,4 @@ class Cell:
     messages: int = 0
     seed: int = 1
     seconds: float = 0.0
+    state_dir: str = ""

@@ -10,7 +10,7 @@ import pytest
 
 from outrider.core import cursors, subscriptions
 from outrider.core.errors import LeaseLost, StorageUnavailable
-from outrider.core.lane import Cursor
+from outrider.core.lane import Cursor, Held
 from outrider.core.position import Position
 from outrider.core.snapshot import Snapshot
 from outrider.ports.log_reader import Batch
@@ -76,10 +76,10 @@ def crashing(postgres_server: PostgresServer) -> Iterator[Crashing]:
         made.close()
 
 
-async def taken(session: StorageSession, dropped: int | None = None) -> Cursor:
+async def taken(session: StorageSession, over: Held | None = None) -> Cursor:
     """The lane, as its first owner, or as the same one after its connection was lost."""
     subscription = await session.transact(subscriptions.ensure_subscription("relay", "relay", broker="memory"))
-    cursor = await session.run(cursors.take_lane(subscription, OWNER, LEASE, dropped=dropped))
+    cursor = await session.run(cursors.take_lane(subscription, OWNER, LEASE, over=over))
     assert cursor is not None
     cursors.check_cluster(cursor, *await session.run(cursors.read_cluster()))
     return cursor
@@ -119,7 +119,7 @@ async def test_a_stored_position_is_good_after_a_crash(crashing: Crashing, how: 
     crashing.crash(how)
     await session.close()
     session = await database.storage().connect()
-    again = await taken(session, dropped=cursor.epoch)
+    again = await taken(session, Held(0, OWNER, cursor.epoch))
     assert again.position == batch.after
     (added,) = database.add("a", body="after")
     assert not done.sees(xid_of(database, added))
@@ -150,6 +150,6 @@ async def test_a_remembered_position_is_dropped_after_a_crash(crashing: Crashing
         await read(database, session, cursor, batch.after)
     with pytest.raises(LeaseLost):
         await session.run(cursors.write_position(cursor.key, cursor.epoch, batch.after, 1, 1))
-    again = await taken(session, dropped=cursor.epoch)
+    again = await taken(session, Held(0, OWNER, cursor.epoch))
     assert bodies(await read(database, session, again, again.position)) == [b"before", b"after"]
     await session.close()

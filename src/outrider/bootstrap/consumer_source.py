@@ -1,7 +1,7 @@
 """The logs that a consumer reads where the log is the broker: one of each producing service."""
 
+from outrider.bootstrap.process import process_of, proof_of
 from outrider.bootstrap.registry import adapter, dialect_of
-from outrider.bootstrap.relay import process_of
 from outrider.bootstrap.wiring import Site, site
 from outrider.consumer.attempt import Facts
 from outrider.consumer.config import ConsumerConfig
@@ -27,7 +27,8 @@ def log_source(
         raise CatalogError("a consumer needs its catalog")
     process, lease = process_of(made, f"consumer:{config.name}"), made.settings.relay.lease
     logs = [_log(made, name, config, facts, teller, start) for name in router.producers]
-    return LogSource([LogShare(log, router, process, lease, made.clock, teller) for log in logs], made.clock)
+    proof = proof_of(made, process)
+    return LogSource([LogShare(log, router, process, lease, made.clock, teller, proof) for log in logs], made.clock)
 
 
 def _log(

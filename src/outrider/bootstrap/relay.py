@@ -1,13 +1,9 @@
 """The public `Relay`: publishes what a service's transactions committed, given its adapters."""
 
-import os
-import socket
-from importlib.metadata import version
-from pathlib import Path
 from typing import Final
-from uuid import UUID
 
 from outrider.bootstrap.brokers import publisher_of, topics_of, transactional_publisher_of
+from outrider.bootstrap.process import process_of, proof_of
 from outrider.bootstrap.registry import adapter, dialect_of
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.settings_model import Settings
@@ -18,7 +14,6 @@ from outrider.core.errors import ConfigurationError
 from outrider.core.health import Verdict, judge_server
 from outrider.core.lane import LaneKey
 from outrider.core.meta import INSTANCE, read_meta
-from outrider.core.processes import Process
 from outrider.core.retry import RetryPolicy
 from outrider.core.routing import Route
 from outrider.core.steps import Rows, Statement, Steps
@@ -29,7 +24,6 @@ from outrider.relay.relay import RelayReport
 from outrider.relay.settings import RelaySettings
 from outrider.telemetry.fan_out import FanOut
 
-BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 START_CHECKS: Final = frozenset({"server", "replica", "sequence cache", "journal mode"})
 """What the server must be before anything is read (OB-34)."""
 
@@ -102,13 +96,14 @@ class RelayParts:
         self._routes: dict[str, Route] = {}
         self._publishers = _publishers(made)
         self.upkeep = Upkeep(made, telemetry, self._routes)
+        process = process_of(made, f"relay:{RELAY_SUBSCRIPTION}")
         self.relay = relay.Relay(
             service=made.service,
             broker=made.settings.broker.kind,
             storage=made.storage,
             log=adapter("log_reader", dialect_of(made.settings.database.url))(),
             publishers=self._publishers,
-            process=process_of(made, f"relay:{RELAY_SUBSCRIPTION}"),
+            process=process,
             clock=made.clock,
             telemetry=telemetry,
             settings=relay_settings(made.settings),
@@ -116,6 +111,7 @@ class RelayParts:
             subscription=RELAY_SUBSCRIPTION,
             destinations=lambda: topics_of(made, self._routes.values()),
             transactional=made.settings.broker.transactional,
+            proof=proof_of(made, process),
         )
 
     async def prepare(self) -> None:
@@ -156,14 +152,6 @@ def relay_settings(settings: Settings) -> RelaySettings:
             min_failing=retry.min_failing,
         ),
     )
-
-
-def process_of(made: Site, role: str) -> Process:
-    """This process, under an owner id that is unique for ever: host, boot, random UUID (OB-100)."""
-    host = socket.gethostname()[:60]
-    boot = BOOT_ID.read_text(encoding="ascii")[:8] if BOOT_ID.exists() else "unknown"
-    unique = UUID(bytes=made.clock.random_bytes(16), version=4)
-    return Process(f"{host}/{boot}/{unique}", role, host, os.getpid(), version("outrider"))
 
 
 async def check_server(made: Site, facts: Rows) -> None:

@@ -89,7 +89,7 @@ def held(line: LaneLine) -> bool:
 
 def short(owner: str | None) -> str:
     """An owner's host and the end of its id: enough to tell two apart."""
-    parts = (owner or "").split("/")
+    parts = (owner or "").split(":")
     return owner or "" if len(parts) < 2 else f"{parts[0]}/{parts[-1][-6:]}"  # noqa: PLR2004  host and id
 
 

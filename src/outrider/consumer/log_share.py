@@ -22,13 +22,14 @@ from outrider.core.cursors import (
     check_cluster,
     note_advance,
     read_cluster,
+    read_leases,
     release,
     renew,
     take_lane,
     write_position,
 )
 from outrider.core.errors import ConfigurationError, LeaseLost, OutriderError
-from outrider.core.lane import Subscription, fair_share
+from outrider.core.lane import Cursor, Held, Subscription, fair_share
 from outrider.core.position import Position
 from outrider.core.processes import Process, beat, leave
 from outrider.core.steps import Steps
@@ -36,6 +37,7 @@ from outrider.core.subscriptions import Start, ensure_subscription, find_subscri
 from outrider.ports.clock import Clock
 from outrider.ports.log_reader import LogReader
 from outrider.ports.wakeup import WakeupListener
+from outrider.runtime.proof import ProofOfLife
 
 READ_MAX: Final = 500
 ADVANCE_SECONDS: Final = 0.02
@@ -63,21 +65,32 @@ class LogOfService:
 
 
 class LogShare:
-    """The lanes of one log that are this process's at present. One task at a time."""
+    """The lanes of one log that are this process's at present. One task at a time.
+
+    `proof` is held from `start` to `close`, and proves the death of others (OB-100).
+    """
 
     def __init__(
-        self, log: LogOfService, router: Router, process: Process, lease: timedelta, clock: Clock, teller: Teller
+        self,
+        log: LogOfService,
+        router: Router,
+        process: Process,
+        lease: timedelta,
+        clock: Clock,
+        teller: Teller,
+        proof: ProofOfLife | None = None,
     ) -> None:
         self.log = log
         self._router, self._process, self._lease = router, process, lease
         self._clock, self._teller = clock, teller
+        self._proof = proof or ProofOfLife(process.owner, None)
         self._found: Subscription | None = None
         self._share = 0
         self._beat_at = self._take_at = 0.0
         self._advanced_at = self._noted_at = 0.0
         self._interval = ADVANCE_SECONDS
-        self._dropped: dict[int, int] = {}
-        """Lanes that could not be given back, with their epochs."""
+        self._dropped: dict[int, Held] = {}
+        """Lanes that could not be given back."""
 
     @property
     def lanes(self) -> int:
@@ -86,6 +99,7 @@ class LogShare:
 
     async def start(self) -> None:
         """Find or make the subscription. Raises ConfigurationError where it is not said where a new one begins."""
+        self._proof.hold()
         if self._found is None:
             self._found = await self.log.sessions.transact(_subscription(self.log))
 
@@ -139,7 +153,7 @@ class LogShare:
             try:
                 ours = await self.log.sessions.run(release(lane.key, lane.epoch))
             except OutriderError as error:
-                self._dropped[lane.key.lane] = lane.epoch
+                self._dropped[lane.key.lane] = Held(lane.key.lane, self._process.owner, lane.epoch)
                 self._teller.lane_lost(self.log.service, lane, error.code)
             else:
                 tell = self._teller.lane_given_back if ours else self._teller.lane_lost
@@ -152,6 +166,7 @@ class LogShare:
         with suppress(OutriderError):
             await self.advance(at_once=True)
         await self.give_back("drain")
+        self._proof.let_go()
         with suppress(OutriderError):
             await self.log.sessions.run(leave(self._process.owner))
         await self.log.rows.close()
@@ -161,8 +176,11 @@ class LogShare:
         """Renew, say that this process lives, and mark what is more than its share: always the highest lanes."""
         for lane in self.log.owned.values():
             await self.log.sessions.run(renew(lane.key, lane.epoch, self._lease, idle=True))
-        alive = await self.log.sessions.run(beat(self._process, self._lease))
-        self._share = fair_share(self.lanes, alive)
+        seen = await self.log.sessions.run(beat(self._process, self._lease))
+        dead = [owner for owner in seen if self._proof.is_dead(owner)]
+        for owner in dead:
+            await self.log.sessions.run(leave(owner))
+        self._share = fair_share(self.lanes, len(seen) - len(dead))
         for place, number in enumerate(sorted(self.log.owned)):
             self.log.owned[number].leaving = place >= self._share
 
@@ -177,9 +195,8 @@ class LogShare:
         self._teller.lane_given_back(self.log.service, lane, "share")
 
     async def _take(self, subscription: Subscription) -> None:
-        wanted, dropped = self._dropped.popitem() if self._dropped else (None, None)
         owner, sessions = self._process.owner, self.log.sessions
-        cursor = await sessions.run(take_lane(subscription, owner, self._lease, wanted, dropped=dropped))
+        cursor = await self._taken(subscription)
         if cursor is None:
             return
         lane = self.log.owned[cursor.key.lane] = LogLane(cursor, self.log.source, self._router)
@@ -191,6 +208,18 @@ class LogShare:
         self._take_at = 0.0
         self._teller.lane_taken(self.log.service, lane, owner, cursor.starts)
         await self.log.rows.take_up(lane, self._router.understood)
+
+    async def _taken(self, subscription: Subscription) -> Cursor | None:
+        """A lane that was ours, is free, or is a dead process's."""
+        owner, sessions = self._process.owner, self.log.sessions
+        over = self._dropped.popitem()[1] if self._dropped else None
+        cursor = await sessions.run(take_lane(subscription, owner, self._lease, over=over))
+        if cursor is None:
+            _, held = await sessions.run(read_leases(subscription.id))
+            over = next((one for one in held if self._proof.is_dead(one.owner)), None)
+            if over is not None:
+                cursor = await sessions.run(take_lane(subscription, owner, self._lease, over=over))
+        return cursor
 
     async def _write(self, lane: LogLane, *, note: bool) -> None:
         if lane.unwritten is not None:

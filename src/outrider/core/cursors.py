@@ -8,10 +8,10 @@ Source: spec/outbox.md OB-19, OB-22, OB-35, OB-41; design.md section 4.
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from outrider.core.errors import ForeignPosition, InvariantViolated, LeaseLost
-from outrider.core.lane import Cursor, LaneKey, Subscription
+from outrider.core.lane import Cursor, Held, LaneKey, Subscription
 from outrider.core.position import Position
 from outrider.core.snapshot import Snapshot
 from outrider.core.steps import Statement, Steps
@@ -37,24 +37,31 @@ def read_cluster() -> Steps[tuple[str, Snapshot | None]]:
     return cluster, None if snapshot is None else Snapshot.parse(snapshot)
 
 
-def count_free(subscription_id: int) -> Steps[int]:
-    """Count the lanes that nobody holds: statement `count_free_lanes`, params `subscription_id` → one row `(count,)`."""
-    rows = yield Statement("count_free_lanes", {"subscription_id": subscription_id})
-    return int(rows[0][0])
+def read_leases(subscription_id: int) -> Steps[tuple[int, list[Held]]]:
+    """How many lanes nobody holds, and who holds the others.
+
+    Statement `read_leases`, params `subscription_id` → a row `(lane, owner, epoch, held)` for each lane.
+    """
+    rows = yield Statement("read_leases", {"subscription_id": subscription_id})
+    held = [Held(lane, owner, epoch) for lane, owner, epoch, holds in rows if holds]
+    return len(rows) - len(held), held
 
 
 def take_lane(
-    subscription: Subscription, owner: str, lease: timedelta, lane: int | None = None, *, dropped: int | None = None
+    subscription: Subscription, owner: str, lease: timedelta, lane: int | None = None, *, over: Held | None = None
 ) -> Steps[Cursor | None]:
     """Take a free or expired lane (`lane`, or the lowest): epoch and starts rise by one, in one statement.
 
-    `dropped` is the epoch under which `owner` itself held the lane until its connection was lost: nobody else's lease
-    is in the way then, and it need not run out (OB-19). None where all are held. Statement `take_lane`, params
-    `subscription_id`, `lane` and `dropped` (int or None), `owner`, `lease` (timedelta) → at most one row `(lane,
-    lanes, done, target, last_id, high_id, floor_id, cluster, epoch, starts,
-    marked_id, passed)`. Rows locked by another's taking are skipped, never waited for. Source: OB-35.
+    `over` asks for a lane whose lease need not run out: `owner` itself held it until its connection was lost (OB-19), or
+    its owner is proved dead (OB-100). None where all are held. Statement `take_lane`, params
+    `subscription_id`, `lane` (int or None), `owner`, `lease` (timedelta), `over_owner` and `over_epoch` (None without
+    `over`) → at most one row `(lane, lanes, done, target, last_id, high_id, floor_id, cluster, epoch, starts, marked_id,
+    passed)`. Rows locked by another's taking are skipped, never waited for. Source: OB-35.
     """
-    params = {"subscription_id": subscription.id, "lane": lane, "owner": owner, "lease": lease, "dropped": dropped}
+    params: dict[str, Any] = {"subscription_id": subscription.id, "lane": lane, "owner": owner, "lease": lease}
+    params |= {"over_owner": None, "over_epoch": None}
+    if over is not None:
+        params |= {"lane": over.lane, "over_owner": over.owner, "over_epoch": over.epoch}
     rows = yield Statement("take_lane", params)
     if len(rows) > 1:
         raise InvariantViolated("one statement took more than one lane")

@@ -32,6 +32,15 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A lane whose lease has not run out: who has it, under which epoch."""
+
+    lane: int
+    owner: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cursor:
     """A lane's durable row as its new owner read it when taking the lease.
 

@@ -14,7 +14,7 @@ from outrider.core import cursors, deliveries, marks
 from outrider.core.backoff import OutageBackoff
 from outrider.core.errors import BrokerUnavailable, OutriderError
 from outrider.core.events import LaneTaken, LeaseLost
-from outrider.core.lane import Cursor, LaneKey, Subscription
+from outrider.core.lane import Cursor, Held, LaneKey, Subscription
 from outrider.core.pauses import Pauses
 from outrider.ports.broker import Publisher, TransactionalPublisher
 from outrider.ports.clock import Clock
@@ -63,19 +63,19 @@ class LaneContext:
 
 
 class LaneOwner:
-    """Serves one lane. `lane` asks for that one, else for any that is free; `dropped` as `core.cursors.take_lane`."""
+    """Serves one lane. `lane` asks for that one, else for any that is free; `over` as `core.cursors.take_lane`."""
 
     def __init__(
         self,
         context: LaneContext,
         *,
         lane: int | None = None,
-        dropped: int | None = None,
+        over: Held | None = None,
         once: bool = False,
         limit: int | None = None,
     ) -> None:
         self._context, self._wanted, self._once, self._limit = context, lane, once, limit
-        self._dropped = dropped
+        self._over = over
         self._pipeline = Pipeline()
         self._holds: Holds | None = None
         self._ended = asyncio.Event()
@@ -129,7 +129,7 @@ class LaneOwner:
         context = self._context
         asked_at = lease.asked_at()
         lease_for = context.settings.lease
-        step = cursors.take_lane(context.subscription, context.owner, lease_for, self._wanted, dropped=self._dropped)
+        step = cursors.take_lane(context.subscription, context.owner, lease_for, self._wanted, over=self._over)
         cursor = await session.run(step)
         if cursor is None:
             return None

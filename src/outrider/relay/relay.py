@@ -5,14 +5,14 @@ is taken again with a higher epoch; a mistake that only a deployer can mend ends
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from outrider.core import cursors, deliveries, pauses, processes, subscriptions
 from outrider.core.backoff import OutageBackoff
 from outrider.core.errors import ConfigurationError, InvariantViolated, OutriderError, StorageError, StorageUnavailable
 from outrider.core.events import DrainEnded, DrainStarted, ParkAlarmRaised, ServiceFailed
-from outrider.core.lane import LaneKey, Subscription, fair_share
+from outrider.core.lane import Held, LaneKey, Subscription, fair_share
 from outrider.core.processes import Process
 from outrider.core.text import clean_text
 from outrider.ports.broker import Publisher
@@ -25,6 +25,7 @@ from outrider.relay.lane_owner import LaneContext, LaneOwner
 from outrider.relay.rules import Routes
 from outrider.relay.settings import WATCH_SECONDS, RelaySettings
 from outrider.relay.watch import Watch
+from outrider.runtime.proof import ProofOfLife
 from outrider.runtime.service import Service
 from outrider.runtime.supervisor import Supervisor, first_error, wait_for_event
 from outrider.runtime.wakeup import keep_listening
@@ -52,7 +53,8 @@ class Relay(Service):
     """Publishes a service's log to one broker. `publishers` makes a publisher for a lane; `process` names this one;
     `destinations` gives all that may be published to, for the preflight.
 
-    `transactional` asks for OB-101; its publishers are `ports.broker.TransactionalPublisher`s then.
+    `proof` is held while the relay works, and proves the death of others (OB-100). `transactional` asks for OB-101; its
+    publishers are `ports.broker.TransactionalPublisher`s then.
     """
 
     role = "relay"
@@ -73,6 +75,7 @@ class Relay(Service):
         subscription: str = "relay",
         destinations: Callable[[], Collection[str]] = frozenset,
         transactional: bool = False,
+        proof: ProofOfLife | None = None,
     ) -> None:
         super().__init__()
         self._service, self._broker, self._storage, self._log = service, broker, storage, log
@@ -80,10 +83,11 @@ class Relay(Service):
         self._settings = settings or RelaySettings()
         self._routes, self._name, self._transactional = routes, subscription, transactional
         self._destinations = destinations
+        self._proof = proof or ProofOfLife(process.owner, None)
         self._watch = Watch()
         self._alarm = ParkAlarm(self._settings.park_alarm)
         self._owners: dict[LaneOwner, asyncio.Task[None]] = {}
-        self._dropped: dict[int, int] = {}
+        self._dropped: dict[int, Held] = {}
         self._stopping = asyncio.Event()
         self._drain_began = 0.0
 
@@ -93,11 +97,19 @@ class Relay(Service):
         Raises ServiceStateError while the relay runs, ConfigurationError, StorageUnavailable where nothing could be done.
         """
         self._check_stopped("run once")
-        context = await self._prepared_alone()
+        self._proof.hold()
+        try:
+            context, held = await self._prepared_alone()
+            return await self._pass(context, {one.lane: one for one in held if self._proof.is_dead(one.owner)}, limit)
+        finally:
+            self._proof.let_go()
+
+    async def _pass(self, context: LaneContext, dead: Mapping[int, Held], limit: int | None) -> RelayReport:
+        """Serve every lane that is free, or whose owner is dead."""
         lanes = read = published = excepted = unknown = 0
         errors: list[str] = []
         for lane in range(context.subscription.lanes):
-            owner = LaneOwner(context, lane=lane, once=True, limit=limit)
+            owner = LaneOwner(context, lane=lane, over=dead.get(lane), once=True, limit=limit)
             try:
                 lanes += await owner.run()
             except ConfigurationError:
@@ -108,21 +120,23 @@ class Relay(Service):
             excepted, unknown = excepted + owner.tally.excepted, unknown + owner.tally.unknown
         return RelayReport(lanes, read, published, excepted, unknown, tuple(errors))
 
-    async def _prepared_alone(self) -> LaneContext:
+    async def _prepared_alone(self) -> tuple[LaneContext, list[Held]]:
         session = await self._storage.connect()
         try:
             context = await self._prepare(session)
             self._watch.read(await session.run(pauses.read_pauses(self._broker)))
             await self._look_at_parked(session, context.subscription)
+            _, held = await session.run(cursors.read_leases(context.subscription.id))
         finally:
             await session.close()
-        return context
+        return context, held
 
     def _forget_stop(self) -> None:
         self._stopping.clear()
 
     async def _serve(self) -> None:
         failed: BaseException | None = None
+        self._proof.hold()
         try:
             async with Supervisor() as group:
                 listening = group.start(keep_listening(self._storage.listen, self._watch.wake, self._clock), "listen")
@@ -190,19 +204,27 @@ class Relay(Service):
             self._watch.read(await session.run(pauses.read_pauses(self._broker)))
             if self._clock.boottime() >= beat_at:
                 beat_at = self._clock.boottime() + lease.total_seconds() / 3
-                alive = await session.run(processes.beat(self._process, lease))
+                alive = await self._beat(session)
                 share = fair_share(context.subscription.lanes, alive)
                 for owner in list(self._owners)[share:]:
                     owner.stop()
                 if any(owner.cursor is not None and owner.cursor.key.lane == 0 for owner in self._owners):
                     await self._look_at_parked(session, context.subscription)
             while self._dropped and len(self._owners) < share:
-                lane, epoch = self._dropped.popitem()
-                self._begin(LaneOwner(context, lane=lane, dropped=epoch), group)
-            free = await session.run(cursors.count_free(context.subscription.id))
-            for _ in range(min(free, share - len(self._owners))):
-                self._begin(LaneOwner(context), group)
+                self._begin(LaneOwner(context, over=self._dropped.popitem()[1]), group)
+            free, held = await session.run(cursors.read_leases(context.subscription.id))
+            dead = [one for one in held if self._proof.is_dead(one.owner)]
+            for over in [*dead, *[None] * free][: max(0, share - len(self._owners))]:
+                self._begin(LaneOwner(context, over=over), group)
             await wait_for_event(self._stopping, WATCH_SECONDS)
+
+    async def _beat(self, session: StorageSession) -> int:
+        """Say that this process lives, and give how many do; the rows of those that are dead are removed."""
+        seen = await session.run(processes.beat(self._process, self._settings.lease))
+        dead = [owner for owner in seen if self._proof.is_dead(owner)]
+        for owner in dead:
+            await session.run(processes.leave(owner))
+        return len(seen) - len(dead)
 
     async def _look_at_parked(self, session: StorageSession, subscription: Subscription) -> None:
         """Raise the alarm where too many messages are parked, in all lanes together: one process says it (OB-42)."""
@@ -222,7 +244,8 @@ class Relay(Service):
         except Exception as error:  # noqa: BLE001 - the supervisor's edge: told, and the lane is taken again
             self._failed(error)
             if isinstance(error, StorageUnavailable) and owner.cursor is not None:
-                self._dropped[owner.cursor.key.lane] = owner.cursor.epoch
+                lane = owner.cursor.key.lane
+                self._dropped[lane] = Held(lane, self._process.owner, owner.cursor.epoch)
         finally:
             del self._owners[owner]
 
@@ -231,6 +254,7 @@ class Relay(Service):
         self._telemetry.emit(ServiceFailed(self._service, self.role, code, clean_text(error)))
 
     async def _leave(self) -> None:
+        self._proof.let_go()
         try:
             session = await self._storage.connect()
             try:

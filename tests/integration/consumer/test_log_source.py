@@ -5,6 +5,7 @@
 import asyncio
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -274,6 +275,29 @@ async def test_consumers_share_the_lanes_and_take_over_what_a_stopped_one_left(
         " ON m.message_id = r.message_id ORDER BY m.message_key, r.consumed_at, m.id"
     )
     assert done == sorted(done)
+
+
+async def test_lanes_of_a_dead_process_of_this_host_are_taken_at_once(
+    database: Database, sink: EventSink, tmp_path: Path
+) -> None:
+    """OB-100, OB-35: all of them, since the dead have no share, though their lease has an hour to go."""
+    known = of_log(database, **{"relay.lanes": 4, "runtime.state_dir": str(tmp_path)})
+    shop = LogShop(database)
+    async with running(shop.consumer, known, None, sink):
+        await sink.wait_for(LaneTaken, takes(sink, 4))
+    ours = sink.of(LaneTaken)[0].owner
+    dead = f"{ours.rpartition(':')[0]}:{uuid4()}"
+    later = "clock_timestamp() + interval '1 hour'" if database.is_postgres else "9e15"
+    database.rows(f"UPDATE orders_outbox_cursor SET owner = '{dead}', lease_until = {later}")
+    database.rows(
+        "INSERT INTO orders_outrider_process (owner, role, host, pid, version, started_at, seen_at)"
+        f" VALUES ('{dead}', 'consumer:billing', 'host', 1, '0', {later}, {later})"
+    )
+    await asyncio.to_thread((tmp_path / dead).touch)
+    await shop.place(*(OrderPlaced(order_id=f"order-{n}") for n in range(20)))
+    async with running(shop.consumer, known, None, sink):
+        await sink.wait_for(ReceiptRecorded, lambda _: database.receipts() == 20)
+    assert not sink.of(ServiceFailed)
 
 
 async def test_a_lane_is_handed_over_with_nothing_of_it_in_hand(postgres: Database, sink: EventSink) -> None:

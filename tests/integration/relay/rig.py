@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,13 +17,14 @@ from outrider.core.identity import key_hash
 from outrider.core.lane import LaneKey
 from outrider.core.log_row import LogRow, parse_kind
 from outrider.core.outcome import Published, PublishOutcome, Refused, Unknown
-from outrider.core.processes import Process
+from outrider.core.processes import Process, owner_id
 from outrider.core.retry import RetryPolicy
 from outrider.ports.log_reader import LogReader
 from outrider.ports.storage import Storage
 from outrider.relay.relay import Relay
 from outrider.relay.rules import Routes
 from outrider.relay.settings import RelaySettings
+from outrider.runtime.proof import ProofOfLife
 from outrider.runtime.system_clock import SystemClock
 from outrider.storages.postgres.log_reader import PostgresLogReader
 from outrider.storages.postgres.queries import queries as postgres_queries
@@ -257,6 +259,11 @@ def topic_of(row: LogRow) -> str:
     return parse_kind(row[2]).topic
 
 
+def new_owner() -> str:
+    """The id of another process of this host since this boot."""
+    return owner_id("host", str(uuid.UUID(int=1)), uuid.uuid4())
+
+
 @dataclass
 class Rig:
     """Makes relays over one database and one recorder, and stops them."""
@@ -273,8 +280,9 @@ class Rig:
         storage: Storage | None = None,
         recorder: Recorder | None = None,
         destinations: Callable[[], Collection[str]] = frozenset,
+        state_dir: Path | None = None,
     ) -> Relay:
-        owner = f"host.boot.{len(self.relays)}.{uuid.uuid4()}"
+        owner = new_owner()
         relay = Relay(
             service="orders",
             broker="memory",
@@ -287,6 +295,7 @@ class Rig:
             settings=settings or RelaySettings(retry=QUICK),
             routes=routes,
             destinations=destinations,
+            proof=ProofOfLife(owner, state_dir),
         )
         self.relays.append(relay)
         return relay

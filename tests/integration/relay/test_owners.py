@@ -1,30 +1,34 @@
 """Leases, lanes and fences: who may write, and what is left when an owner goes."""
 
 import asyncio
+import os
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from outrider.core import cursors, deliveries, subscriptions
+from outrider.core import cursors, deliveries, processes, subscriptions
 from outrider.core.errors import ForeignPosition, LeaseLost, ServiceStateError, StorageUnavailable
 from outrider.core.events import CursorAdvanced, DrainEnded, LaneTaken, LeaseRenewed
 from outrider.core.events import LeaseLost as LeaseLostEvent
 from outrider.core.lane import Cursor, LaneKey
 from outrider.core.position import Position
+from outrider.core.processes import Process
 from outrider.relay.settings import RelaySettings
+from outrider.runtime.proof import ProofOfLife
 from outrider.runtime.service import ServiceState
 from outrider.storages.postgres.queries import queries as postgres_queries
 from outrider.storages.postgres.storage import PostgresStorage
-from tests.integration.relay.rig import PREFIX, QUICK, Database, Rig
+from tests.integration.relay.rig import PREFIX, QUICK, Database, Rig, new_owner
 
 SHORT = RelaySettings(lease=timedelta(milliseconds=900), publish_timeout=timedelta(milliseconds=300), retry=QUICK)
 LEASE = timedelta(milliseconds=50)
 
 
-async def taken(database: Database, lease: timedelta) -> Cursor:
+async def taken(database: Database, lease: timedelta, owner: str = "zombie", lanes: int = 1) -> Cursor:
     session = await database.storage().connect()
-    subscription = await session.transact(subscriptions.ensure_subscription("relay", "relay", broker="memory"))
-    cursor = await session.run(cursors.take_lane(subscription, "zombie", lease))
+    step = subscriptions.ensure_subscription("relay", "relay", broker="memory", lanes=lanes)
+    cursor = await session.run(cursors.take_lane(await session.transact(step), owner, lease))
     await session.close()
     assert cursor is not None
     return cursor
@@ -42,6 +46,41 @@ async def test_a_held_lane_is_not_taken_and_an_expired_one_is(database: Database
     assert second is not None
     assert (second.epoch, second.starts) == (first.epoch + 1, first.starts + 1)
     await session.close()
+
+
+async def test_the_lane_of_a_dead_process_of_this_host_is_taken_at_once(rig: Rig, tmp_path: Path) -> None:
+    """OB-100: locked is alive and a missing file says nothing, so the lease decides; unlocked, the next owner takes over."""
+    dead, file = new_owner(), tmp_path / "file"
+    old = await taken(rig.database, timedelta(hours=1), dead)
+    rig.database.add("a")
+    relay = rig.relay(state_dir=tmp_path)
+    assert (await relay.run_once()).lanes == 0, "no file"
+    holder = ProofOfLife(dead, tmp_path)
+    assert holder.hold()
+    assert (await relay.run_once()).lanes == 0, "it lives"
+    (tmp_path / dead).rename(file)
+    holder.let_go()
+    file.rename(tmp_path / dead)
+    report = await relay.run_once()
+    assert (report.lanes, report.published) == (1, 1)
+    assert rig.database.rows("SELECT epoch, owner FROM {outbox_cursor}") == [(old.epoch + 1, None)]
+    left = {name for name in await asyncio.to_thread(os.listdir, tmp_path) if name.startswith("host:")}
+    assert left == {dead}, "its own proof is removed at a clean stop"
+
+
+async def test_a_dead_process_has_no_share(rig: Rig, tmp_path: Path) -> None:
+    """OB-100, OB-35: what crashed is counted no more, so all its lanes flow again at once, not half of them."""
+    dead = new_owner()
+    settings = RelaySettings(lanes=4)
+    for _ in range(4):
+        await taken(rig.database, timedelta(hours=1), dead, lanes=4)
+    session = await rig.database.storage().connect()
+    await session.run(processes.beat(Process(dead, "relay:relay", "host", 1, "0"), timedelta(hours=1)))
+    await session.close()
+    (tmp_path / dead).touch()
+    await rig.relay(settings, state_dir=tmp_path).start()
+    await rig.events.wait_for(LaneTaken, lambda _: len(rig.events.of(LaneTaken)) == 4)
+    assert len(rig.database.rows("SELECT * FROM {outrider_process}")) == 1
 
 
 async def test_a_fenced_owner_writes_nothing(database: Database) -> None:

@@ -11,7 +11,7 @@ from outrider.core import cursors, pauses, processes
 from outrider.core.deliveries import Changes, NewDelivery, read_blocked, write_changes
 from outrider.core.delivery import Status
 from outrider.core.errors import ConfigurationError, ForeignPosition, LeaseLost
-from outrider.core.lane import LaneKey
+from outrider.core.lane import Held, LaneKey
 from outrider.core.position import Position
 from outrider.core.steps import Steps
 from outrider.core.subscriptions import ensure_subscription, find_subscription
@@ -119,11 +119,30 @@ class OwningSuite:
         relay = await subscribe(session)
         cursor = await session.run(cursors.take_lane(relay, "a", LEASE))
         assert cursor is not None
-        assert await session.run(cursors.take_lane(relay, "b", LEASE, dropped=cursor.epoch)) is None
-        again = await session.run(cursors.take_lane(relay, "a", LEASE, cursor.key.lane, dropped=cursor.epoch))
+        own = Held(cursor.key.lane, "a", cursor.epoch)
+        assert await session.run(cursors.take_lane(relay, "b", LEASE, over=Held(own.lane, "b", own.epoch))) is None
+        again = await session.run(cursors.take_lane(relay, "a", LEASE, over=own))
         assert again is not None
         assert again.epoch == cursor.epoch + 1
-        assert await session.run(cursors.take_lane(relay, "a", LEASE, dropped=cursor.epoch)) is None
+        assert await session.run(cursors.take_lane(relay, "a", LEASE, over=own)) is None
+        await session.close()
+
+    async def test_a_lease_is_taken_over_from_the_very_owner_that_is_dead(self, harness: StorageHarness) -> None:
+        """OB-100: leases are told with owner and epoch; over them the lane is taken, and once another has it not again."""
+        session = await harness.storage.connect()
+        relay = await subscribe(session, lanes=2)
+        cursor = await session.run(cursors.take_lane(relay, "dead", LEASE))
+        assert cursor is not None
+        dead = Held(cursor.key.lane, "dead", cursor.epoch)
+        assert await session.run(cursors.read_leases(relay.id)) == (1, [dead])
+        taken = await session.run(cursors.take_lane(relay, "heir", LEASE, over=dead))
+        assert taken is not None
+        assert (taken.key, taken.epoch, taken.starts) == (cursor.key, cursor.epoch + 1, cursor.starts + 1)
+        assert await session.run(cursors.take_lane(relay, "late", LEASE, over=dead)) is None
+        with pytest.raises(LeaseLost):
+            await session.run(cursors.renew(cursor.key, cursor.epoch, LEASE, idle=True))
+        await session.run(cursors.renew(taken.key, taken.epoch, LONG_AGO, idle=True))
+        assert await session.run(cursors.read_leases(relay.id)) == (2, [])
         await session.close()
 
     async def test_a_former_owner_writes_nothing(self, harness: StorageHarness) -> None:
@@ -226,17 +245,17 @@ class OwningSuite:
         assert not await session.run(pauses.resume_destination("main", "orders"))
         await session.close()
 
-    async def test_live_processes_are_counted_by_role(self, harness: StorageHarness) -> None:
+    async def test_live_processes_are_told_by_role(self, harness: StorageHarness) -> None:
         """OB-35: live processes share the lanes."""
         session = await harness.storage.connect()
         day = timedelta(days=1)
-        counts = [
+        seen = [
             await session.run(processes.beat(processes.Process(owner, role, "host", 1, "1"), day))
             for owner, role in (("a", "relay"), ("b", "relay"), ("a", "relay"), ("c", "consumer"))
         ]
         await session.run(processes.leave("b"))
-        counts.append(await session.run(processes.beat(processes.Process("a", "relay", "host", 1, "1"), day)))
-        assert counts == [1, 2, 2, 1, 1]
+        seen.append(await session.run(processes.beat(processes.Process("a", "relay", "host", 1, "1"), day)))
+        assert list(map(sorted, seen)) == [["a"], ["a", "b"], ["a", "b"], ["c"], ["a"]]
         await session.close()
 
 

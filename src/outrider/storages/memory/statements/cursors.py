@@ -48,8 +48,8 @@ def take_lane(db: MemoryAccess, params: Params) -> Rows:
     subscription_id, now = params["subscription_id"], db.now
     for row in sorted(db.rows("outbox_cursor", subscription_id=subscription_id), key=lambda row: int(row["lane"])):
         wanted = params["lane"] is None or row["lane"] == params["lane"]
-        own = row["owner"] == params["owner"] and row["epoch"] == params["dropped"]
-        is_free = row["lease_until"] is None or row["lease_until"] < now or own
+        over = row["owner"] == params["over_owner"] and row["epoch"] == params["over_epoch"]
+        is_free = row["lease_until"] is None or row["lease_until"] < now or over
         if wanted and is_free and not db.is_locked("outbox_cursor", subscription_id, row["lane"]):
             taken = db.update(
                 "outbox_cursor",
@@ -65,10 +65,13 @@ def take_lane(db: MemoryAccess, params: Params) -> Rows:
     return []
 
 
-def count_free_lanes(db: MemoryAccess, params: Params) -> Rows:
-    """(count) of the lanes that nobody holds."""
+def read_leases(db: MemoryAccess, params: Params) -> Rows:
+    """(lane, owner, epoch, held) of every lane."""
     rows = db.rows("outbox_cursor", subscription_id=params["subscription_id"])
-    return [(sum(row["lease_until"] is None or row["lease_until"] < db.now for row in rows),)]
+    return [
+        (row["lane"], row["owner"], row["epoch"], row["lease_until"] is not None and row["lease_until"] >= db.now)
+        for row in sorted(rows, key=lambda row: int(row["lane"]))
+    ]
 
 
 def renew_lane(db: MemoryAccess, params: Params) -> Rows:
@@ -153,10 +156,11 @@ def beat_process(db: MemoryAccess, params: Params) -> Rows:
     return []
 
 
-def count_processes(db: MemoryAccess, params: Params) -> Rows:
-    """(count) of the processes of a role seen lately."""
+def read_processes(db: MemoryAccess, params: Params) -> Rows:
+    """(owner) of the processes of a role seen lately."""
     since = db.now - params["alive_for"]
-    return [(sum(row["role"] == params["role"] and row["seen_at"] > since for row in db.rows("outrider_process")),)]
+    rows = db.rows("outrider_process")
+    return [(row["owner"],) for row in rows if row["role"] == params["role"] and row["seen_at"] > since]
 
 
 def remove_process(db: MemoryAccess, params: Params) -> Rows:

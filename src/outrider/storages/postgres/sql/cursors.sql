@@ -10,16 +10,17 @@ WHERE s.id = c.subscription_id AND (c.subscription_id, c.lane) = (
     WHERE free.subscription_id = :subscription_id
       AND (CAST(:lane AS smallint) IS NULL OR free.lane = :lane)
       AND (free.lease_until IS NULL OR free.lease_until < clock_timestamp()
-        OR (free.owner = :owner AND free.epoch = CAST(:dropped AS bigint)))
+        OR (free.owner = CAST(:over_owner AS text) AND free.epoch = CAST(:over_epoch AS bigint)))
     ORDER BY free.lane LIMIT 1
     FOR UPDATE SKIP LOCKED
 )
 RETURNING c.lane, s.lanes, CAST(c.done AS text), CAST(c.target AS text), c.last_id, c.high_id, c.floor_id, c.cluster,
     c.epoch, c.starts, c.marked_id, c.passed
 
--- name: count_free_lanes
-SELECT count(*) FROM {outbox_cursor}
-WHERE subscription_id = :subscription_id AND (lease_until IS NULL OR lease_until < clock_timestamp())
+-- name: read_leases
+SELECT lane, owner, epoch, lease_until IS NOT NULL AND lease_until >= clock_timestamp()
+FROM {outbox_cursor} WHERE subscription_id = :subscription_id
+ORDER BY lane
 
 -- name: renew_lane
 UPDATE {outbox_cursor}

@@ -7,15 +7,17 @@ SET owner = :owner, epoch = epoch + 1, lease_until = :now + :lease, starts = sta
 WHERE subscription_id = :subscription_id AND lane = (
     SELECT free.lane FROM {outbox_cursor} AS free
     WHERE free.subscription_id = :subscription_id AND (:lane IS NULL OR free.lane = :lane)
-      AND (free.lease_until IS NULL OR free.lease_until < :now OR (free.owner = :owner AND free.epoch = :dropped))
+      AND (free.lease_until IS NULL OR free.lease_until < :now
+        OR (free.owner = :over_owner AND free.epoch = :over_epoch))
     ORDER BY free.lane LIMIT 1
 )
 RETURNING lane, (SELECT s.lanes FROM {outbox_subscription} AS s WHERE s.id = subscription_id), NULL, NULL, last_id,
     high_id, floor_id, cluster, epoch, starts, marked_id, passed
 
--- name: count_free_lanes
-SELECT count(*) FROM {outbox_cursor}
-WHERE subscription_id = :subscription_id AND (lease_until IS NULL OR lease_until < :now)
+-- name: read_leases
+SELECT lane, owner, epoch, lease_until IS NOT NULL AND lease_until >= :now
+FROM {outbox_cursor} WHERE subscription_id = :subscription_id
+ORDER BY lane
 
 -- name: renew_lane
 UPDATE {outbox_cursor} SET lease_until = :now + :lease, starts = CASE WHEN :idle THEN 0 ELSE starts END

@@ -3,8 +3,8 @@ INSERT INTO {outrider_process} (owner, role, host, pid, version, started_at, see
 VALUES (:owner, :role, :host, :pid, :version, :now, :now)
 ON CONFLICT (owner) DO UPDATE SET seen_at = :now
 
--- name: count_processes
-SELECT count(*) FROM {outrider_process} WHERE role = :role AND seen_at > :now - :alive_for
+-- name: read_processes
+SELECT owner FROM {outrider_process} WHERE role = :role AND seen_at > :now - :alive_for
 
 -- name: remove_process
 DELETE FROM {outrider_process} WHERE owner = :owner
