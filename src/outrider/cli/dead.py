@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from outrider.admin.operations import ChangeReport
+from outrider.admin.changes import DISCARDABLE, UNDECIDED, ChangeReport
 from outrider.bootstrap.operations import operations
 from outrider.bootstrap.wiring import site
 from outrider.cli.filters import wanted, with_filters
@@ -16,8 +16,6 @@ from outrider.telemetry.fan_out import FanOut
 
 app = new_app("Look at dead messages; replay or discard them.")
 
-STATES = ("dead", "quarantined")
-DISCARDABLE = (*STATES, "parked")
 LIST = (
     ("outrider dead list", "dead and quarantined rows of relay and consumers, oldest first"),
     ("outrider dead list --consumer billing --code handler.failed --json", "those of one consumer with one code"),
@@ -37,7 +35,7 @@ DISCARD = (('outrider dead discard --id 17 --reason "test data" --yes', "give on
 @with_filters
 async def list_(call: Call, filters: dict[str, Any]) -> None:
     """Dead and quarantined messages of relay and consumers, oldest first."""
-    chosen = wanted(filters, STATES)
+    chosen = wanted(filters, UNDECIDED)
     made = site(call.settings())
     page = await operations(made, actor=call.actor).dead(chosen, cursor=call.page, limit=call.limit)
     now = made.clock.now()
@@ -78,7 +76,7 @@ async def replay(
     rate: Annotated[int, typer.Option(min=1, max=100_000, help="Messages a second.")] = 100,
 ) -> int:
     """Send, or handle, again: oldest first, in key order. At least one filter. Their place in the order is given up."""
-    chosen = wanted(filters, STATES)
+    chosen = wanted(filters, UNDECIDED)
     _some(chosen.said())
     reason = call.reason()
     verbs = operations(site(call.settings()), actor=call.actor, telemetry=FanOut())

@@ -1,11 +1,9 @@
 """`outrider doctor`: every check that a start makes, each with what to do."""
 
-from outrider.admin.doctor import examine, preflight
-from outrider.bootstrap.brokers import publisher_of, retention_of_topics, topics_of
-from outrider.bootstrap.pruning import retention
-from outrider.bootstrap.wiring import Site, known_catalog, site
+from outrider.bootstrap.operations import operations
+from outrider.bootstrap.wiring import site
 from outrider.cli.frame import DONE, FAILED, Call, command, new_app
-from outrider.core.health import Finding, Verdict, judge_sources
+from outrider.core.health import Verdict
 
 app = new_app()
 
@@ -20,7 +18,7 @@ MARKS = {Verdict.OK: "ok", Verdict.WARN: "WARN", Verdict.FAIL: "FAIL"}
 async def doctor(call: Call) -> int:
     """Check database, tables, positions, retention and destinations; say what to do about what is wrong."""
     made = site(call.settings())
-    found = await everything(made)
+    found = await operations(made, actor=call.actor).doctor()
     worst = max((one.verdict for one in found), key=list(Verdict).index)
     if call.out.as_json:
         call.out.json({"service": made.service, "verdict": worst, "checks": [one._asdict() for one in found]})
@@ -38,20 +36,3 @@ def summary(checks: int, failed: int, warned: int) -> str:
     """How the checks came out, in a line."""
     told = [f"{count} {what}" for count, what in ((failed, "failed"), (warned, "to look at")) if count]
     return f"{checks} checks: {', '.join(told)}" if told else f"all {checks} checks passed"
-
-
-async def everything(made: Site) -> list[Finding]:
-    """Database first; the broker only where the tables are right."""
-    async with made.session(check=False) as session:
-        found = await examine(session, retention(made))
-        if any(one.check == "schema" and one.verdict is Verdict.FAIL for one in found):
-            return found
-        catalog = await known_catalog(made, session)
-    publisher = publisher_of(made)
-    if publisher is None:
-        return [*found, Finding("broker", Verdict.OK, f"{made.settings.broker.kind}: nothing is published to a broker")]
-    topics = topics_of(made, catalog.routes.values())
-    found += await preflight(publisher, topics)
-    if found[-1].check != "broker":
-        found += judge_sources(retention(made), await retention_of_topics(made, topics))
-    return found

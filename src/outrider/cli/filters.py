@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from outrider.admin.operations import by_id
+from outrider.admin.pages import by_id
 from outrider.bootstrap.settings_model import parse_duration
 from outrider.core.operations import Filter
 from outrider.runtime.system_clock import SystemClock
@@ -34,19 +34,27 @@ FILTERS: dict[str, Any] = {
 _AGE = re.compile(r"\d+(\.\d+)?\s*(s|min|m|h|d)")
 
 
-def instant(text: str, option: str) -> datetime:
-    """An instant of RFC 3339 with its zone, or an age before now. Raises BadParameter (exit 2)."""
+def instant(text: str, option: str, *, ahead: bool = False) -> datetime:
+    """An instant of RFC 3339 with its zone, or so long ago (`ahead`: from now). Raises BadParameter (exit 2)."""
     if _AGE.fullmatch(text.strip().lower()):
-        age = parse_duration(text)
-        if isinstance(age, timedelta):
-            return SystemClock().now() - age
+        now = SystemClock().now()
+        return now + span(text, option) if ahead else now - span(text, option)
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter("must be RFC 3339 (2026-11-21T10:00:00Z) or an age (2h)", param_hint=option) from None
+        kind = "a time from now" if ahead else "an age"
+        raise typer.BadParameter(f"must be RFC 3339 (2026-11-21T10:00:00Z) or {kind} (2h)", param_hint=option) from None
     if found.tzinfo is None:
         raise typer.BadParameter("must name its zone, as Z or +02:00", param_hint=option)
     return found.astimezone(UTC)
+
+
+def span(text: str, option: str) -> timedelta:
+    """A span as `30s`, `2h`, `7d`. Raises BadParameter (exit 2)."""
+    found = parse_duration(text) if _AGE.fullmatch(text.strip().lower()) else None
+    if not isinstance(found, timedelta):
+        raise typer.BadParameter("must be a number and s, min, h or d, as 7d", param_hint=option)
+    return found
 
 
 def wanted(given: dict[str, Any], states: tuple[str, ...]) -> Filter:

@@ -35,6 +35,7 @@ class Commands(LazyGroup):
         "resume": ("outrider.cli.resume", "End a pause; what waited follows in order."),
         "cursor": ("outrider.cli.cursor", "Where the readers of the log stand."),
         "prune": ("outrider.cli.prune", "Delete what nobody needs any more, now."),
+        "audit": ("outrider.cli.audit", "Who changed what, when and why."),
         "verify": ("outrider.cli.verify", "Prove the invariants on the tables."),
     }
 

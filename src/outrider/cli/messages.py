@@ -1,5 +1,6 @@
 """`outrider messages`: look at messages in any state."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -7,9 +8,11 @@ import typer
 from outrider.admin.operations import MessageView
 from outrider.bootstrap.operations import operations
 from outrider.bootstrap.wiring import site
+from outrider.cli.audit import audit_table
 from outrider.cli.filters import wanted, with_filters
 from outrider.cli.frame import Call, command, new_app
 from outrider.core.operations import ExceptionLine, MessageLine
+from outrider.core.status import ReaderStatus
 from outrider.core.text import escape_controls
 
 app = new_app("Look at messages in any state.")
@@ -75,17 +78,30 @@ async def show(
         call.out.facts({"message id": found.message_id, "log": "no row here: pruned, or another service's"})
     else:
         call.out.facts({name.replace("_", " "): value for name, value in line._asdict().items()})
+    if found.readers:
+        call.out.text("")
+        call.out.table(*reader_table(found.readers))
     if found.exceptions:
         call.out.text("")
         call.out.table(*exception_table(found.exceptions))
-    if found.receipts:
+    if found.receipts and not found.readers:  # of a message whose row is gone
         call.out.text("")
         call.out.table(("consumed by", "at"), found.receipts)
+    if found.history:
+        call.out.text("")
+        call.out.table(*audit_table(found.history))
     if found.body is not None:
         call.out.text("")
         call.out.facts({"content type": found.body.content_type, **found.body.headers})
         call.out.text("")
         call.out.text(text_of(found.body.payload))
+
+
+def reader_table(readers: Sequence[ReaderStatus]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    """Columns and rows of how far each reader is."""
+    return ("reader", "kind", "state", "since"), [
+        (one.name, one.kind, one.state, one.settled_at or one.updated_at) for one in readers
+    ]
 
 
 def exception_table(lines: list[ExceptionLine]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
@@ -122,6 +138,8 @@ def view_data(found: MessageView) -> dict[str, object]:
         "message_id": found.message_id,
         "message": None if found.line is None else as_data(found.line),
         "exceptions": [exception_data(line) for line in found.exceptions],
+        "readers": found.readers,
+        "history": [line._asdict() for line in found.history],
         "receipts": [{"consumer": name, "consumed_at": at} for name, at in found.receipts],
     }
     if found.body is not None:

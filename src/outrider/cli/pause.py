@@ -10,6 +10,7 @@ from outrider.bootstrap.operations import operations
 from outrider.bootstrap.wiring import RELAY_SUBSCRIPTION, site
 from outrider.cli.filters import instant
 from outrider.cli.frame import Call, command, new_app
+from outrider.cli.output import cell
 
 app = new_app(
     "Stop sending to a destination, of a key, or altogether. Holds within a second, and outlives the process."
@@ -18,11 +19,11 @@ app = new_app(
 Topic = Annotated[str, typer.Argument(metavar="TOPIC", help="The destination's topic.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The key.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The consumer.")]
-Until = Annotated[str | None, typer.Option(metavar="TIME", help="End by itself then (RFC 3339).")]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="End by itself then: RFC 3339, or in so long, as 2h.")]
 
 DESTINATION = (
     ('outrider pause destination shop.orders --reason "maintenance"', "a topic"),
-    ("outrider pause destination shop.orders --reason x --until 2026-12-01T06:00Z", "ends by itself then"),
+    ("outrider pause destination shop.orders --reason x --until 2h", "ends by itself in two hours"),
 )
 KEY = (('outrider pause key shop.orders order-17 --reason "wrong total"', "one key of a topic; others go on"),)
 RELAY = (('outrider pause relay --reason "broker upgrade"', "all publishing of this service"),)
@@ -31,16 +32,18 @@ CONSUMER = (('outrider pause consumer billing --reason "ledger closed"', "all ha
 
 async def _pause(call: Call, kind: PauseKind, topic: str, subject: str, until: str | None) -> None:
     reason = call.reason()
-    end = None if until is None else instant(until, "--until")
+    end = None if until is None else instant(until, "--until", ahead=True)
     made = site(call.settings())
     what = spoken(kind, topic, subject)
+    verbs = operations(made, actor=call.actor)
+    await verbs.pause(kind, topic=topic, subject=subject, reason=reason, until=end, dry_run=call.dry_run)
+    if call.out.as_json:
+        call.out.json({"dry_run": call.dry_run, "paused": kind, "topic": topic, "subject": subject, "until": end})
     if call.dry_run:
         call.out.say(f"{what} would be paused")
-        return
-    await operations(made, actor=call.actor).pause(kind, topic=topic, subject=subject, reason=reason, until=end)
-    if call.out.as_json:
-        call.out.json({"paused": kind, "topic": topic, "subject": subject, "until": end})
-    call.out.say(f"{what} is paused; to end it: outrider resume {what} --reason …")
+    else:
+        ends = "" if end is None else f" until {cell(end)}"
+        call.out.say(f"{what} is paused{ends}; to end it: outrider resume {what} --reason …")
 
 
 def spoken(kind: PauseKind, topic: str, subject: str) -> str:

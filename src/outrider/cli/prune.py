@@ -4,11 +4,10 @@ from typing import Annotated
 
 import typer
 
-from outrider.bootstrap.pruning import pruner
+from outrider.bootstrap.operations import BY_HAND, operations
 from outrider.bootstrap.wiring import site
+from outrider.cli.filters import span
 from outrider.cli.frame import DONE, LATER, Call, command, new_app
-from outrider.core.operations import audit
-from outrider.telemetry.fan_out import FanOut
 
 app = new_app()
 
@@ -25,20 +24,17 @@ async def prune(
     older_than: Annotated[str | None, typer.Option(metavar="AGE", help="Instead of prune.keep, as 7d.")] = None,
 ) -> int:
     """Delete log rows that every reader passed long ago, old receipts, journal and audit rows; undecided ones stay."""
-    made = site(call.settings(prune__keep=older_than))
+    reason = call.options["reason"] or BY_HAND
+    age = None if older_than is None else span(older_than, "--older-than")
+    made = site(call.settings())
     async with made.session():  # says SchemaMismatch in words
         pass
     with call.out.progress("deleted") as tell:
-        report = await pruner(made, FanOut()).run_once(dry_run=call.dry_run, tell=tell)
+        report = await operations(made, actor=call.actor).prune(age, reason=reason, dry_run=call.dry_run, tell=tell)
     if not report.led:
         call.out.say("another process is pruning: try later")
         return LATER
     total = report.rows.total()
-    if not call.dry_run:
-        async with made.session() as session, session.transaction() as transaction:
-            said = {"keep": str(made.settings.prune.keep)}
-            reason = call.options["reason"] or "pruned by hand"
-            await transaction.run(audit(call.actor, "prune", said, total, reason))
     if call.out.as_json:
         call.out.json({"dry_run": call.dry_run, **report.as_mapping()})
     elif total:

@@ -18,14 +18,17 @@ async def _resume(call: Call, kind: PauseKind, topic: str, subject: str) -> int:
     reason = call.reason()
     made = site(call.settings())
     what = spoken(kind, topic, subject)
-    if call.dry_run:
-        call.out.say(f"{what} would be resumed")
-        return DONE
-    ended = await operations(made, actor=call.actor).resume(kind, topic=topic, subject=subject, reason=reason)
+    verbs = operations(made, actor=call.actor)
+    ended = await verbs.resume(kind, topic=topic, subject=subject, reason=reason, dry_run=call.dry_run)
     if call.out.as_json:
-        call.out.json({"resumed": kind, "topic": topic, "subject": subject, "was_paused": ended})
-    call.out.say(f"{what} {'goes on' if ended else 'was not paused'}")
-    return DONE if ended else FAILED
+        call.out.json(
+            {"dry_run": call.dry_run, "resumed": kind, "topic": topic, "subject": subject, "was_paused": ended}
+        )
+    if not ended:
+        call.out.say(f"{what} is not paused")
+        return FAILED
+    call.out.say(f"{what} {'would go on' if call.dry_run else 'goes on'}")
+    return DONE
 
 
 @command(app, "destination", examples=DESTINATION, writes=True)

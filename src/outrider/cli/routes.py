@@ -4,34 +4,37 @@ from typing import Annotated
 
 import typer
 
-from outrider.bootstrap.wiring import known_catalog, site, update_routes
+from outrider.bootstrap.operations import operations
+from outrider.bootstrap.wiring import site
 from outrider.cli.frame import DONE, FAILED, Call, command, new_app
-from outrider.core.routes import forget_route
 
 app = new_app()
 
 EXAMPLES = (
     ("outrider routes", "type, owner, topic, who adds it and who expects it"),
     ("outrider routes --json", "the same with tables and groups"),
-    ("outrider routes --forget order.counted", "remove a type that nobody uses any more from the table"),
+    (
+        'outrider routes --forget order.counted --reason "no longer used"',
+        "remove a type that nobody uses any more from the table",
+    ),
 )
 
 
-@command(app, "routes", examples=EXAMPLES)
+@command(app, "routes", examples=EXAMPLES, writes=True)
 async def routes(
     call: Call,
     forget: Annotated[str | None, typer.Option(metavar="TYPE", help="Remove this type from the table.")] = None,
 ) -> int:
     """Which type travels where: from the catalog, or without one from the table that others keep."""
-    made = site(call.settings())
-    async with made.session() as session:
-        if forget is not None:
-            async with session.transaction() as transaction:
-                gone = await transaction.run(forget_route(forget))
-            call.out.say(f"{forget}: {'removed' if gone else 'is not in the table'}")
-            return DONE if gone else FAILED
-        await update_routes(made, session)
-        catalog = await known_catalog(made, session)
+    verbs = operations(site(call.settings()), actor=call.actor)
+    if forget is not None:
+        gone = await verbs.forget_route(forget, reason=call.reason(), dry_run=call.dry_run)
+        if call.out.as_json:
+            call.out.json({"dry_run": call.dry_run, "type": forget, "removed": gone})
+        would = "would be removed" if call.dry_run else "removed"
+        call.out.say(f"{forget}: {would if gone else 'is not in the table'}")
+        return DONE if gone else FAILED
+    catalog = await verbs.routes()
     found = sorted(catalog.routes.values(), key=lambda route: route.type)
     services = catalog.services
     if call.out.as_json:

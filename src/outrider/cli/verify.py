@@ -1,10 +1,8 @@
 """`outrider verify`: prove the invariants on the tables."""
 
-from datetime import timedelta
-
+from outrider.bootstrap.operations import operations
 from outrider.bootstrap.wiring import site
 from outrider.cli.frame import DONE, FAILED, Call, command, new_app
-from outrider.core.verify import verify as steps
 
 app = new_app()
 
@@ -12,20 +10,14 @@ EXAMPLES = (
     ("outrider verify", "nothing lost, in order, once, nothing stuck; exit 1 with what was found"),
     ("outrider verify --json", "the findings for a program"),
 )
-POLLS = timedelta(seconds=60)
-"""What a healthy message may rest beyond the lease: the longest back-off (32 s), polls, a busy machine."""
 
 
 @command(app, "verify", examples=EXAMPLES)
 async def verify(call: Call) -> int:
     """Look for what must never be: lost, overtaken, stuck or untrue rows. Changes nothing; reads the whole log once."""
     made = site(call.settings())
-    settings = made.settings
     with call.out.progress("checked") as tell:
-        async with made.session() as session:
-            found = await session.run(
-                steps(settings.relay.lease + POLLS, settings.sweep.redeliver_after, settings.prune.keep, tell)
-            )
+        found = await operations(made, actor=call.actor).verify(tell)
     if call.out.as_json:
         call.out.json({"service": made.service, "findings": found})
     elif found:

@@ -8,8 +8,7 @@ Filter parameters of `list_messages` and `list_exceptions`, None for any: `state
 `consumer` `code` `cause` text, `since` `until` datetime, `min_attempts` int, `id` UUID, `log_id` int; `limit` int.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -111,7 +110,7 @@ class LaneOf(NamedTuple):
 
 def list_messages(wanted: Filter, before: int | None, limit: int) -> Steps[list[MessageLine]]:
     """Messages, newest first, below log id `before`. Statement `list_messages` → rows of `MessageLine`."""
-    rows = yield Statement("list_messages", {**wanted.params(), "before": before, "limit": _page(limit)})
+    rows = yield Statement("list_messages", {**wanted.params(), "before": before, "limit": check_limit(limit)})
     return [MessageLine(*row) for row in rows]
 
 
@@ -128,7 +127,7 @@ def list_exceptions(
         "list_exceptions",
         {
             **wanted.params(), "after_place": place, "after_id": row_id, "after_owner": owner,
-            "statuses": f",{','.join(statuses)},", "limit": _page(limit),
+            "statuses": f",{','.join(statuses)},", "limit": check_limit(limit),
         },
     )  # fmt: skip
     return [ExceptionLine(*row)._replace(consumed=bool(row[-1])) for row in rows]
@@ -188,13 +187,6 @@ def _lock_lanes(lines: Sequence[ExceptionLine]) -> Steps[dict[tuple[int, int], L
     return found
 
 
-def audit(actor: str, verb: str, wanted: Mapping[str, str], affected: int, reason: str) -> Steps[None]:
-    """Keep who changed what and why. Statement `insert_audit` (actor, verb, filter JSON text, affected, reason)."""
-    said = json.dumps({name: clean_text(value) for name, value in wanted.items()})
-    params = {"actor": clean_text(actor, 255), "verb": verb, "filter": said, "affected": affected}
-    yield Statement("insert_audit", {**params, "reason": clean_text(reason)})
-
-
 def pause(
     kind: str, topic: str, subject: str, actor: str, reason: str, until: datetime | None, broker: str = ""
 ) -> Steps[None]:
@@ -212,7 +204,8 @@ def resume(kind: str, topic: str, subject: str) -> Steps[int]:
     return len(rows)
 
 
-def _page(limit: int) -> int:
+def check_limit(limit: int) -> int:
+    """A page's limit, one more allowed to see whether there is another. Raises OperationRefused."""
     if not 1 <= limit <= PAGE_MAX + 1:
         raise OperationRefused(f"a page has 1 to {PAGE_MAX} rows")
     return limit

@@ -92,14 +92,21 @@ def overview() -> Steps[Overview]:
     pauses = yield Statement("list_pauses")
     counts = yield Statement("count_exceptions")
     processes = yield Statement("list_processes")
-    now = yield Statement("database_now")
+    now = yield from read_now()
     return Overview(
-        at=now[0][0],
+        at=now,
         lanes=[_lane(row) for row in lanes],
         pauses=[PauseLine(*row)._replace(automatic=bool(row[4])) for row in pauses],
         counts=[CountLine(*row) for row in counts],
         processes=[ProcessLine(*row) for row in processes],
     )
+
+
+def read_now() -> Steps[datetime]:
+    """The time by the database's clock. Statement `database_now` → (at)."""
+    rows = yield Statement("database_now")
+    now: datetime = rows[0][0]
+    return now
 
 
 def _lane(row: tuple[object, ...]) -> LaneLine:

@@ -38,6 +38,11 @@ def forget_route(type_name: str) -> Steps[bool]:
     return bool(rows)
 
 
+def has_route(type_name: str) -> Steps[bool]:
+    """Whether the table has a type."""
+    return any(row["type"] == type_name for row in (yield from read_routes()))
+
+
 def route_rows(catalog: Catalog, service: str, consumers_here: Iterable[str] = ()) -> list[dict[str, Any]]:
     """The rows of the types that concern `service`: those it owns, produces or is named a consumer of."""
     here = tuple(consumers_here)

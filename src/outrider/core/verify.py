@@ -14,7 +14,7 @@ from outrider.core.steps import Statement, Steps
 
 SHOWN_MAX: Final = 20
 HASHES: Final = 5_000
-Tell = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 """Told how much is looked at, of how much."""
 
 
@@ -44,7 +44,7 @@ CHECKS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Broken:
     """What was found against one invariant: at most `SHOWN_MAX` subjects, `more` where there are others."""
 
     invariant: str
@@ -53,7 +53,9 @@ class Finding:
     more: bool = False
 
 
-def verify(patience: timedelta, redeliver_after: timedelta, keep: timedelta, tell: Tell) -> Steps[list[Finding]]:
+def verify(
+    patience: timedelta, redeliver_after: timedelta, keep: timedelta, tell: Progress | None = None
+) -> Steps[list[Broken]]:
     """Look for all of it. `patience` is how long anything healthy may rest: lease, longest back-off, a poll (I5).
 
     Statements: those of CHECKS with `limit`, `patience`, `redeliver_after`, `keep`; `unknown_statuses` → rows (table, status,
@@ -62,19 +64,19 @@ def verify(patience: timedelta, redeliver_after: timedelta, keep: timedelta, tel
     findings = []
     spans = {"patience": patience, "redeliver_after": redeliver_after, "keep": keep}
     for index, check in enumerate(CHECKS):
-        tell(index, len(CHECKS))
+        _tell(tell, index, len(CHECKS))
         rows = yield Statement(check.statement, {**spans, "limit": SHOWN_MAX + 1})
         if rows:
             subjects = tuple(str(subject) for (subject,) in rows[:SHOWN_MAX])
-            findings.append(Finding(check.invariant, check.found, subjects, more=len(rows) > SHOWN_MAX))
+            findings.append(Broken(check.invariant, check.found, subjects, more=len(rows) > SHOWN_MAX))
     unknown = yield Statement("unknown_statuses")
     if unknown:
         subjects = tuple(f"{table}: {status} x{count}" for table, status, count in unknown)
-        findings.append(Finding("I7", "a status that this release does not know: left alone", subjects))
+        findings.append(Broken("I7", "a status that this release does not know: left alone", subjects))
     return findings + (yield from verify_hashes(tell))
 
 
-def verify_hashes(tell: Tell) -> Steps[list[Finding]]:
+def verify_hashes(tell: Progress | None = None) -> Steps[list[Broken]]:
     """Recompute the key hash of every message: a wrong one sends a key to two lanes (I3, OB-13)."""
     ((total,),) = yield Statement("count_messages")
     wrong: list[str] = []
@@ -82,7 +84,12 @@ def verify_hashes(tell: Tell) -> Steps[list[Finding]]:
     while rows := (yield Statement("verify_hashes", {"after": after, "limit": HASHES})):
         wrong += [f"message {id_}" for id_, message_id, key, stored in rows if key_hash(key, message_id) != stored]
         after, seen = rows[-1][0], seen + len(rows)
-        tell(seen, max(total, seen))
+        _tell(tell, seen, max(total, seen))
     if not wrong:
         return []
-    return [Finding("I3", "a key hash that is not its key's", tuple(wrong[:SHOWN_MAX]), more=len(wrong) > SHOWN_MAX)]
+    return [Broken("I3", "a key hash that is not its key's", tuple(wrong[:SHOWN_MAX]), more=len(wrong) > SHOWN_MAX)]
+
+
+def _tell(tell: Progress | None, done: int, total: int) -> None:
+    if tell is not None:
+        tell(done, total)

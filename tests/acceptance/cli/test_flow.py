@@ -4,6 +4,7 @@ import re
 import shlex
 import signal
 import subprocess
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -150,6 +151,29 @@ def test_a_pause_stops_a_topic_until_it_is_resumed(shop: "Shop") -> None:
         assert shop.run("resume", *what, "--reason", "x").code == 0
 
 
+def test_a_pause_may_end_by_itself_and_people_see_who_did_what(shop: "Shop") -> None:
+    """OB-42, OB-79: `--until` as a span ahead or an instant; the audit tells who, what and why."""
+    shop.init()
+    pause = ("pause", "destination", "outrider.orders.outbox", "--reason", "maintenance")
+    assert shop.run(*pause, "--until", "yesterday").code == 2
+    past = shop.run(*pause, "--until", "2020-01-01T00:00Z")
+    assert (past.code, "is over" in past.err) == (1, True)
+    tried = shop.run(*pause, "--dry-run", "--json").json
+    assert (tried["dry_run"], shop.run("status", "--json").json["pauses"]) == (True, [])
+    assert shop.run(*pause, "--until", "2h").code == 0
+    (held,) = shop.run("status", "--json").json["pauses"]
+    ahead = datetime.fromisoformat(held["until"]) - datetime.fromisoformat(held["paused_at"])
+    assert timedelta(hours=1, minutes=59) < ahead < timedelta(hours=2, minutes=1)
+    shop.run("resume", "destination", "outrider.orders.outbox", "--reason", "done")
+    lines = shop.run("audit", "--json").json
+    assert [(line["verb"], line["affected"], line["reason"]) for line in lines["items"]] == [
+        ("resume", 1, "done"), ("pause", 1, "maintenance"),
+    ]  # fmt: skip
+    assert lines["items"][1]["filter"]["topic"] == "outrider.orders.outbox"
+    assert "maintenance" in shop.run("audit", "--verb", "pause").out
+    assert shop.run("audit", "--verb", "discard").err == "no change matches\n"
+
+
 def test_verify_names_planted_faults(shop: "Shop") -> None:
     """OB-79: verify finds what must not be, and exits 1 with it."""
     shop.init()
@@ -192,7 +216,11 @@ def test_cursor_routes_and_prune_say_what_they_see(shop: "Shop") -> None:
         "topic": "outrider.orders.outbox", "group": "outrider-orders-outbox-consumer", "producers": ["orders"],
         "consumers": ["billing"], "on_dead": "continue", "late": "apply",
     }  # fmt: skip
-    assert shop.run("routes", "--forget", "order.counted").code == 0
+    assert shop.run("routes", "--forget", "order.counted").code == 2, "a change says why"
+    assert shop.run("routes", "--forget", "order.counted", "--dry-run").code == 0
+    assert len(shop.run("routes", "--json").json["items"]) == 2
+    assert shop.run("routes", "--forget", "order.counted", "--reason", "no longer used").code == 0
+    assert shop.run("routes", "--forget", "order.unknown", "--reason", "x").code == 1
     cursor = shop.run("cursor", "show", "--json").json["items"][0]
     assert (cursor["last_id"], cursor["passed"], cursor["lane"]) == (2, 2, 0)
     assert "relay" in shop.run("cursor", "show").out

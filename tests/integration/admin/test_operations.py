@@ -11,6 +11,7 @@ from outrider.admin.operations import Operations
 from outrider.bootstrap.migrations import migrate
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.wiring import Site, make_subscription, site
+from outrider.core.audit import AuditFilter
 from outrider.core.errors import MessageNotFound, OperationRefused
 from outrider.core.events import DestinationPaused, MessageDiscarded, MessageReplayed
 from outrider.core.operations import Filter
@@ -26,6 +27,13 @@ ROWS = {
         " status, cause, max_retry, attempts, error_code, updated_at, next_retry_at) SELECT 1, id, message_id, topic,"
         " message_key, key_hash, :status, :cause, 20, 3, 'publish.refused', :now, :now FROM orders_outbox_message"
         " WHERE id = :id",
+        "audit": "INSERT INTO orders_outrider_audit (at, actor, verb, filter, affected, reason) VALUES"
+        " (:at, 'ann', 'replay', '{}', 1, :number)",
+        "consumer": "INSERT INTO orders_inbox_consumer (id, name) VALUES (1, 'billing')",
+        "inbox": "INSERT INTO orders_inbox_delivery (consumer_id, message_id, origin, topic, message_key, key_hash,"
+        " fingerprint, type, version, content_type, body, received_at, status, cause, max_retry, updated_at) SELECT 1,"
+        " message_id, 'x', topic, message_key, key_hash, 1, type, 1, 'x', payload, :now, 'dead', 'handler', 20, :now"
+        " FROM orders_outbox_message WHERE id = :id",
     },
     "postgresql": {
         "message": "INSERT INTO orders_outbox_message (message_id, type, version, topic, message_key, key_hash, payload,"
@@ -33,6 +41,13 @@ ROWS = {
         "exception": "INSERT INTO orders_outbox_delivery (subscription_id, log_id, message_id, topic, message_key, key_hash,"
         " status, cause, max_retry, attempts, error_code, next_retry_at) SELECT 1, id, message_id, topic, message_key,"
         " key_hash, :status, :cause, 20, 3, 'publish.refused', now() FROM orders_outbox_message WHERE id = :id",
+        "audit": "INSERT INTO orders_outrider_audit (at, actor, verb, filter, affected, reason) VALUES"
+        " (:at, 'ann', 'replay', '{}', 1, :number)",
+        "consumer": "INSERT INTO orders_inbox_consumer (id, name) VALUES (1, 'billing')",
+        "inbox": "INSERT INTO orders_inbox_delivery (consumer_id, message_id, origin, topic, message_key, key_hash,"
+        " fingerprint, type, version, content_type, body, status, cause, max_retry) SELECT 1, message_id, 'x', topic,"
+        " message_key, key_hash, 1, type, 1, 'x', payload, 'dead', 'handler', 20 FROM orders_outbox_message"
+        " WHERE id = :id",
     },
 }
 
@@ -61,7 +76,7 @@ class Desk:
             return (yield Statement(name, params))
 
         async with self.site.session() as session:
-            return await session.run(one())
+            return list(await session.run(one()))
 
     async def plant(self, *exceptions: tuple[str, str, str]) -> None:
         """Messages 1, 2, … each with (key, status, cause) of its exception row; an empty status leaves it without."""
@@ -205,8 +220,84 @@ async def test_a_person_s_pause_replaces_an_automatic_one_and_both_end_by_resume
     assert await desk.verbs.resume("destination", topic="topic", reason="done")
     assert not await desk.verbs.resume("destination", topic="topic", reason="again")
     past = desk.site.clock.now() - timedelta(hours=1)
-    await desk.verbs.pause("key", topic="topic", subject="k", reason="short", until=past)
+    with pytest.raises(OperationRefused, match="is over"):
+        await desk.verbs.pause("key", topic="topic", subject="k", reason="short", until=past)
+    await desk.do(
+        "insert_pause", kind="key", broker="", topic="topic", subject="k", actor="ann", reason="short", until=past
+    )
     assert (await desk.verbs.status()).pauses == [], "one that has ended by itself is not shown"
+
+
+async def test_who_changed_what_is_read_back_in_stable_pages(desk: Desk) -> None:
+    """OB-79: who, when, filter, count and reason of every change, newest first; a page begins where the last one ended."""
+    await desk.plant(*[("k", "dead", "refused")] * 5)
+    for number in range(1, 6):
+        await desk.verbs.discard(Filter(log_id=number), reason=f"reason {number}")
+    pages, cursor = [], None
+    while True:
+        page = await desk.verbs.audit(cursor=cursor, limit=2)
+        pages.append([line.reason for line in page.items])
+        await desk.verbs.pause("destination", topic=f"meanwhile-{len(pages)}", reason="later than the first page")
+        if (cursor := page.next_cursor) is None:
+            break
+    assert pages == [["reason 5", "reason 4"], ["reason 3", "reason 2"], ["reason 1"]]
+    (newest,) = (await desk.verbs.audit(AuditFilter(verb="discard"), limit=1)).items
+    assert (newest.actor, newest.filter, newest.affected) == ("ann", {"log_id": "5"}, 1)
+    assert (await desk.verbs.audit(AuditFilter(actor="bob"))).items == []
+    assert (await desk.verbs.audit(AuditFilter(until=newest.at, verb="discard"))).items[0].reason == "reason 4"
+    assert (await desk.verbs.audit(AuditFilter(since=newest.at, verb="discard"))).items == [newest]
+    for wrong in ("x", "1", "1.2.3", "1" * 30 + ".1"):
+        with pytest.raises(OperationRefused):
+            await desk.verbs.audit(cursor=wrong)
+
+
+async def test_changes_of_one_instant_are_paged_one_by_one(desk: Desk) -> None:
+    """OB-79: the cursor stays exact where many changes have the same time."""
+    at = desk.site.clock.now()
+    for number in range(7):
+        await desk.do("plant_audit", at=at, number=str(number))
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = await desk.verbs.audit(cursor=cursor, limit=3)
+        seen += [line.reason for line in page.items]
+        if (cursor := page.next_cursor) is None:
+            break
+    assert sorted(seen) == [str(number) for number in range(7)]
+
+
+async def test_one_message_is_shown_with_its_readers_and_its_history(desk: Desk) -> None:
+    """OB-79, OB-24: how far each reader is, the exception rows, and what people did to this very message."""
+    await desk.plant(("k", "dead", "refused"), ("j", "dead", "refused"))
+    await desk.verbs.replay(Filter(log_id=1), reason="broker is back")
+    found = await desk.verbs.message(1)
+    assert [(one.name, one.kind, one.status) for one in found.readers] == [("relay", "relay", "retrying")]
+    assert [(one.status, one.generation) for one in found.exceptions] == [("retrying", 1)]
+    assert [(one.verb, one.reason) for one in found.history] == [("replay", "broker is back")]
+    await desk.verbs.discard(Filter(log_id=2), reason="x", dry_run=True)
+    assert (await desk.verbs.message(2)).history == [], "a dry run is no change"
+
+
+async def test_a_log_id_names_the_consumer_s_row_too(desk: Desk) -> None:
+    """OB-80: `--id` by log id finds what a consumer of this database set aside."""
+    await desk.plant(("k", "", ""), ("j", "", ""))
+    await desk.do("plant_consumer")
+    await desk.do("plant_inbox", id=2)
+    assert [(line.reader, line.place) for line in (await desk.verbs.dead(Filter(log_id=2))).items] == [("billing", 1)]
+    assert (await desk.verbs.dead(Filter(log_id=1))).items == []
+    report = await desk.verbs.replay(Filter(log_id=2), reason="handler mended")
+    assert report.changed == 1
+
+
+async def test_a_pause_that_is_tried_first_changes_nothing(desk: Desk) -> None:
+    """OB-79: every change has a dry run."""
+    await desk.verbs.pause("key", topic="topic", subject="k", dry_run=True)
+    assert (await desk.verbs.status()).pauses == []
+    assert not await desk.verbs.resume("key", topic="topic", subject="k", dry_run=True)
+    await desk.verbs.pause("key", topic="topic", subject="k", reason="x")
+    assert await desk.verbs.resume("key", topic="topic", subject="k", dry_run=True)
+    assert len((await desk.verbs.status()).pauses) == 1
+    assert len((await desk.verbs.audit()).items) == 1
 
 
 async def test_the_backlog_is_counted_and_dated(desk: Desk) -> None:

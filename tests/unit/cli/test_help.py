@@ -72,7 +72,7 @@ def test_every_command_has_the_common_options(command: tuple[str, ...]) -> None:
     """OB-80: --service --config --json --quiet --no-color everywhere; --dry-run --yes --reason where something is written."""
     said = CliRunner().invoke(app, [*command, "--help"]).stdout
     assert all(option in said for option in ("--service", "--config", "--json", "--quiet", "--no-color"))
-    if command[0] in {"pause", "resume", "prune"} or command[1:] in {("replay",), ("discard",)}:
+    if command[0] in {"pause", "resume", "prune", "routes"} or command[1:] in {("replay",), ("discard",)}:
         assert all(option in said for option in ("--dry-run", "--yes", "--reason"))
     if command[1:] == ("list",):
         filters = "state type destination key consumer code cause since until min-attempts id limit cursor"

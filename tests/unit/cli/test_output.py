@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 import typer
 
-from outrider.admin.operations import by_id
+from outrider.admin.pages import by_id
 from outrider.cli.filters import instant
 from outrider.cli.output import Output, cell, plain, span
 from outrider.core.errors import InvalidMessage

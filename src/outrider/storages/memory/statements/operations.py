@@ -48,7 +48,7 @@ def list_exceptions(db: MemoryAccess, params: Params) -> Rows:
     """Exception rows of the log, then of the inbox, oldest first, behind a place."""
     after = (params["after_place"], params["after_id"], params["after_owner"])
     rows = [*_log_exceptions(db), *_inbox_exceptions(db)]
-    wanted = [one for one in rows if one[0] > after and _is_wanted_exception(*one, params)]
+    wanted = [one for one in rows if one[0] > after and _is_wanted_exception(db, *one, params)]
     wanted.sort(key=lambda one: one[0])
     return [
         (place[0], place[1], place[2], reader, *(row[name] for name in _EXCEPTION), _is_consumed(db, place, row))
@@ -118,12 +118,6 @@ def discard_inbox(db: MemoryAccess, params: Params) -> Rows:
     """(id) where the row still was as expected."""
     rows = _as_expected(db, "inbox_delivery", (params["id"],), params)
     return [(row["id"],) for row in rows if _discard(db, "inbox_delivery", row)]
-
-
-def insert_audit(db: MemoryAccess, params: Params) -> Rows:
-    """Keep who changed what and why."""
-    db.insert_new("outrider_audit", {**params, "id": db.draw("outrider_audit"), "at": db.now})
-    return []
 
 
 def insert_pause(db: MemoryAccess, params: Params) -> Rows:
@@ -252,12 +246,19 @@ def _inbox_exceptions(db: MemoryAccess) -> Iterable[Placed]:
             yield (1, row["id"], row["consumer_id"]), consumer["name"], row
 
 
-def _is_wanted_exception(place: tuple[int, int, int], reader: str, row: Record, params: Params) -> bool:
+def _is_message(db: MemoryAccess, row: Record, log_id: int) -> bool:
+    message = db.get("outbox_message", log_id)
+    return message is not None and message["message_id"] == row["message_id"] and "log_id" not in row
+
+
+def _is_wanted_exception(
+    db: MemoryAccess, place: tuple[int, int, int], reader: str, row: Record, params: Params
+) -> bool:
     return (
         f",{row['status']}," in params["statuses"]
         and _agrees(params["state"], row["status"])
         and _agrees(params["id"], row["message_id"])
-        and (params["log_id"] is None or place[:2] == (0, params["log_id"]))
+        and (params["log_id"] is None or place[:2] == (0, params["log_id"]) or _is_message(db, row, params["log_id"]))
         and _agrees(params["type"], row["type"])
         and _agrees(params["destination"], row["topic"])
         and _agrees(params["message_key"], row["message_key"])

@@ -8,6 +8,7 @@ from typing import Final
 from outrider.core.steps import Params, Rows
 from outrider.storages.memory.access import MemoryAccess
 from outrider.storages.memory.statements import (
+    audits,
     cursors,
     deliveries,
     inbox,
@@ -22,7 +23,7 @@ from outrider.storages.memory.statements import (
 
 Function = Callable[[MemoryAccess, Params], Rows]
 _MODULES: Final[tuple[ModuleType, ...]] = (
-    cursors, deliveries, inbox, log, marks, meta, operations, pruning, reading, status,
+    audits, cursors, deliveries, inbox, log, marks, meta, operations, pruning, reading, status,
 )  # fmt: skip
 
 

@@ -25,11 +25,15 @@ WHERE (CAST(:before AS bigint) IS NULL OR log_id < :before)
 ORDER BY log_id DESC LIMIT :limit
 
 -- name: list_exceptions
-SELECT * FROM (
+-- Whether a message is consumed is asked of the page alone: the view looks at every reader.
+SELECT f.*, CASE f.place
+    WHEN 0 THEN coalesce((SELECT v.state = 'consumed' FROM {outbox_status} AS v WHERE v.message_id = f.message_id), FALSE)
+    ELSE EXISTS (SELECT FROM {inbox_receipt} AS r WHERE r.consumer_id = f.owner_id AND r.message_id = f.message_id)
+END AS consumed
+FROM (SELECT * FROM (
     SELECT 0 AS place, d.log_id AS row_id, CAST(d.subscription_id AS integer) AS owner_id, s.name AS reader, d.message_id,
            coalesce(m.type, '') AS type, d.topic, d.message_key, d.key_hash, d.status, d.cause, d.attempts, d.max_retry,
-           d.generation, d.next_retry_at, d.error_code, d.last_error, d.first_failed_at, d.updated_at, d.resolution,
-           coalesce((SELECT v.state = 'consumed' FROM {outbox_status} AS v WHERE v.message_id = d.message_id), FALSE) AS consumed
+           d.generation, d.next_retry_at, d.error_code, d.last_error, d.first_failed_at, d.updated_at, d.resolution
     FROM {outbox_delivery} AS d
     JOIN {outbox_subscription} AS s ON s.id = d.subscription_id
     LEFT JOIN {outbox_message} AS m ON m.id = d.log_id
@@ -38,8 +42,7 @@ SELECT * FROM (
     UNION ALL
     SELECT 1, i.id, CAST(i.consumer_id AS integer), c.name, i.message_id, i.type, i.topic, i.message_key, i.key_hash,
            i.status, i.cause, i.attempts, i.max_retry, i.generation, i.next_retry_at, i.error_code, i.last_error,
-           i.first_failed_at, i.updated_at, i.resolution,
-           EXISTS (SELECT FROM {inbox_receipt} AS r WHERE r.consumer_id = i.consumer_id AND r.message_id = i.message_id)
+           i.first_failed_at, i.updated_at, i.resolution
     FROM {inbox_delivery} AS i
     JOIN {inbox_consumer} AS c ON c.id = i.consumer_id
     WHERE :after_place < 1 OR i.id > :after_id
@@ -47,7 +50,8 @@ SELECT * FROM (
 WHERE position(',' || status || ',' IN CAST(:statuses AS text)) > 0
   AND (CAST(:state AS text) IS NULL OR status = :state)
   AND (CAST(:id AS uuid) IS NULL OR message_id = :id)
-  AND (CAST(:log_id AS bigint) IS NULL OR (place = 0 AND row_id = :log_id))
+  AND (CAST(:log_id AS bigint) IS NULL OR (place = 0 AND row_id = :log_id)
+       OR (place = 1 AND message_id = (SELECT m.message_id FROM {outbox_message} AS m WHERE m.id = :log_id)))
   AND (CAST(:type AS text) IS NULL OR type = :type)
   AND (CAST(:destination AS text) IS NULL OR topic = :destination)
   AND (CAST(:message_key AS text) IS NULL OR message_key = :message_key)
@@ -57,7 +61,8 @@ WHERE position(',' || status || ',' IN CAST(:statuses AS text)) > 0
   AND (CAST(:since AS timestamptz) IS NULL OR updated_at >= :since)
   AND (CAST(:until AS timestamptz) IS NULL OR updated_at < :until)
   AND (CAST(:min_attempts AS integer) IS NULL OR attempts >= :min_attempts)
-ORDER BY place, row_id, owner_id LIMIT :limit
+ORDER BY place, row_id, owner_id LIMIT :limit) AS f
+ORDER BY f.place, f.row_id, f.owner_id
 
 -- name: message_receipts
 SELECT c.name, r.consumed_at FROM {inbox_consumer} AS c
@@ -108,6 +113,20 @@ RETURNING id
 -- name: insert_audit
 INSERT INTO {outrider_audit} (actor, verb, filter, affected, reason)
 VALUES (:actor, :verb, CAST(:filter AS jsonb), :affected, :reason)
+
+-- name: list_audit
+SELECT at, actor, verb, CAST(filter AS text), affected, reason FROM {outrider_audit}
+WHERE (CAST(:before AS timestamptz) IS NULL OR at <= :before)
+  AND (CAST(:verb AS text) IS NULL OR verb = :verb)
+  AND (CAST(:actor AS text) IS NULL OR actor = :actor)
+  AND (CAST(:since AS timestamptz) IS NULL OR at >= :since)
+  AND (CAST(:until AS timestamptz) IS NULL OR at < :until)
+ORDER BY at DESC, verb, actor, reason, CAST(filter AS text), affected LIMIT :limit OFFSET :skip
+
+-- name: audit_of_message
+SELECT at, actor, verb, CAST(filter AS text), affected, reason FROM {outrider_audit}
+WHERE filter->>'id' = :id OR filter->>'log_id' = :log_id
+ORDER BY at DESC, verb LIMIT :limit
 
 -- name: insert_pause
 INSERT INTO {outbox_pause} AS p (kind, broker, topic, subject, automatic, reason, actor, until)
