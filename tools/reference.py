@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the tables of docs/reference from the code: settings, errors, events, commands, tables.
+"""Write the tables of docs/reference from the code: settings, errors, events, metrics, commands, tables.
 
 Each stands between `<!-- begin: name -->` and `<!-- end: name -->`; the prose around it is written by hand. `--check` writes
 nothing and exits 1 where a page differs from the code. Words that no code says are in reference.toml beside this file.
@@ -25,6 +25,7 @@ from outrider.cli.main import Commands
 from outrider.core import errors, events
 from outrider.runtime.sql import TABLES, read_sql
 from outrider.telemetry.logs import level_of, name_of
+from outrider.telemetry.metric_list import METRICS, PREFIX
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "reference"
@@ -223,6 +224,24 @@ def line(one: type[events.TelemetryEvent]) -> tuple[str, str]:
     return name_of(bare), LEVELS[level_of(bare)]
 
 
+# -- metrics -----------------------------------------------------------------------------------------------------------
+
+
+def metric_tables() -> str:
+    """Each metric with its labels and the events that feed it."""
+    rows = [
+        (
+            f"`{PREFIX}{one.name}`",
+            one.kind,
+            ", ".join(f"`{label}`" for label in one.labels),
+            one.help,
+            ", ".join(f"`{event.__name__}`" for event in one.events),
+        )
+        for one in METRICS
+    ]
+    return table(("metric", "kind", "labels", "what it is", "from"), rows)
+
+
 # -- commands ----------------------------------------------------------------------------------------------------------
 
 
@@ -337,7 +356,8 @@ def view_columns() -> list[str]:
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 BLOCKS: Mapping[str, Callable[[], str]] = {
-    "settings": settings, "errors": error_tables, "events": event_tables, "commands": command_tables, "tables": table_tables,
+    "settings": settings, "errors": error_tables, "events": event_tables, "metrics": metric_tables,
+    "commands": command_tables, "tables": table_tables,
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from outrider.bootstrap.settings import is_known
 from outrider.bootstrap.settings_model import SECRETS, known_keys
+from outrider.telemetry.metric_list import METRICS, PREFIX
 from tools import reference
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +54,11 @@ def test_every_event_stands_on_its_page_and_no_other() -> None:
     assert first_cells("events") == known
 
 
+def test_every_metric_stands_on_its_page_and_no_other() -> None:
+    """OB-92: the list is a contract with operators."""
+    assert first_cells("metrics") == {f"{PREFIX}{one.name}" for one in METRICS}
+
+
 def test_every_verb_stands_on_its_page_and_no_other() -> None:
     assert headings("commands") == [f"outrider {name}" for name, _ in reference.commands()]
 
@@ -79,6 +85,7 @@ def used() -> tuple[set[str], set[tuple[str, str]], set[str], set[str]]:
         "core/events.py",
         "core/errors.py",
         "telemetry/logs.py",
+        "telemetry/metric",
         "bootstrap/settings_model.py",
         "cli/demo",
         "testing",

@@ -13,7 +13,7 @@ from outrider.bootstrap.begins import begins_of
 from outrider.bootstrap.consumer_parts import ConsumerBuild, ConsumerOptions, WorkingConsumer
 from outrider.bootstrap.settings import load
 from outrider.bootstrap.settings_model import Settings
-from outrider.bootstrap.wiring import site
+from outrider.bootstrap.wiring import Site, site
 from outrider.consumer.router import KeyPolicy, Middleware, Registration
 from outrider.core.catalog import Catalog
 from outrider.core.errors import CatalogError
@@ -77,6 +77,14 @@ class Consumer:
 
         return register
 
+    def site(self, settings: Settings) -> Site:
+        """The tables that it works on, by these settings. Raises CatalogError, ConfigurationError."""
+        options, known = self.options, settings
+        if options.service is not None and options.service != known.service.name:
+            known = known.model_copy(update={"service": known.service.model_copy(update={"name": options.service})})
+        options.catalog.check()
+        return site(known, options.catalog)
+
     def service(
         self,
         settings: Settings | None = None,
@@ -89,11 +97,8 @@ class Consumer:
         `subscriber` stands for the broker of the settings. Raises CatalogError, ConfigurationError.
         """
         options = self.options
-        known = settings or load()
-        if options.service is not None and options.service != known.service.name:
-            known = known.model_copy(update={"service": known.service.model_copy(update={"name": options.service})})
-        options.catalog.check()
-        made = site(known, options.catalog)
+        made = self.site(settings or load())
+        known = made.settings
         asynchronous = [iscoroutinefunction(given.function) for given in self._registrations]
         concurrency = options.concurrency or known.consumer.concurrency
         begins = begins_of(options.transactions, prefer_async=any(asynchronous), database=known.database)

@@ -25,6 +25,7 @@ ADAPTERS: Final = {
     "transactional.kafka": ("outrider.brokers.kafka.transactional:KafkaTransactionalPublisher", "kafka"),
     "settings.kafka": ("outrider.brokers.kafka.config:KafkaSettings", "kafka"),
     "topics.kafka": ("outrider.brokers.kafka.topics:TopicAdmin", "kafka"),
+    "metrics.prometheus": ("outrider.telemetry.metrics:MetricsSink", "prometheus"),
     "publisher.memory": ("outrider.brokers.memory.publisher:MemoryPublisher", ""),
 }
 

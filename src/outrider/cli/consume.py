@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from outrider.bootstrap.consumer import Consumer
+from outrider.bootstrap.monitor import Monitor
 from outrider.bootstrap.wiring import load_object
 from outrider.cli.frame import Call, command, log_sink, new_app
 from outrider.core.errors import ConfigurationError
@@ -27,8 +28,9 @@ async def consume(
     if not isinstance(found, Consumer):
         raise ConfigurationError(f"{place} is a {type(found).__name__}, not a Consumer")
     settings = call.settings()
-    sink = log_sink(call, settings)
-    service = found.service(settings, telemetry=sink)
-    call.out.say(f"consuming as {found.name}")
-    relax_collector()
-    return await serve([service], settings.runtime.drain_timeout.total_seconds())
+    async with Monitor(found.site(settings), log_sink(call, settings), "consumer") as monitor:
+        service = found.service(settings, telemetry=monitor.telemetry)
+        call.out.say(f"consuming as {found.name}")
+        relax_collector()
+        monitor.watch([service])
+        return await serve([service], settings.runtime.drain_timeout.total_seconds())

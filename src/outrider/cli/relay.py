@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from outrider.bootstrap.monitor import Monitor
 from outrider.bootstrap.relay import RelayParts
 from outrider.bootstrap.upkeep import Upkeep
 from outrider.bootstrap.wiring import Site, site
@@ -36,17 +37,23 @@ async def relay(
         call.out.say("broker.url is log: consumers read the log themselves, nothing is to be published")
         if once:
             return DONE
-        async with made.session():  # says SchemaMismatch in words
-            pass
-        call.out.say("pruning goes on until a signal")
-        return await serve([Upkeep(made, sink)], drain)
-    parts = RelayParts(made, sink)
-    await parts.prepare()
+        async with Monitor(made, sink, "relay") as monitor:
+            async with made.session():  # says SchemaMismatch in words
+                pass
+            call.out.say("pruning goes on until a signal")
+            monitor.watch([upkeep := Upkeep(made, monitor.telemetry)])
+            return await serve([upkeep], drain)
     if once:
+        parts = RelayParts(made, sink)
+        await parts.prepare()
         return told(call, await drained(call, made, parts))
-    call.out.say(f"relaying {made.service} to {made.settings.broker.kind}")
-    relax_collector()
-    return await serve([parts.relay, parts.upkeep], drain)
+    async with Monitor(made, sink, "relay") as monitor:
+        parts = RelayParts(made, monitor.telemetry)
+        await parts.prepare()
+        call.out.say(f"relaying {made.service} to {made.settings.broker.kind}")
+        relax_collector()
+        monitor.watch([parts.relay, parts.upkeep])
+        return await serve([parts.relay, parts.upkeep], drain)
 
 
 async def drained(call: Call, made: Site, parts: RelayParts) -> RelayReport:

@@ -57,6 +57,12 @@ class Consumer(Service):
         self._telemetry = telemetry
         self._teller = Teller(telemetry, config.service, config.name)
         self._told = asyncio.Event()
+        self._round: Round | None = None
+
+    def _hindrance(self) -> str | None:
+        if self._round is None or not self._round.looked:
+            return "the database or the source cannot be reached"
+        return None
 
     def _drain(self, timeout_seconds: float) -> None:  # noqa: ARG002 - `stop` keeps the time
         self._telemetry.emit(DrainStarted(self._config.service, self.role))
@@ -112,7 +118,11 @@ class Consumer(Service):
             self._teller.started(parts.source.about, parts.router.handlers)
 
         async def one() -> None:
-            await Round(self._config, parts, self._clock, self._told).run()
+            self._round = Round(self._config, parts, self._clock, self._told)
+            try:
+                await self._round.run()
+            finally:
+                self._round = None
 
         await self._persist(one)
         if parts.threads_lost() >= self._config.threads_lost_max:

@@ -19,12 +19,13 @@ class Item:
     """A message with what is known of it: the envelope (None where it could not be read), its handler, its outcome.
 
     `origin` is whatever the source needs to acknowledge it. `head` is the id of its row where it is a retry, `attempts`
-    the failures counted before, `max_retry` its budget (None: the policy's), `overran` its last try that was cut off.
+    the failures counted before, `max_retry` its budget (None: the policy's), `overran` its last try that was cut off,
+    `seconds` what the last call of its handler took.
     """
 
     __slots__ = (
         "attempts", "envelope", "event", "failing_seconds", "fingerprint", "handler", "head", "id_text", "max_retry",
-        "message_id", "order_key", "origin", "outcome", "overran", "topic",
+        "message_id", "order_key", "origin", "outcome", "overran", "seconds", "topic",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +53,7 @@ class Item:
         self.max_retry: int | None = None
         self.failing_seconds = 0.0
         self.overran: Failed | None = None
+        self.seconds = 0.0
 
     @property
     def type(self) -> str:

@@ -90,7 +90,10 @@ class SyncCalls(_Calls):
         context = self.context(item, tx)
         self.started = self.clock.boottime()
         self.current = item
-        item.handler.call(item.event, tx.handle, context)  # type: ignore[union-attr]  # `context` has looked
+        try:
+            item.handler.call(item.event, tx.handle, context)  # type: ignore[union-attr]  # `context` has looked
+        finally:
+            item.seconds = self.clock.boottime() - self.started
         if not tx.is_intact():
             raise self.left(item)
         self.current = None
@@ -113,6 +116,7 @@ class AsyncCalls(_Calls):
         """Call the handler; cancelled at its timeout, which raises HandlerTimeout."""
         context = self.context(item, tx)
         handler = item.handler
+        self.started = self.clock.boottime()
         self.due = self._loop.time() + handler.timeout  # type: ignore[union-attr]  # `context` has looked
         self.current = item
         if self._timer is None or self._timer.when() > self.due:
@@ -126,6 +130,7 @@ class AsyncCalls(_Calls):
             raise
         finally:
             self.due = None
+            item.seconds = self.clock.boottime() - self.started
         if self._expired:  # it swallowed its cancellation
             self._expired = False
             if self._task is not None:
@@ -257,6 +262,7 @@ class ThreadPerformer:
                 continue
             left = calls.started + item.handler.timeout - self._clock.boottime()
             if left <= 0:
+                item.seconds = item.handler.timeout - left
                 self._cut(calls)
                 self._threads.write_off(done)
                 return item

@@ -56,7 +56,9 @@ class Parts:
 
 
 class Round:
-    """One round. `told` ends it; StorageUnavailable and BrokerUnavailable end it too, in an exception group."""
+    """One round. `told` ends it; StorageUnavailable and BrokerUnavailable end it too, in an exception group. `looked` says
+    that the database has answered in it.
+    """
 
     def __init__(self, config: ConsumerConfig, parts: Parts, clock: Clock, told: asyncio.Event) -> None:
         self._config = config
@@ -75,6 +77,7 @@ class Round:
         self._in_slots: dict[int, Sequence[Item]] = {}
         self._decided: list[Item] = []
         self._look = asyncio.Event()
+        self.looked = False
         self._pace = 0.0
         self._paused = False
 
@@ -211,6 +214,7 @@ class Round:
             self._preparer.receipts_from = row.receipts_from
             await self._parts.relay_dead.look()
             self._buffer.hold(on=name in pauses.subscriptions)
+            self.looked = True
             if await wait_for_event(self._told, self._config.tick_seconds):
                 return
 

@@ -60,7 +60,8 @@ class Teller:
         """What was handled or skipped, and came late all the same; rows are told of when they are written."""
         handled = tuple([item.id_text for item in items if item.outcome is HANDLED])
         if handled:
-            self._telemetry.emit(ReceiptRecorded(self._service, self._consumer, len(handled), handled, seconds))
+            calls = _calls(items)
+            self._telemetry.emit(ReceiptRecorded(self._service, self._consumer, len(handled), handled, seconds, calls))
         if len(handled) < len(items):
             for item in items:
                 if item.outcome is DUPLICATE:
@@ -73,7 +74,9 @@ class Teller:
 
     def failed(self, item: Item, failure: Failed) -> None:
         """A handler raised, overran its timeout, or left its transaction."""
-        self._telemetry.emit(HandlerFailed(*self._message(item), attempt=item.attempts + 1, code=failure.code))
+        self._telemetry.emit(
+            HandlerFailed(*self._message(item), attempt=item.attempts + 1, code=failure.code, duration=item.seconds)
+        )
 
     def row_written(self, item: Item, failure: RowFailure, *, parked: bool) -> None:
         """A row was written for `item`, or moved on."""
@@ -118,3 +121,12 @@ class Teller:
 
     def _message(self, item: Item) -> tuple[str, str, str, str, str]:
         return self._service, self._consumer, item.id_text, item.type, item.topic
+
+
+def _calls(items: Iterable[Item]) -> dict[str, tuple[float, ...]]:
+    """The seconds of each handled message's call, by type."""
+    found: dict[str, list[float]] = {}
+    for item in items:
+        if item.outcome is HANDLED:
+            found.setdefault(item.type, []).append(item.seconds)
+    return {name: tuple(seconds) for name, seconds in found.items()}

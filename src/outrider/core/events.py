@@ -5,7 +5,9 @@ is a contract with operators (docs/reference/events.md). Source: spec/outbox.md 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from outrider.core.gauges import Gauges
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +109,12 @@ class PublishStarted(LaneEvent):
 
 @dataclass(frozen=True, slots=True)
 class PublishAcknowledged(LaneEvent):
-    """The broker acknowledged messages of a batch; `destinations` counts them by topic where that is known cheaply."""
+    """The broker acknowledged messages of a batch; `destinations` counts them by topic."""
 
     messages: int
     last_id: int
     duration: float
-    destinations: Mapping[str, int] | None = None
+    destinations: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,12 +241,13 @@ class SharesChanged(TelemetryEvent):
 
 @dataclass(frozen=True, slots=True)
 class ReceiptRecorded(TelemetryEvent):
-    """Receipts and effects of `messages` were committed together."""
+    """Receipts and effects of `messages` were committed together. `handlers` has the seconds of each call, by type."""
 
     consumer: str
     messages: int
     message_ids: tuple[str, ...]
     duration: float
+    handlers: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,10 +257,11 @@ class DuplicateSkipped(MessageEvent):
 
 @dataclass(frozen=True, slots=True)
 class HandlerFailed(MessageEvent):
-    """A handler raised, overran its timeout, or left its transaction."""
+    """A handler raised, overran its timeout, or left its transaction, after `duration`."""
 
     attempt: int = 0
     code: str = ""
+    duration: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +324,27 @@ class MessageDiscarded(MessageEvent):
     """A person gave a message up."""
 
     actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WakeupHeard(TelemetryEvent):
+    """A hint came that something was committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class GaugesRead(TelemetryEvent):
+    """A process measured what its metrics tell of the database: backlogs, exception rows, pauses, sizes and ages."""
+
+    gauges: Gauges
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class HealthOpened(TelemetryEvent):
+    """A process answers `/metrics`, `/livez` and `/readyz` on `port`."""
+
+    role: str
+    port: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,8 +95,8 @@ def overview() -> Steps[Overview]:
     now = yield from read_now()
     return Overview(
         at=now,
-        lanes=[_lane(row) for row in lanes],
-        pauses=[PauseLine(*row)._replace(automatic=bool(row[4])) for row in pauses],
+        lanes=[lane_line(row) for row in lanes],
+        pauses=[pause_line(row) for row in pauses],
         counts=[CountLine(*row) for row in counts],
         processes=[ProcessLine(*row) for row in processes],
     )
@@ -109,7 +109,14 @@ def read_now() -> Steps[datetime]:
     return now
 
 
-def _lane(row: tuple[object, ...]) -> LaneLine:
+def lane_line(row: tuple[object, ...]) -> LaneLine:
+    """A row of `list_lanes`."""
     line = LaneLine(*row)  # type: ignore[arg-type]  # the contract's columns
     left = None if row[8] is None else timedelta(microseconds=int(str(row[8])))
     return line._replace(lease_left=left)
+
+
+def pause_line(row: tuple[object, ...]) -> PauseLine:
+    """A row of `list_pauses`."""
+    line = PauseLine(*row)  # type: ignore[arg-type]  # the contract's columns
+    return line._replace(automatic=bool(row[4]))

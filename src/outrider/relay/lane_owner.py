@@ -79,12 +79,18 @@ class LaneOwner:
         self._pipeline = Pipeline()
         self._holds: Holds | None = None
         self._ended = asyncio.Event()
+        self._connected = False
         self.cursor: Cursor | None = None
 
     @property
     def tally(self) -> Tally:
         """What was done so far."""
         return self._pipeline.tally
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the lane is held and the broker gives no answer."""
+        return self.cursor is not None and (self._pipeline.standing or not self._connected)
 
     def stop(self) -> None:
         """Take nothing new, end what is in flight, give the lease back."""
@@ -266,6 +272,7 @@ class LaneOwner:
                     raise
                 await wait_for_event(self._pipeline.halted, backoff.next(self._context.clock.chance()))
             else:
+                self._connected = True
                 return
 
     async def _renewing(self, writer: Writer) -> None:

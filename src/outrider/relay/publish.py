@@ -5,9 +5,11 @@ Invariant: no publish starts that could end after the lease's local deadline, an
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import itemgetter
 
 from outrider.core.deliveries import KeyOf, key_of
 from outrider.core.errors import LeaseLost, OutriderError
@@ -122,8 +124,10 @@ class Sender:
             self._lease.sending -= 1
         self._lease.answered = True
         if acknowledged := len(rows) - len(published.exceptions):
-            duration = self._clock.boottime() - started
-            self._tell.lane(PublishAcknowledged, messages=acknowledged, last_id=rows[-1][0], duration=duration)
+            self._tell.lane(
+                PublishAcknowledged, messages=acknowledged, last_id=rows[-1][0],
+                duration=self._clock.boottime() - started, destinations=count_by_topic(rows, published.exceptions),
+            )  # fmt: skip
         return published
 
     async def _send_in_waves(self, rows: Sequence[LogRow]) -> Outcomes:
@@ -174,6 +178,18 @@ class Sender:
         if outcome.refusal is Refusal.PERMANENT and not self._holds.holds_key(parse_kind(row[2]).type):
             return None
         return BEHIND
+
+
+def count_by_topic(rows: Sequence[LogRow], exceptions: Collection[int]) -> dict[str, int]:
+    """How many of `rows` went to each topic, without those at the indexes `exceptions`."""
+    kinds = Counter(map(itemgetter(2), rows))
+    kinds.subtract(rows[index][2] for index in exceptions)
+    topics: dict[str, int] = {}
+    for kind, messages in kinds.items():
+        if messages:
+            topic = parse_kind(kind).topic
+            topics[topic] = topics.get(topic, 0) + messages
+    return topics
 
 
 def close_prefixes(rows: Sequence[LogRow], outcomes: Outcomes) -> None:

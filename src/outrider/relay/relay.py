@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from outrider.core import cursors, deliveries, pauses, processes, subscriptions
 from outrider.core.backoff import OutageBackoff
 from outrider.core.errors import ConfigurationError, InvariantViolated, OutriderError, StorageError, StorageUnavailable
-from outrider.core.events import DrainEnded, DrainStarted, ParkAlarmRaised, ServiceFailed
+from outrider.core.events import DrainEnded, DrainStarted, ParkAlarmRaised, ServiceFailed, WakeupHeard
 from outrider.core.lane import Held, LaneKey, Subscription, fair_share
 from outrider.core.processes import Process
 from outrider.core.text import clean_text
@@ -90,6 +90,7 @@ class Relay(Service):
         self._dropped: dict[int, Held] = {}
         self._stopping = asyncio.Event()
         self._drain_began = 0.0
+        self._joined = False
 
     async def run_once(self, limit: int | None = None) -> RelayReport:
         """Publish what is there, at most `limit` messages of each lane, on every lane that is free, and give them back.
@@ -120,6 +121,11 @@ class Relay(Service):
             excepted, unknown = excepted + owner.tally.excepted, unknown + owner.tally.unknown
         return RelayReport(lanes, read, published, excepted, unknown, tuple(errors))
 
+    def _hindrance(self) -> str | None:
+        if not self._joined:
+            return "the database cannot be reached"
+        return "the broker gives no answer" if any(owner.unanswered for owner in self._owners) else None
+
     async def _prepared_alone(self) -> tuple[LaneContext, list[Held]]:
         session = await self._storage.connect()
         try:
@@ -139,7 +145,7 @@ class Relay(Service):
         self._proof.hold()
         try:
             async with Supervisor() as group:
-                listening = group.start(keep_listening(self._storage.listen, self._watch.wake, self._clock), "listen")
+                listening = group.start(keep_listening(self._storage.listen, self._heard, self._clock), "listen")
                 await self._keeping(group)
                 await asyncio.gather(*self._owners.values())
                 listening.cancel()
@@ -169,6 +175,7 @@ class Relay(Service):
                     backoff.reset()
                     await self._keep(session, context, group)
                 finally:
+                    self._joined = False
                     await session.close()
             except StorageError as error:
                 self._failed(error)
@@ -216,6 +223,7 @@ class Relay(Service):
             dead = [one for one in held if self._proof.is_dead(one.owner)]
             for over in [*dead, *[None] * free][: max(0, share - len(self._owners))]:
                 self._begin(LaneOwner(context, over=over), group)
+            self._joined = True
             await wait_for_event(self._stopping, WATCH_SECONDS)
 
     async def _beat(self, session: StorageSession) -> int:
@@ -231,6 +239,10 @@ class Relay(Service):
         parked = await session.run(deliveries.count_parked(subscription.id, self._alarm.threshold))
         if self._alarm.look(parked):
             self._telemetry.emit(ParkAlarmRaised(self._service, subscription.name, self._alarm.threshold))
+
+    def _heard(self) -> None:
+        self._telemetry.emit(WakeupHeard(self._service))
+        self._watch.wake()
 
     def _begin(self, owner: LaneOwner, group: Supervisor) -> None:
         self._owners[owner] = group.start(self._own(owner), "lane")

@@ -41,6 +41,17 @@ class Service(ABC):
         """Whether the service takes work: false from the moment it is told to stop (OB-44)."""
         return self.state is ServiceState.RUNNING
 
+    @property
+    def hindrance(self) -> str | None:
+        """What keeps the service from its work at present, in a word or two; None where it works or stands by."""
+        match self.state:
+            case ServiceState.STOPPED:
+                return "stopped"
+            case ServiceState.DRAINING:
+                return "draining"
+            case ServiceState.RUNNING:
+                return self._hindrance()
+
     async def start(self) -> None:
         """Begin to work in the background. Raises ServiceStateError unless it is stopped."""
         self._check_stopped("start")
@@ -82,6 +93,10 @@ class Service(ABC):
 
     def _forget_stop(self) -> None:  # noqa: B027 - only a service that remembers a stop has something to forget
         """Forget an earlier stop; called before the work begins, so that a stop right after a start is not lost."""
+
+    def _hindrance(self) -> str | None:
+        """What keeps the running service from its work."""
+        return None
 
     @abstractmethod
     async def _serve(self) -> None:

@@ -23,7 +23,7 @@ VALUE_LIMIT: Final = 2_000
 DEBUG: Final = (
     events.MessageAdded, events.LeaseRenewed, events.TickOpened, events.BatchRead, events.PublishStarted,
     events.PublishAcknowledged, events.CursorAdvanced, events.MessageUnparked, events.ReceiptRecorded,
-    events.DuplicateSkipped,
+    events.DuplicateSkipped, events.WakeupHeard, events.GaugesRead,
 )  # fmt: skip
 """What happens with every batch or message: the healthy flow."""
 WARNING: Final = (

@@ -204,3 +204,32 @@ WHERE status NOT IN ('waiting', 'parked', 'retrying', 'dead', 'quarantined', 'do
 UNION ALL
 SELECT 'inbox_delivery', status, count(*) FROM {inbox_delivery}
 WHERE status NOT IN ('waiting', 'parked', 'retrying', 'dead', 'quarantined', 'done') GROUP BY status
+
+-- name: measure_tables
+SELECT 'newest_id', '', CAST(coalesce(max(id), 0) AS bigint) FROM {outbox_message}
+UNION ALL
+SELECT 'table_bytes', '', CAST(sum(pg_total_relation_size(CAST(t.name AS regclass))) AS bigint)
+FROM (VALUES ('{outrider_meta}'), ('{outbox_message}'), ('{outbox_subscription}'), ('{outbox_cursor}'),
+        ('{outbox_advance}'), ('{outbox_delivery}'), ('{outbox_pause}'), ('{inbox_consumer}'),
+        ('{inbox_key}'), ('{inbox_receipt}'), ('{inbox_delivery}'), ('{outrider_route}'),
+        ('{outrider_process}'), ('{outrider_audit}')) AS t (name)
+UNION ALL (
+    SELECT 'snapshot_age_us', '',
+           CAST(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start)) * 1000000 AS bigint)
+    FROM pg_stat_activity AS a
+    WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
+    ORDER BY age(a.backend_xmin) DESC, a.pid LIMIT 1)
+UNION ALL
+SELECT 'unconsumed_age_us', '', CAST(extract(epoch FROM clock_timestamp() - min(m.created_at)) * 1000000 AS bigint)
+FROM {outbox_delivery} AS d
+JOIN {outbox_subscription} AS s ON s.id = d.subscription_id AND s.kind = 'sweeper'
+JOIN {outbox_message} AS m ON m.id = d.log_id
+WHERE d.status <> 'done' HAVING count(*) > 0
+UNION ALL
+SELECT 'suspect 0', s.name, count(*) FROM {outbox_delivery} AS d
+JOIN {outbox_subscription} AS s ON s.id = d.subscription_id
+WHERE d.status NOT IN ('done', 'dead') AND d.error_code IN ('suspect.crash', 'suspect.unknown') GROUP BY s.name
+UNION ALL
+SELECT 'suspect 1', c.name, count(*) FROM {inbox_delivery} AS i
+JOIN {inbox_consumer} AS c ON c.id = i.consumer_id
+WHERE i.status NOT IN ('done', 'dead') AND i.error_code IN ('suspect.crash', 'suspect.unknown') GROUP BY c.name

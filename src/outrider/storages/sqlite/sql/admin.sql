@@ -187,3 +187,22 @@ WHERE status NOT IN ('waiting', 'parked', 'retrying', 'dead', 'quarantined', 'do
 UNION ALL
 SELECT 'inbox_delivery', status, count(*) FROM {inbox_delivery}
 WHERE status NOT IN ('waiting', 'parked', 'retrying', 'dead', 'quarantined', 'done') GROUP BY status
+
+-- name: measure_tables
+SELECT 'newest_id', '', coalesce(max(id), 0) FROM {outbox_message}
+UNION ALL
+SELECT 'table_bytes', '', p.page_count * z.page_size FROM pragma_page_count AS p, pragma_page_size AS z
+UNION ALL
+SELECT 'unconsumed_age_us', '', :now - min(m.created_at)
+FROM {outbox_delivery} AS d
+JOIN {outbox_subscription} AS s ON s.id = d.subscription_id AND s.kind = 'sweeper'
+JOIN {outbox_message} AS m ON m.id = d.log_id
+WHERE d.status <> 'done' GROUP BY s.kind
+UNION ALL
+SELECT 'suspect 0', s.name, count(*) FROM {outbox_delivery} AS d
+JOIN {outbox_subscription} AS s ON s.id = d.subscription_id
+WHERE d.status NOT IN ('done', 'dead') AND d.error_code IN ('suspect.crash', 'suspect.unknown') GROUP BY s.name
+UNION ALL
+SELECT 'suspect 1', c.name, count(*) FROM {inbox_delivery} AS i
+JOIN {inbox_consumer} AS c ON c.id = i.consumer_id
+WHERE i.status NOT IN ('done', 'dead') AND i.error_code IN ('suspect.crash', 'suspect.unknown') GROUP BY c.name
