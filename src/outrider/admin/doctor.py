@@ -3,7 +3,7 @@
 from typing import Final
 
 from outrider.core.cursors import read_cluster
-from outrider.core.errors import BrokerUnavailable, SchemaMismatch
+from outrider.core.errors import AccessRefused, BrokerUnavailable, SchemaMismatch
 from outrider.core.health import (
     Finding,
     Verdict,
@@ -46,6 +46,8 @@ async def preflight(publisher: Publisher, topics: list[str]) -> list[Finding]:
     try:
         await publisher.start()
         refused = await publisher.check(topics)
+    except AccessRefused as error:
+        return [Finding("broker", Verdict.FAIL, error.reason, error.remedy)]
     except BrokerUnavailable as error:
         return [Finding("broker", Verdict.FAIL, str(error), "messages wait in the log; no attempt is spent")]
     finally:

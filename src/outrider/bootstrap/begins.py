@@ -12,6 +12,7 @@ from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, Final
 
+from outrider.bootstrap.secured import libpq_tls
 from outrider.bootstrap.settings_model import Database
 from outrider.consumer.config import THREADS_LOST_MAX
 from outrider.core.errors import CatalogError, MissingExtra
@@ -119,7 +120,9 @@ def _by_url(url: str, *, prefer_async: bool, database: Database) -> Begins:
         except ModuleNotFoundError as error:
             raise MissingExtra("postgres", "a consumer's connections to PostgreSQL") from error
         kind = pools.AsyncConnectionPool if prefer_async else pools.ConnectionPool
-        size, own = database.pool_size, {} if database.prepared_statements else {"prepare_threshold": None}
+        size = database.pool_size
+        own: dict[str, Any] = {} if database.prepared_statements else {"prepare_threshold": None}
+        own |= {} if "sslmode" in url else libpq_tls(database.tls)
         pool = kind(
             url, min_size=1, max_size=size + THREADS_LOST_MAX,  # what a lost thread holds stays with it
             open=False, timeout=LEND_SECONDS, reconnect_timeout=RECONNECT_SECONDS, kwargs={"autocommit": True, **own},

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from outrider.bootstrap.registry import adapter
+from outrider.bootstrap.secured import kafka_client
 from outrider.bootstrap.settings_model import Broker
 from outrider.bootstrap.wiring import Site
 from outrider.codecs.cloudevents import HeaderWriter
@@ -80,6 +81,7 @@ def kafka_settings(broker: Broker) -> Any:  # noqa: ANN401  the adapter's own cl
         topic_max_bytes={topic: one.max_bytes for topic, one in chosen if one.max_bytes is not None},
         partitioner=broker.partitioner,
         topic_partitioners={topic: one.partitioner for topic, one in chosen if one.partitioner is not None},
+        client=kafka_client(broker),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from outrider.bootstrap.registry import adapter, dialect_of, sqlite_path
+from outrider.bootstrap.secured import database_url
 from outrider.bootstrap.settings_model import Settings
 from outrider.core.errors import SchemaMismatch
 from outrider.core.meta import INSTANCE, POST, PRE, SCHEMA_VERSION
@@ -57,7 +58,7 @@ def schema_of(settings: Settings, prefix: str) -> Schema:
     if dialect == "sqlite":
         found: Schema = made(sqlite_path(settings.database.url), prefix)
     else:
-        found = made(settings.database.url, prefix, settings.database.db_schema)
+        found = made(database_url(settings.database), prefix, settings.database.db_schema)
     return found
 
 

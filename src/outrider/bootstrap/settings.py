@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from outrider.bootstrap.settings_model import SECRETS, Settings, known_keys
+from outrider.bootstrap.secured import connection_faults, database_url
+from outrider.bootstrap.settings_model import SECRETS, Database, Settings, known_keys
 from outrider.core.errors import ConfigurationError
 
 ENVIRONMENT: Final = "OUTRIDER_"
@@ -76,9 +77,12 @@ def notify_url(environment: Mapping[str, str] | None = None) -> str | None:
     layers = _Layers()
     _read_file(layers, None)
     _read_environment(layers, os.environ if environment is None else environment)
-    url = str(layers.values.get("database.url", ""))
     wanted = str(layers.values.get("wakeup.notify", "off")).lower() in {"true", "on", "yes", "1"}
-    return url if wanted and url.startswith(("postgresql:", "postgres:")) else None
+    try:
+        database = Database.model_validate(_tree(layers.values)["database"])
+    except ValidationError:
+        return None
+    return database_url(database) if wanted and database.url.startswith("postgresql:") else None
 
 
 def make(values: Mapping[str, object]) -> Settings:
@@ -166,9 +170,16 @@ def _read_secret(layers: _Layers, key: str, path: str, name: str) -> None:
         layers.faults.append(f"{key}: given as {variable(key)} and as {name}; give one")
         return
     try:
-        layers.add(key, Path(path).read_text(encoding="utf-8").strip(), name)
-    except (OSError, UnicodeDecodeError) as error:
-        layers.faults.append(f"{name}: the file cannot be read: {getattr(error, 'strerror', None) or error}")
+        secret = Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        layers.faults.append(f"{name}: the file {path} cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        layers.faults.append(f"{name}: the file {path} cannot be read: it is not text in UTF-8")
+    else:
+        if secret:
+            layers.add(key, secret, name)
+        else:
+            layers.faults.append(f"{name}: the file {path} is empty")
 
 
 def _checked(layers: _Layers) -> Settings:
@@ -234,6 +245,7 @@ def contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     if prune.keep > prune.receipts_keep:
         line = f"prune.receipts_keep: {seconds(prune.receipts_keep)} is shorter than prune.keep, {seconds(prune.keep)}"
         yield ("prune.keep", "prune.receipts_keep"), f"{line}: a late copy would take effect twice"
+    yield from connection_faults(settings.database, settings.broker)
     yield from _unsupported(settings)
 
 
@@ -241,13 +253,6 @@ def _unsupported(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     """What the specification names and this release does not do: refused, never silently passed over."""
     if settings.database.url.startswith(("mysql", "mariadb")):
         yield ("database.url",), "database.url: MySQL and MariaDB are not supported by this release"
-    for key, section in (
-        ("database.tls", settings.database.tls),
-        ("broker.tls", settings.broker.tls),
-        ("broker.sasl", settings.broker.sasl),
-    ):
-        if section.model_fields_set and section != type(section)():
-            yield (key,), f"{key}: is not supported by this release"
     if settings.broker.transactional and settings.broker.kind != "kafka":
         yield ("broker.transactional",), "broker.transactional: only Kafka has transactions"
     if settings.prune.partition_rows:

@@ -45,6 +45,10 @@ def _none(value: object) -> object:
     return None if isinstance(value, str) and value.strip().lower() in {"", "none"} else value
 
 
+def _upper(value: object) -> object:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
 def _names(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
@@ -62,6 +66,10 @@ Optional = BeforeValidator(_none)
 Text = Annotated[str | None, Optional]
 
 
+TlsMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+Mechanism = Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], BeforeValidator(_upper)]
+
+
 class Section(BaseModel):
     """A group of settings: frozen, nothing unknown in it."""
 
@@ -77,9 +85,9 @@ class Service(Section):
 
 
 class DatabaseTls(Section):
-    """TLS to the database."""
+    """TLS to the database. `ca` is a file of certificates, or `system`; without a mode a certificate is checked in full."""
 
-    mode: Text = None
+    mode: Annotated[TlsMode | None, Optional] = None
     ca: Text = None
     cert: Text = None
     key: Text = None
@@ -97,7 +105,7 @@ class Database(Section):
 
 
 class BrokerTls(Section):
-    """TLS to the broker."""
+    """TLS to the broker, on where one of these is given. `ca` is a file of certificates, or `system`."""
 
     ca: Text = None
     cert: Text = None
@@ -107,8 +115,8 @@ class BrokerTls(Section):
 class Sasl(Section):
     """Who we are at the broker."""
 
-    mechanism: Text = None
-    username: Text = None
+    mechanism: Annotated[Mechanism | None, Optional] = None
+    username: Annotated[SecretStr | None, Optional] = None
     password: Annotated[SecretStr | None, Optional] = None
 
 

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Final
 
 from outrider.bootstrap.registry import adapter, dialect_of, sqlite_path
+from outrider.bootstrap.secured import database_url
 from outrider.bootstrap.settings_model import Settings
 from outrider.core.catalog import Catalog
 from outrider.core.errors import CatalogError, ConfigurationError, SchemaMismatch
@@ -82,7 +83,7 @@ def site(settings: Settings, catalog: Catalog | None = None) -> Site:
     else:
         texts = queries(names.prefix, settings.database.db_schema)
         storage = made(
-            settings.database.url, texts, channel=channel,
+            database_url(settings.database), texts, channel=channel,
             statement_timeout_seconds=settings.database.statement_timeout.total_seconds(),
             idle_timeout_seconds=settings.relay.lease.total_seconds() / 3,
             prepared_statements=settings.database.prepared_statements,

@@ -4,7 +4,7 @@
 
     OutriderError             each: a stable string `code`, `retryable`, typed fields; the message is built from them
     ├─ ConfigurationError     the deployer acts   MissingExtra · RetentionTooShort · SchemaMismatch · ForeignPosition
-    │                                             CatalogError
+    │                                             CatalogError · AccessRefused
     ├─ UsageError             the caller acts     NoTransaction · WrongDatabase · UnregisteredType · ForeignType
     │                                             UnknownDestination · InvalidMessage · MessageTooLarge
     │                                             MessageIdConflict · MessageNotFound · ServiceStateError
@@ -22,6 +22,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Self, cast
 from uuid import UUID
+
+from outrider.core.text import clean_text
 
 ROW_CODES = frozenset(
     {
@@ -88,6 +90,19 @@ class MissingExtra(ConfigurationError):
         super().__init__(f"a package{purpose} is not installed: run  pip install 'outrider[{extra}]'", extra=extra)
         self.extra = extra
         self.needed_for = needed_for
+
+
+class AccessRefused(ConfigurationError):
+    """A server does not let us in, or we do not trust it: a password, a certificate, a name or a privilege is wrong.
+
+    `server` is `database` or `broker`, `reason` what was said, `remedy` what the deployer looks at.
+    """
+
+    code = "config.access"
+
+    def __init__(self, server: str, reason: str, remedy: str) -> None:
+        self.server, self.reason, self.remedy = server, clean_text(reason), remedy
+        super().__init__(f"no access to the {server}: {self.reason}; {remedy}")
 
 
 class RetentionTooShort(ConfigurationError):

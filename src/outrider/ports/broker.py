@@ -22,7 +22,7 @@ class Publisher(Protocol):
     """Whether the acks of one key are prefix-closed, so that several of a key may be in flight (OB-38)."""
 
     async def start(self) -> None:
-        """Connect, outside any publish deadline. Raises BrokerUnavailable."""
+        """Connect, outside any publish deadline. Raises BrokerUnavailable; AccessRefused where the broker lets us not in."""
         ...
 
     def refuse(self, row: LogRow) -> Refused | None:
@@ -149,7 +149,7 @@ class Subscriber(Protocol):
         ...
 
     async def start(self, topics: Collection[str], group: str) -> None:
-        """Join. Raises BrokerUnavailable, ConfigurationError where a topic is missing or may not be read."""
+        """Join. Raises BrokerUnavailable, AccessRefused, ConfigurationError where a topic is missing or may not be read."""
         ...
 
     async def receive(self, limit: int, timeout_seconds: float) -> Sequence[ReceivedMessage]:

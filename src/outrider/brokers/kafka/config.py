@@ -39,7 +39,7 @@ class KafkaSettings:
 
     `bootstrap_servers` as Kafka writes it (`host:port,…`) · `max_bytes` largest message as sent, headers included, with
     exceptions by topic in `topic_max_bytes` · `partitioner` and its exceptions by topic · `client` librdkafka's settings
-    for TLS and SASL, given to every client.
+    for TLS and SASL, given to every client and never shown.
     """
 
     bootstrap_servers: str
@@ -47,7 +47,7 @@ class KafkaSettings:
     topic_max_bytes: Mapping[str, int] = field(default_factory=dict)
     partitioner: Partitioner = "crc32"
     topic_partitioners: Mapping[str, Partitioner] = field(default_factory=dict)
-    client: Mapping[str, object] = field(default_factory=dict)
+    client: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def limit(self, topic: str) -> int:
         """The largest message, in bytes, that the settings allow for a topic."""

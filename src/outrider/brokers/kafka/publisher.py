@@ -81,12 +81,11 @@ class KafkaPublisher:
     async def start(self) -> None:
         """Connect, and have the producer get its id, which would else take up the first publish's time.
 
-        Raises BrokerUnavailable.
+        Raises BrokerUnavailable, AccessRefused.
         """
         self._producers.check_process()
-        producer = self._producers.get(self._settings.partitioner)
-        await self._admin.ping(START_SECONDS)
-        await connect(producer, START_SECONDS)
+        await self._admin.enter(START_SECONDS)
+        await connect(self._producers.get(self._settings.partitioner), START_SECONDS)
 
     def refuse(self, row: LogRow) -> Refused | None:
         """Check size and encoding."""

@@ -16,7 +16,7 @@ from outrider.brokers.kafka.config import KafkaSettings, QuietLog, consumer_conf
 from outrider.brokers.kafka.errors import REFUSALS, describe, error_of
 from outrider.brokers.kafka.headers import to_received
 from outrider.brokers.kafka.partitions import Holdings, Place, Token
-from outrider.brokers.kafka.topics import ForkGuard, TopicAdmin
+from outrider.brokers.kafka.topics import ASK_SECONDS, ForkGuard, TopicAdmin
 from outrider.core.errors import BrokerUnavailable, ConfigurationError, ServiceStateError
 from outrider.ports.broker import ReceivedMessage
 from outrider.ports.codec import EnvelopeDecoder
@@ -47,7 +47,8 @@ class KafkaSubscriber:
         return self._places
 
     async def start(self, topics: Collection[str], group: str) -> None:
-        """Join the group. Raises ConfigurationError for a topic that is missing, BrokerUnavailable."""
+        """Join the group. Raises ConfigurationError for a topic that is missing, AccessRefused, BrokerUnavailable."""
+        await self._admin.enter(ASK_SECONDS)
         found = await self._admin.look(topics)
         missing = [
             f"{name}: {topic.refused.reason}" for name, topic in found.items() if topic.missing and topic.refused

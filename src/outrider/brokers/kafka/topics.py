@@ -17,14 +17,16 @@ from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._topic import TopicDescription
 
+from outrider.brokers.kafka.access import Entry
 from outrider.brokers.kafka.config import KafkaSettings, QuietLog, common_config
 from outrider.brokers.kafka.errors import REFUSALS, describe, error_of
-from outrider.core.errors import BrokerUnavailable, ServiceStateError
+from outrider.core.errors import AccessRefused, BrokerUnavailable, ServiceStateError
 from outrider.core.outcome import Refusal, Refused
 
 T = TypeVar("T")
 
 ASK_SECONDS: Final = 5.0
+LISTEN_SECONDS: Final = 0.05  # how often it is asked, while connecting, whether we are refused
 FORBIDDEN: Final = "publish.forbidden"
 
 
@@ -61,6 +63,20 @@ class TopicAdmin:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._made: tuple[AdminClient, ForkGuard] | None = None
+        self._entry = Entry()
+
+    async def enter(self, timeout_seconds: float) -> None:
+        """Connect: return when the cluster answers. Raises BrokerUnavailable; AccessRefused as soon as nobody lets us in."""
+        admin = self._admin()
+        asked = asyncio.wrap_future(admin.describe_cluster(request_timeout=timeout_seconds))
+        try:
+            while not (await asyncio.wait([asked], timeout=LISTEN_SECONDS))[0]:
+                admin.poll(0)
+                if self._entry.refused is not None:
+                    raise self._entry.refused
+            await self._answer(asked, timeout_seconds)
+        finally:
+            asked.cancel()
 
     async def ping(self, timeout_seconds: float) -> None:
         """Return when the cluster answers. Raises BrokerUnavailable."""
@@ -93,9 +109,16 @@ class TopicAdmin:
 
     def _admin(self) -> AdminClient:
         if self._made is None:
-            config: dict[str, Any] = {**common_config(self._settings), "logger": QuietLog()}
+            config: dict[str, Any] = {
+                **common_config(self._settings),
+                "logger": QuietLog(),
+                "error_cb": self._entry.note,
+            }
             config.pop("allow.auto.create.topics")  # describing never creates
-            self._made = AdminClient(config), ForkGuard()
+            try:
+                self._made = AdminClient(config), ForkGuard()
+            except KafkaException as exception:  # a file of keys or certificates that is none
+                raise AccessRefused("broker", describe(error_of(exception)), "look at broker.tls") from exception
         admin, guard = self._made
         guard.check()
         return admin
@@ -123,11 +146,11 @@ class TopicAdmin:
             return {}
         return {name: entry.value for name, entry in entries.items()}
 
-    async def _answer(self, future: "Future[T]", timeout_seconds: float) -> T:
+    async def _answer(self, future: "Future[T] | asyncio.Future[T]", timeout_seconds: float) -> T:
         """Wait for an answer. Raises BrokerUnavailable where none comes, KafkaException for the broker's own word."""
         try:
             async with asyncio.timeout(timeout_seconds + 1):
-                return await asyncio.wrap_future(future)
+                return await (future if isinstance(future, asyncio.Future) else asyncio.wrap_future(future))
         except TimeoutError as late:
             raise BrokerUnavailable(f"Kafka did not answer within {timeout_seconds} s") from late
         except KafkaException as exception:

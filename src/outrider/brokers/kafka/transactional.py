@@ -59,9 +59,9 @@ class KafkaTransactionalPublisher(KafkaPublisher):
         self._group: object = None
 
     async def start(self) -> None:
-        """See that the cluster answers; the producer is made by `fence`. Raises BrokerUnavailable."""
+        """See that the cluster answers; the producer is made by `fence`. Raises BrokerUnavailable, AccessRefused."""
         self._producers.check_process()
-        await self._admin.ping(START_SECONDS)
+        await self._admin.enter(START_SECONDS)
 
     async def fence(self, lane: LaneKey, earlier: Sequence[LaneKey]) -> Mark | None:
         """Take over the lane's id and end what its owners, and those of `earlier` lanes, left open; gives the mark.

@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.adapt import Transformer
 from psycopg.rows import TupleRow, tuple_row
 
-from outrider.core.errors import ConfigurationError
+from outrider.core.errors import AccessRefused, ConfigurationError, StorageUnavailable
 from outrider.core.steps import Rows, Statement, Steps, run_async
 from outrider.ports.statements import Texts
 from outrider.ports.transaction import Dialect
@@ -77,7 +77,8 @@ class PostgresStorage:
     """A PostgreSQL database that holds a service's tables, as `ports.storage.Storage`.
 
     A session that does nothing in an open transaction for `idle_timeout_seconds` is ended by the server: a process that was
-    stopped there would keep its lane locked beyond the lease, and others pass over what is locked (OB-35).
+    stopped there would keep its lane locked beyond the lease, and others pass over what is locked (OB-35). A password or
+    certificate that was good once is waited for when it is refused later: it is being renewed.
     """
 
     dialect: Dialect = "postgresql"
@@ -96,6 +97,7 @@ class PostgresStorage:
         self._prepare_threshold = PREPARE_AFTER if prepared_statements else None
         self._texts = texts
         self._channel = channel
+        self._let_in = False
         self._options = (
             f"-c statement_timeout={int(statement_timeout_seconds * 1000)} -c TimeZone=UTC -c DateStyle=ISO"
             f" -c idle_in_transaction_session_timeout={int(idle_timeout_seconds * 1000)}"
@@ -127,12 +129,19 @@ class PostgresStorage:
         """Nothing is kept open between sessions."""
 
     async def _open(self, options: str) -> Connection:
-        with translated():
-            return await StreamingConnection.connect(
-                self._url, autocommit=True, options=options, row_factory=tuple_row, application_name="outrider",
-                connect_timeout=5, keepalives_idle=10, keepalives_interval=5, keepalives_count=3,
-                prepare_threshold=self._prepare_threshold,
-            )  # fmt: skip
+        try:
+            with translated():
+                connection = await StreamingConnection.connect(
+                    self._url, autocommit=True, options=options, row_factory=tuple_row, application_name="outrider",
+                    connect_timeout=5, keepalives_idle=10, keepalives_interval=5, keepalives_count=3,
+                    prepare_threshold=self._prepare_threshold,
+                )  # fmt: skip
+        except AccessRefused as error:
+            if self._let_in:
+                raise StorageUnavailable(str(error)) from error
+            raise
+        self._let_in = True
+        return connection
 
 
 @asynccontextmanager

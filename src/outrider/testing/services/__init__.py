@@ -4,9 +4,19 @@ Invariant: a signal goes only to processes that this process started, by pid; no
 installed here (``./run services`` does that), and a server that is not installed says so with ServerMissing.
 """
 
+from outrider.testing.services.certificates import Authority, Certificate
 from outrider.testing.services.kafka import KafkaServer
 from outrider.testing.services.mariadb import MariaDBServer
 from outrider.testing.services.postgres import PostgresServer
 from outrider.testing.services.processes import ServerFailed, ServerMissing, ServerProcess
 
-__all__ = ["KafkaServer", "MariaDBServer", "PostgresServer", "ServerFailed", "ServerMissing", "ServerProcess"]
+__all__ = [
+    "Authority",
+    "Certificate",
+    "KafkaServer",
+    "MariaDBServer",
+    "PostgresServer",
+    "ServerFailed",
+    "ServerMissing",
+    "ServerProcess",
+]

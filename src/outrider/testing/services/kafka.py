@@ -84,6 +84,11 @@ class KafkaServer:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def controller(self) -> str:
+        """The controller's listener, for who sets the listeners anew."""
+        return f"CONTROLLER://127.0.0.1:{self._controller_port}"
+
+    @property
     def url(self) -> str:
         """The broker as Outrider's settings name it."""
         return f"kafka://{self.bootstrap_servers}"
@@ -164,12 +169,11 @@ class KafkaServer:
 
     def _configuration(self) -> dict[str, str]:
         """Return the broker's properties: short sessions, so that a killed broker is back within seconds."""
-        controller = f"127.0.0.1:{self._controller_port}"
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
-            "controller.quorum.voters": f"1@{controller}",
-            "listeners": f"PLAINTEXT://{self.bootstrap_servers},CONTROLLER://{controller}",
+            "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
+            "listeners": f"PLAINTEXT://{self.bootstrap_servers},{self.controller}",
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap_servers}",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": str(self.folder / "log"),
