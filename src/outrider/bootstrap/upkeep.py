@@ -1,9 +1,10 @@
-"""What a process that relays does beside it: pruning, comparing what is kept how long, and keeping the routes fresh."""
+"""What a process that relays does beside it: pruning, sweeping, comparing what is kept how long, keeping the routes fresh."""
 
 import asyncio
 
 from outrider.bootstrap.pruning import pruner
 from outrider.bootstrap.retention import compare_sources
+from outrider.bootstrap.sweeping import sweeper
 from outrider.bootstrap.wiring import Site, known_catalog
 from outrider.core.errors import OutriderError, StorageError
 from outrider.core.events import ServiceFailed
@@ -17,8 +18,8 @@ AGAIN_SECONDS = 60.0
 
 
 class Upkeep(Service):
-    """Prunes as the settings say and reads the table of routes anew, until told to stop. A failure is told, not raised:
-    the relay beside it goes on.
+    """Prunes and sweeps as the settings say, and reads the table of routes anew, until told to stop. A failure is told, not
+    raised: the relay beside it goes on.
     """
 
     role = "upkeep"
@@ -29,6 +30,7 @@ class Upkeep(Service):
         self._telemetry = telemetry
         self._routes = routes
         self._pruner = pruner(made, telemetry)
+        self._sweeper = sweeper(made, telemetry)
         self._stopping = asyncio.Event()
 
     async def _serve(self) -> None:
@@ -36,6 +38,7 @@ class Upkeep(Service):
         async with Supervisor() as group:
             beside = [
                 group.start(self._prune(), "prune"),
+                group.start(self._sweep(), "sweep"),
                 group.start(compare_sources(self._made, self.role, self._read_here(), self._telemetry), "retention"),
             ]
             while not await wait_for_event(
@@ -55,6 +58,15 @@ class Upkeep(Service):
             except OutriderError as error:
                 self._failed(error)
                 await self._made.clock.sleep(AGAIN_SECONDS)
+
+    async def _sweep(self) -> None:
+        again = min(AGAIN_SECONDS, self._made.settings.sweep.redeliver_after.total_seconds())
+        while self._sweeper is not None:
+            try:
+                await self._sweeper.run()
+            except OutriderError as error:
+                self._failed(error)
+                await self._made.clock.sleep(again)
 
     def _read_here(self) -> set[str]:
         """The topics whose consumers have their receipts in these tables, as far as the settings tell: what prunes receipts

@@ -34,6 +34,7 @@ class Event(StrEnum):
     REPLAYED = "replayed"  # a person, or the sweeper, wants it sent again
     DISCARDED = "discarded"  # a person gave it up
     RELEASED = "released"  # a quarantined row has become understandable
+    DEFERRED = "deferred"  # the sweeper judges it again later
     QUARANTINE = "quarantine"  # a replayed or retried body is not understood here
 
 
@@ -46,11 +47,13 @@ TRANSITIONS: dict[tuple[Status, Event], Status] = {
     (Status.WAITING, Event.DELIVERED): Status.DONE,
     (Status.WAITING, Event.RETRY): Status.RETRYING,
     (Status.WAITING, Event.BURIED): Status.DEAD,
+    (Status.WAITING, Event.DEFERRED): Status.WAITING,
     (Status.WAITING, Event.QUARANTINE): Status.QUARANTINED,
     (Status.RETRYING, Event.RETRY): Status.RETRYING,
     (Status.RETRYING, Event.BLOCKED): Status.PARKED,
     (Status.RETRYING, Event.DELIVERED): Status.DONE,
     (Status.RETRYING, Event.BURIED): Status.DEAD,
+    (Status.RETRYING, Event.DEFERRED): Status.WAITING,  # a row of the sweeper that was replayed
     (Status.RETRYING, Event.QUARANTINE): Status.QUARANTINED,
     (Status.PARKED, Event.PROMOTED): Status.RETRYING,
     (Status.PARKED, Event.DELIVERED): Status.DONE,  # its receipt was found, or a batch went behind its head

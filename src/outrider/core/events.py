@@ -292,6 +292,20 @@ class MessageSwept(MessageEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class SweepAlarmRaised(TelemetryEvent):
+    """Messages that were published have no receipt, and are not sent again. `reason`: `behind` (nothing later of their lane
+    was consumed either), `alarm` (the setting says so), `duplicate` (the broker took what was sent again for a copy, so
+    it reached nobody), `full` (so many are undecided that nothing more is compared). `oldest`: seconds since the first of
+    them was found.
+    """
+
+    reason: str
+    messages: int
+    consumers: str
+    oldest: float
+
+
+@dataclass(frozen=True, slots=True)
 class LogPruned(TelemetryEvent):
     """Rows of a table were deleted."""
 

@@ -1,8 +1,9 @@
 """Steps that delete what nobody needs any more.
 
-Invariant: a log row goes only when every subscription had passed it `keep` ago, by the journal, no exception row of it is
-undecided, and every receipt that is expected here is present; a receipt only after its log row (OB-76, OB-77, H34, H50). The
-checks stand in the deleting statement itself, under locks on all cursor rows, so nothing changes between check and deletion.
+Invariant: a log row goes only when every subscription that reads the log had passed it `keep` ago, by the journal, no
+exception row of it is undecided, and every receipt that is expected here is present (so the sweeper needs it no more); a
+receipt goes only after its log row (OB-76, OB-77, H34, H50). The checks stand in the deleting statement itself, under
+locks on all cursor rows, so nothing changes between check and deletion.
 """
 
 from collections import Counter

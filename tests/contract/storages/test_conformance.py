@@ -12,6 +12,7 @@ from outrider.testing.conformance.storages_deliveries import DeliverySuite
 from outrider.testing.conformance.storages_owning import OwningSuite
 from outrider.testing.conformance.storages_reading import ConcurrentReadingSuite, ReadingSuite
 from outrider.testing.conformance.storages_receipts import ConcurrentReceiptSuite, ReceiptSuite
+from outrider.testing.conformance.storages_sweeping import ConcurrentSweepingSuite, SweepingSuite
 
 
 class OnMemory:
@@ -95,4 +96,16 @@ class TestSqliteReading(OnSqlite, ReadingSuite):
 
 
 class TestPostgresReading(OnPostgres, ConcurrentReadingSuite):
+    pass
+
+
+class TestMemorySweeping(OnMemory, ConcurrentSweepingSuite):
+    pass
+
+
+class TestSqliteSweeping(OnSqlite, SweepingSuite):
+    pass
+
+
+class TestPostgresSweeping(OnPostgres, ConcurrentSweepingSuite):
     pass

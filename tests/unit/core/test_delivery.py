@@ -8,8 +8,9 @@ from outrider.core.delivery import BLOCKING, TRANSITIONS, UNFINISHED, Event, Sta
 from outrider.core.errors import InvariantViolated
 
 ALLOWED = {
-    "waiting": "due→retrying blocked→parked delivered→done retry→retrying buried→dead quarantine→quarantined",
-    "retrying": "retry→retrying blocked→parked delivered→done buried→dead quarantine→quarantined",
+    "waiting": "due→retrying blocked→parked delivered→done retry→retrying buried→dead quarantine→quarantined"
+    " deferred→waiting",
+    "retrying": "retry→retrying blocked→parked delivered→done buried→dead quarantine→quarantined deferred→waiting",
     "parked": "promoted→retrying delivered→done discarded→done blocked→parked",
     "dead": "replayed→retrying discarded→done delivered→done",
     "quarantined": "released→retrying replayed→retrying discarded→done blocked→parked",

@@ -172,14 +172,16 @@ def _prunable(db: MemoryAccess, params: Params) -> list[Record]:
 
 
 def _bounds(db: MemoryAccess, until: datetime) -> list[tuple[int, int, Record | None]]:
-    """(lane, lanes, the lane's newest journal row at the cutoff) of every lane."""
+    """(lane, lanes, the lane's newest journal row at the cutoff) of every lane that reads the log; the sweeper's rule is
+    that of receipts.
+    """
     found: list[tuple[int, int, Record | None]] = []
     for cursor in db.rows("outbox_cursor"):
         subscription = db.get("outbox_subscription", cursor["subscription_id"])
         rows = db.rows("outbox_advance", subscription_id=cursor["subscription_id"], lane=cursor["lane"])
         old = [row for row in rows if row["at"] <= until]
         newest = max(old, key=lambda row: int(row["seq"])) if old else None
-        if subscription is not None:
+        if subscription is not None and subscription["kind"] != "sweeper":
             found.append((cursor["lane"], subscription["lanes"], newest))
     return found
 

@@ -19,11 +19,12 @@ from outrider.storages.memory.statements import (
     pruning,
     reading,
     status,
+    sweeping,
 )
 
 Function = Callable[[MemoryAccess, Params], Rows]
 _MODULES: Final[tuple[ModuleType, ...]] = (
-    audits, cursors, deliveries, inbox, log, marks, meta, operations, pruning, reading, status,
+    audits, cursors, deliveries, inbox, log, marks, meta, operations, pruning, reading, status, sweeping,
 )  # fmt: skip
 
 

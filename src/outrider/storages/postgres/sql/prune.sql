@@ -23,7 +23,7 @@ SELECT 1 FROM {outbox_cursor} ORDER BY subscription_id, lane FOR UPDATE
 WITH bounds AS MATERIALIZED (
     SELECT c.lane, s.lanes, a.done, a.target, a.last_id, a.floor_id
     FROM {outbox_cursor} AS c
-    JOIN {outbox_subscription} AS s ON s.id = c.subscription_id
+    JOIN {outbox_subscription} AS s ON s.id = c.subscription_id AND s.kind <> 'sweeper'
     LEFT JOIN LATERAL (
         SELECT done, target, last_id, floor_id FROM {outbox_advance} AS a
         WHERE a.subscription_id = c.subscription_id AND a.lane = c.lane
@@ -57,7 +57,7 @@ RETURNING m.id
 WITH bounds AS MATERIALIZED (
     SELECT c.lane, s.lanes, a.done, a.target, a.last_id, a.floor_id
     FROM {outbox_cursor} AS c
-    JOIN {outbox_subscription} AS s ON s.id = c.subscription_id
+    JOIN {outbox_subscription} AS s ON s.id = c.subscription_id AND s.kind <> 'sweeper'
     LEFT JOIN LATERAL (
         SELECT done, target, last_id, floor_id FROM {outbox_advance} AS a
         WHERE a.subscription_id = c.subscription_id AND a.lane = c.lane

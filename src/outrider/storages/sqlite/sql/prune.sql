@@ -25,7 +25,7 @@ WITH bounds AS MATERIALIZED (
         WHERE a.subscription_id = c.subscription_id AND a.lane = c.lane AND a.at <= :now - :keep
         ORDER BY a.seq DESC LIMIT 1) AS last_id
     FROM {outbox_cursor} AS c
-    JOIN {outbox_subscription} AS s ON s.id = c.subscription_id
+    JOIN {outbox_subscription} AS s ON s.id = c.subscription_id AND s.kind <> 'sweeper'
 )
 DELETE FROM {outbox_message} AS m
 WHERE m.id > :after AND m.id <= :upper
@@ -54,7 +54,7 @@ WITH bounds AS MATERIALIZED (
         WHERE a.subscription_id = c.subscription_id AND a.lane = c.lane AND a.at <= :now - :keep
         ORDER BY a.seq DESC LIMIT 1) AS last_id
     FROM {outbox_cursor} AS c
-    JOIN {outbox_subscription} AS s ON s.id = c.subscription_id
+    JOIN {outbox_subscription} AS s ON s.id = c.subscription_id AND s.kind <> 'sweeper'
 )
 SELECT count(*) FROM {outbox_message} AS m
 WHERE m.id > :after AND m.id <= :upper
