@@ -12,6 +12,7 @@ from outrider.bootstrap.outbox import outbox_parts
 from outrider.bootstrap.pruning import retention
 from outrider.bootstrap.resolver import async_resolver, sync_resolver
 from outrider.bootstrap.retention import compare_sources
+from outrider.bootstrap.tracing import tracer_of
 from outrider.bootstrap.wiring import Site
 from outrider.codecs.reading import event_reader
 from outrider.consumer.attempt import Facts
@@ -20,7 +21,7 @@ from outrider.consumer.config import ConsumerConfig
 from outrider.consumer.consumer import Consumer
 from outrider.consumer.inbox_rows import InboxRows
 from outrider.consumer.log_source import LogSource
-from outrider.consumer.perform import AsyncPerformer, Performer, ThreadPerformer
+from outrider.consumer.perform import AsyncPerformer, HandlerSpans, Performer, ThreadPerformer
 from outrider.consumer.relay_dead import RelayDead
 from outrider.consumer.round import Parts
 from outrider.consumer.router import Middleware, Registration, Router, make_router
@@ -209,13 +210,15 @@ class ConsumerBuild:
             self.options.catalog, site.service, None, site.settings.database.db_schema, self.telemetry,
             site.settings.broker.max_bytes, site.settings.retry.max_retry,
         )  # fmt: skip
+        tracer = tracer_of(site.settings.broker.kind)
+        spans = None if tracer is None else HandlerSpans(tracer, config.name)
         if begins.asynchronous:
             resolve = async_resolver()
 
             def bind_async(tx: Any, cause: Envelope) -> AsyncBoundOutbox:  # noqa: ANN401 - the application's own kind
                 return AsyncBoundOutbox(AsyncOutbox(_caused(outbox, cause), resolve), tx)
 
-            return AsyncPerformer(begins.async_face, site.texts, site.clock, bind_async), lambda: 0
+            return AsyncPerformer(begins.async_face, site.texts, site.clock, bind_async, spans), lambda: 0
         resolve_sync = sync_resolver()
 
         def bind(tx: Any, cause: Envelope) -> BoundOutbox:  # noqa: ANN401 - the application's own kind
@@ -223,7 +226,7 @@ class ConsumerBuild:
 
         threads = Threads(config.concurrency, "outrider-handlers")
         performer = ThreadPerformer(
-            begins.sync_face, site.texts, site.clock, bind, threads, lost_max=config.threads_lost_max
+            begins.sync_face, site.texts, site.clock, bind, threads, lost_max=config.threads_lost_max, spans=spans
         )
         return performer, lambda: threads.written_off
 

@@ -3,6 +3,7 @@
 from outrider.bootstrap.resolver import async_resolver, sync_resolver
 from outrider.bootstrap.settings import notify_url
 from outrider.bootstrap.storages import log_access
+from outrider.bootstrap.tracing import tracer_of
 from outrider.codecs.events import encode
 from outrider.core.catalog import Catalog
 from outrider.core.errors import CatalogError, MissingExtra
@@ -103,4 +104,5 @@ def outbox_parts(
         wakeup=wakeup,
         max_bytes=max_bytes,
         default_max_retry=max_retry,
+        tracer=tracer_of("none"),
     )

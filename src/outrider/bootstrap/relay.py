@@ -7,6 +7,7 @@ from outrider.bootstrap.process import process_of, proof_of
 from outrider.bootstrap.registry import adapter, dialect_of
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.settings_model import Settings
+from outrider.bootstrap.tracing import tracer_of
 from outrider.bootstrap.upkeep import Upkeep
 from outrider.bootstrap.wiring import RELAY_SUBSCRIPTION, Site, known_catalog, make_subscription, site, update_routes
 from outrider.core.catalog import Catalog
@@ -111,6 +112,7 @@ class RelayParts:
             subscription=RELAY_SUBSCRIPTION,
             destinations=lambda: topics_of(made, self._routes.values()),
             transactional=made.settings.broker.transactional,
+            tracer=tracer_of(made.settings.broker.kind),
             proof=proof_of(made, process),
         )
 

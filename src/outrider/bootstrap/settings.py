@@ -98,6 +98,17 @@ def wants_color() -> bool:
     return not os.environ.get("NO_COLOR")
 
 
+def wants_traces(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether OpenTelemetry's own variables ask for traces: `OTEL_TRACES_EXPORTER=otlp`, or an endpoint alone."""
+    given = os.environ if environment is None else environment
+    if given.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return False
+    exporter = given.get("OTEL_TRACES_EXPORTER")
+    if exporter is not None:
+        return exporter == "otlp"
+    return bool(given.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or given.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+
+
 def is_known(key: str) -> bool:
     """Whether there is such a setting, `broker.destinations.TOPIC.max_bytes` included (a topic may have dots)."""
     if key.startswith(f"{OPEN_KEYS}."):

@@ -6,7 +6,8 @@ import typer
 
 from outrider.bootstrap.consumer import Consumer
 from outrider.bootstrap.monitor import Monitor
-from outrider.bootstrap.wiring import load_object
+from outrider.bootstrap.tracing import exported
+from outrider.bootstrap.wiring import Site, load_object
 from outrider.cli.frame import Call, command, log_sink, new_app
 from outrider.core.errors import ConfigurationError
 from outrider.runtime.collector import relax_collector
@@ -28,7 +29,15 @@ async def consume(
     if not isinstance(found, Consumer):
         raise ConfigurationError(f"{place} is a {type(found).__name__}, not a Consumer")
     settings = call.settings()
-    async with Monitor(found.site(settings), log_sink(call, settings), "consumer") as monitor:
+    made = found.site(settings)
+    with exported(f"{made.service}-{found.name}"):
+        return await _consuming(call, found, made)
+
+
+async def _consuming(call: Call, found: Consumer, made: Site) -> int:
+    """Handle messages until a signal."""
+    settings = made.settings
+    async with Monitor(made, log_sink(call, settings), "consumer") as monitor:
         service = found.service(settings, telemetry=monitor.telemetry)
         call.out.say(f"consuming as {found.name}")
         relax_collector()

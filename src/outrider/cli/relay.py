@@ -6,12 +6,14 @@ import typer
 
 from outrider.bootstrap.monitor import Monitor
 from outrider.bootstrap.relay import RelayParts
+from outrider.bootstrap.tracing import exported
 from outrider.bootstrap.upkeep import Upkeep
 from outrider.bootstrap.wiring import Site, site
 from outrider.cli.frame import DONE, LATER, PARTLY, Call, command, log_sink, new_app
 from outrider.relay.relay import RelayReport
 from outrider.runtime.collector import relax_collector
 from outrider.runtime.shutdown import serve
+from outrider.telemetry.logs import LogSink
 
 app = new_app()
 
@@ -47,13 +49,19 @@ async def relay(
         parts = RelayParts(made, sink)
         await parts.prepare()
         return told(call, await drained(call, made, parts))
+    with exported(f"{made.service}-relay"):
+        return await _relaying(call, made, sink)
+
+
+async def _relaying(call: Call, made: Site, sink: LogSink) -> int:
+    """Publish until a signal."""
     async with Monitor(made, sink, "relay") as monitor:
         parts = RelayParts(made, monitor.telemetry)
         await parts.prepare()
         call.out.say(f"relaying {made.service} to {made.settings.broker.kind}")
         relax_collector()
         monitor.watch([parts.relay, parts.upkeep])
-        return await serve([parts.relay, parts.upkeep], drain)
+        return await serve([parts.relay, parts.upkeep], made.settings.runtime.drain_timeout.total_seconds())
 
 
 async def drained(call: Call, made: Site, parts: RelayParts) -> RelayReport:

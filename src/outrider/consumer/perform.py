@@ -6,8 +6,8 @@ connection, and its thread is written off (OB-69).
 
 import asyncio
 from collections.abc import Callable, Generator
-from contextlib import suppress
-from typing import Any, Protocol
+from contextlib import AbstractContextManager, suppress
+from typing import Any, NamedTuple, Protocol
 
 from outrider.consumer.attempt import BrokenAttempt, Effect, drive, drive_async
 from outrider.consumer.item import Item
@@ -17,6 +17,7 @@ from outrider.core.envelope import Envelope
 from outrider.core.errors import StorageUnavailable
 from outrider.ports.clock import Clock
 from outrider.ports.statements import Texts
+from outrider.ports.tracing import Tracer
 from outrider.ports.transaction import AsyncTransactions, HandlerTransaction, Transactions
 from outrider.runtime.threads import Threads
 
@@ -24,6 +25,27 @@ BindOutbox = Callable[[Any, Envelope], Any]
 _CAUSES_MAX = 10
 WATCH_SECONDS = 0.05
 """How often a thread is looked at, beside the end of its handler's time."""
+
+
+SpanOf = Callable[[Item], AbstractContextManager[None]]
+
+
+class HandlerSpans(NamedTuple):
+    """What spans of handlers are made with, and the consumer that they are of."""
+
+    tracer: Tracer
+    consumer: str
+
+    def of(self, item: Item) -> AbstractContextManager[None]:
+        """The span of a call of the handler of `item`."""
+        if item.envelope is None:
+            raise AssertionError("only a message that was read has a handler")
+        return self.tracer.handling(item.envelope, item.topic, self.consumer, item.attempts + 1)
+
+
+def span_of(spans: HandlerSpans | None) -> SpanOf | None:
+    """What surrounds each call of an attempt; None where nobody takes spans."""
+    return spans.of if spans is not None and spans.tracer.active else None
 
 
 class ThreadsExhausted(Exception):
@@ -52,11 +74,12 @@ class Performer(Protocol):
 class _Calls:
     """Calls handlers, and keeps in view which one runs and since when."""
 
-    __slots__ = ("bind", "clock", "current", "started", "transaction")
+    __slots__ = ("bind", "clock", "current", "span", "started", "transaction")
 
-    def __init__(self, clock: Clock, bind: BindOutbox) -> None:
+    def __init__(self, clock: Clock, bind: BindOutbox, span: SpanOf | None = None) -> None:
         self.clock = clock
         self.bind = bind
+        self.span = span
         self.current: Item | None = None
         self.started = 0.0
         self.transaction: HandlerTransaction | None = None
@@ -76,8 +99,8 @@ class SyncCalls(_Calls):
 
     __slots__ = ("cut",)
 
-    def __init__(self, clock: Clock, bind: BindOutbox) -> None:
-        super().__init__(clock, bind)
+    def __init__(self, clock: Clock, bind: BindOutbox, span: SpanOf | None = None) -> None:
+        super().__init__(clock, bind, span)
         self.cut = False
 
     def check(self) -> None:
@@ -91,7 +114,11 @@ class SyncCalls(_Calls):
         self.started = self.clock.boottime()
         self.current = item
         try:
-            item.handler.call(item.event, tx.handle, context)  # type: ignore[union-attr]  # `context` has looked
+            if self.span is None:
+                item.handler.call(item.event, tx.handle, context)  # type: ignore[union-attr]  # `context` has looked
+            else:
+                with self.span(item):
+                    item.handler.call(item.event, tx.handle, context)  # type: ignore[union-attr]  # as above
         finally:
             item.seconds = self.clock.boottime() - self.started
         if not tx.is_intact():
@@ -104,8 +131,8 @@ class AsyncCalls(_Calls):
 
     __slots__ = ("_expired", "_loop", "_task", "_timer", "due")
 
-    def __init__(self, clock: Clock, bind: BindOutbox) -> None:
-        super().__init__(clock, bind)
+    def __init__(self, clock: Clock, bind: BindOutbox, span: SpanOf | None = None) -> None:
+        super().__init__(clock, bind, span)
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._timer: asyncio.TimerHandle | None = None
@@ -122,7 +149,11 @@ class AsyncCalls(_Calls):
         if self._timer is None or self._timer.when() > self.due:
             self._arm()
         try:
-            await handler.call(item.event, tx.handle, context)  # type: ignore[union-attr]
+            if self.span is None:
+                await handler.call(item.event, tx.handle, context)  # type: ignore[union-attr]
+            else:
+                with self.span(item):
+                    await handler.call(item.event, tx.handle, context)  # type: ignore[union-attr]
         except asyncio.CancelledError:
             if self._expired and self._task is not None and self._task.uncancel() == 0:
                 self._expired = False
@@ -165,8 +196,16 @@ class AsyncCalls(_Calls):
 class AsyncPerformer:
     """As `Performer`, for asynchronous handlers."""
 
-    def __init__(self, transactions: AsyncTransactions, texts: Texts, clock: Clock, bind: BindOutbox) -> None:
+    def __init__(
+        self,
+        transactions: AsyncTransactions,
+        texts: Texts,
+        clock: Clock,
+        bind: BindOutbox,
+        spans: HandlerSpans | None = None,
+    ) -> None:
         self._transactions = transactions
+        self._spans = spans
         self._texts = texts
         self._clock = clock
         self._bind = bind
@@ -174,7 +213,7 @@ class AsyncPerformer:
 
     async def run(self, work: Generator[Effect, Any, Any]) -> Any:  # noqa: ANN401 - the work's own result
         """Begin, perform, commit."""
-        calls = AsyncCalls(self._clock, self._bind)
+        calls = AsyncCalls(self._clock, self._bind, span_of(self._spans))
         try:
             async with self._transactions.begin() as tx:
                 return await drive_async(work, tx, self._texts, calls, self._fault_of)
@@ -202,8 +241,10 @@ class ThreadPerformer:
         threads: Threads,
         *,
         lost_max: int,
+        spans: HandlerSpans | None = None,
     ) -> None:
         self._transactions = transactions
+        self._spans = spans
         self._texts = texts
         self._clock = clock
         self._bind = bind
@@ -220,7 +261,7 @@ class ThreadPerformer:
         """Begin, perform, commit, in a thread that is watched from here."""
         if self.threads_lost >= self._lost_max:
             raise ThreadsExhausted(f"{self.threads_lost} handlers hang in their threads")
-        calls = SyncCalls(self._clock, self._bind)
+        calls = SyncCalls(self._clock, self._bind, span_of(self._spans))
         done = self._threads.submit(lambda: self._perform(work, calls))
         try:
             overdue = await self._watch(done, calls)

@@ -1,6 +1,6 @@
 """The outbox for asynchronous callers: the same methods, awaited."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from uuid import UUID
 
 from outrider.core.adding import Added
@@ -9,6 +9,7 @@ from outrider.core.status import MessageStatus, read_status
 from outrider.core.steps import Steps, T, run_async
 from outrider.core.stored import DUE_LIMIT, DueMessage, due_messages, get_record
 from outrider.outbox.parts import OutboxParts, as_id
+from outrider.ports.tracing import Describe
 from outrider.ports.transaction import AsyncTransaction, AsyncTransactionResolver
 
 
@@ -27,12 +28,23 @@ class AsyncOutbox:
         Raises a UsageError, and then nothing was written and `tx` stays usable; driver errors pass through. Source:
         OB-8 … OB-11.
         """
-        parts = self._parts
         transaction: AsyncTransaction = self._resolve(tx)
         transaction.check()
         if not messages:
             return ()
+        tracer = self._parts.tracing
+        if tracer is None:
+            return await self._add(transaction, messages)
+        with tracer.adding(self._parts.service) as describe:
+            return await self._add(transaction, messages, describe)
+
+    async def _add(
+        self, transaction: AsyncTransaction, messages: Sequence[object], describe: Describe | None = None
+    ) -> tuple[Added, ...]:
+        parts = self._parts
         records, fresh = parts.prepare(messages)
+        if describe is not None:
+            describe(records)
         await transaction.flush()
         await self._meet(transaction)
         log = parts.logs(transaction.dialect)

@@ -15,6 +15,7 @@ from outrider.ports.clock import Clock
 from outrider.ports.log_writer import LogWriter
 from outrider.ports.statements import Texts
 from outrider.ports.telemetry import Telemetry
+from outrider.ports.tracing import Tracer
 from outrider.ports.transaction import Dialect
 from outrider.ports.wakeup import Wakeup
 
@@ -45,6 +46,7 @@ class OutboxParts:
     wakeup: Wakeup
     max_bytes: int
     default_max_retry: int
+    tracer: Tracer | None = None
 
     def prepare(self, messages: Sequence[object]) -> tuple[list[OutboxRecord], bool]:
         """Check all of `messages`; raises before anything is written. Also says whether all ids are new. Source: OB-9."""
@@ -67,6 +69,12 @@ class OutboxParts:
         if dropped and self.telemetry is not None:
             self.telemetry.emit(TraceDropped(self.service, dropped))
         return records, fresh
+
+    @property
+    def tracing(self) -> Tracer | None:
+        """What spans are made with, where somebody takes them."""
+        tracer = self.tracer
+        return tracer if tracer is not None and tracer.active else None
 
     def tell(self, added: Sequence[Added]) -> bool:
         """Emit what was added, where somebody listens; says whether anything is new."""

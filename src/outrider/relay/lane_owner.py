@@ -21,6 +21,7 @@ from outrider.ports.clock import Clock
 from outrider.ports.log_reader import LogReader
 from outrider.ports.storage import Storage, StorageSession
 from outrider.ports.telemetry import Telemetry
+from outrider.ports.tracing import Tracer
 from outrider.relay.advance import Writer
 from outrider.relay.ahead import ReadAhead
 from outrider.relay.conclude import Concluding
@@ -60,6 +61,7 @@ class LaneContext:
     telemetry: Telemetry
     watch: Watch
     transactional: bool = False
+    tracer: Tracer | None = None
 
 
 class LaneOwner:
@@ -222,7 +224,7 @@ class LaneOwner:
             settings.preflight_interval,
         )  # fmt: skip
         loops.start(preflight.run(self._ended), "preflight")
-        sender = Sender(publisher, lease, holds, clock, tell, settings.publish_timeout.total_seconds())
+        sender = Sender(publisher, lease, holds, clock, tell, settings.publish_timeout.total_seconds(), context.tracer)
         launcher = Launcher(publisher, sender, lease, holds, sends, tell)
         judge = Judge(holds, settings.retry, clock, tell, settings.batch_size)
         if context.transactional:

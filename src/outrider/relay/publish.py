@@ -18,6 +18,7 @@ from outrider.core.log_row import LogRow, parse_kind
 from outrider.core.outcome import Published, PublishOutcome, Refusal, Unknown
 from outrider.ports.broker import Publisher
 from outrider.ports.clock import Clock
+from outrider.ports.tracing import Tracer
 from outrider.relay.holds import Holds
 from outrider.relay.tell import Tell
 
@@ -88,10 +89,17 @@ class Sender:
     """Sends batches of one lane. Calls begin in the order of the messages."""
 
     def __init__(
-        self, publisher: Publisher, lease: Lease, holds: Holds, clock: Clock, tell: Tell, seconds: float
+        self,
+        publisher: Publisher,
+        lease: Lease,
+        holds: Holds,
+        clock: Clock,
+        tell: Tell,
+        seconds: float,
+        tracer: Tracer | None = None,
     ) -> None:
         self._publisher, self._lease, self._holds, self._clock, self._tell = publisher, lease, holds, clock, tell
-        self._seconds = seconds
+        self._seconds, self._tracer = seconds, tracer
 
     def is_serial(self, rows: Sequence[LogRow]) -> bool:
         """Whether these must go one message of a key at a time, with nothing else of the lane in flight."""
@@ -112,6 +120,8 @@ class Sender:
         """Make one publish call, whatever the keys; the lease must allow it now."""
         self._tell.lane(PublishStarted, messages=len(rows), first_id=rows[0][0], last_id=rows[-1][0])
         started = self._clock.boottime()
+        tracer = self._tracer if self._tracer is not None and self._tracer.active else None
+        started_at = None if tracer is None else self._clock.now()
         self._lease.sending += 1
         try:
             async with asyncio.timeout(self._seconds + GRACE_SECONDS):
@@ -123,6 +133,9 @@ class Sender:
         finally:
             self._lease.sending -= 1
         self._lease.answered = True
+        if tracer is not None and started_at is not None:
+            codes = {index: outcome.code for index, outcome in published.exceptions.items()}
+            tracer.published(rows, codes, started_at, self._clock.now())
         if acknowledged := len(rows) - len(published.exceptions):
             self._tell.lane(
                 PublishAcknowledged, messages=acknowledged, last_id=rows[-1][0],

@@ -20,6 +20,7 @@ from outrider.ports.clock import Clock
 from outrider.ports.log_reader import LogReader
 from outrider.ports.storage import Storage, StorageSession
 from outrider.ports.telemetry import Telemetry
+from outrider.ports.tracing import Tracer
 from outrider.relay.alarm import ParkAlarm
 from outrider.relay.lane_owner import LaneContext, LaneOwner
 from outrider.relay.rules import Routes
@@ -76,6 +77,7 @@ class Relay(Service):
         destinations: Callable[[], Collection[str]] = frozenset,
         transactional: bool = False,
         proof: ProofOfLife | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         super().__init__()
         self._service, self._broker, self._storage, self._log = service, broker, storage, log
@@ -91,6 +93,7 @@ class Relay(Service):
         self._stopping = asyncio.Event()
         self._drain_began = 0.0
         self._joined = False
+        self._tracer = tracer
 
     async def run_once(self, limit: int | None = None) -> RelayReport:
         """Publish what is there, at most `limit` messages of each lane, on every lane that is free, and give them back.
@@ -201,6 +204,7 @@ class Relay(Service):
             telemetry=self._telemetry,
             watch=self._watch,
             transactional=self._transactional,
+            tracer=self._tracer,
         )
 
     async def _keep(self, session: StorageSession, context: LaneContext, group: Supervisor) -> None:
