@@ -11,7 +11,16 @@ from faults.rig import LEASE_SECONDS, rig
 from faults.scenarios import SCENARIOS
 
 WRONG = ("lost", "phantom", "doubled_effects", "inversions", "stuck")
-DEFAULT_KILLS = {"relay": 20, "consume": 20, "add": 20, "postgres": 4, "kafka": 2, "zombie": 5, "outage": 0}
+DEFAULT_KILLS = {
+    "relay": 20,
+    "consume": 20,
+    "add": 20,
+    "postgres": 4,
+    "kafka": 2,
+    "zombie": 5,
+    "outage": 0,
+    "restart": 10,
+}
 EXAMPLES = """examples:
   ./run fault relay --kills 200 --messages 50000 --json
   ./run fault relay --kills 200 --messages 50000 --transactional --json

@@ -1,4 +1,7 @@
-"""Relay, consumer and set-up of a campaign's processes, on the library's own wiring with a board as telemetry sink."""
+"""Relay, consumer and set-up of a campaign's processes, on the library's own wiring with a board as telemetry sink.
+
+Each imports what it needs and no more, as a program of its own would: how soon a process works after its start is measured.
+"""
 
 import asyncio
 import signal
@@ -6,8 +9,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from faults.shop import TYPE, Cell, catalog
-from outrider.bootstrap.migrations import migrate
-from outrider.bootstrap.relay import RelayParts
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.settings_model import Settings
 from outrider.bootstrap.wiring import make_subscription, site, update_routes
@@ -39,6 +40,8 @@ def settings(service: str, cell: Cell) -> Settings:
 
 async def init(name: str, cell: Cell) -> None:
     """Make the tables of both services, the relay's subscription and the routes."""
+    from outrider.bootstrap.migrations import migrate  # noqa: PLC0415 - as said above
+
     for service in ("shop", "billing"):
         made = site(settings(service, cell), catalog(name))
         migrate(made.settings, made.names.prefix)
@@ -50,27 +53,32 @@ async def init(name: str, cell: Cell) -> None:
 
 async def relay(name: str, cell: Cell, board: Board) -> None:
     """Publish until SIGTERM."""
+    from outrider.bootstrap.relay import RelayParts  # noqa: PLC0415 - as said above
+
     parts = RelayParts(site(settings("shop", cell), catalog(name)), FanOut(RelaySink(board)))
     await _patiently(parts.prepare)
     await _until_told(parts.relay, board)
 
 
 async def consume(name: str, cell: Cell, board: Board) -> None:
-    """Write effects until SIGTERM."""
-    from sqlalchemy import create_engine  # noqa: PLC0415 - the other roles start without it
-
-    from outrider import Consumer  # noqa: PLC0415 - as above
+    """Write effects until SIGTERM: in SQLAlchemy's transactions from a broker, in our own connections from the log."""
+    from outrider import Consumer  # noqa: PLC0415 - as said above
 
     sink = ConsumerSink(board)
     made: Catalog = catalog(name)
-    url = cell.database.replace("postgresql:", "postgresql+psycopg:", 1)
-    engine = create_engine(url, pool_size=POOL_SIZE, pool_pre_ping=True)
-    consumer = Consumer("billing", made, transactions=engine, start="beginning")
+    transactions: Any = cell.database
+    if cell.broker != "log:":
+        from sqlalchemy import create_engine  # noqa: PLC0415 - as said above
+
+        url = cell.database.replace("postgresql:", "postgresql+psycopg:", 1)
+        transactions = create_engine(url, pool_size=POOL_SIZE, pool_pre_ping=True)
+    consumer = Consumer("billing", made, transactions=transactions, start="beginning")
 
     @consumer.handler(TYPE)
-    def write_effect(event: dict[str, Any], tx: Any, _context: object) -> None:  # noqa: ANN401 - SQLAlchemy's connection
+    def write_effect(event: dict[str, Any], tx: Any, _context: object) -> None:  # noqa: ANN401 - either library's
         sink.begin()
-        tx.exec_driver_sql("INSERT INTO effect (token, key) VALUES (%s, %s)", (event["token"], event["key"]))
+        execute = tx.execute if cell.broker == "log:" else tx.exec_driver_sql
+        execute("INSERT INTO effect (token, key) VALUES (%s, %s)", (event["token"], event["key"]))
 
     await _until_told(consumer.service(settings("billing", cell), telemetry=FanOut(sink)), board)
 

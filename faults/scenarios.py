@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -12,15 +12,13 @@ from typing import Any
 import psycopg
 
 from faults.campaign import SETTLE_SECONDS, Stuck, Tally, freeze_in_turn, kill_in_turn, restart_server
+from faults.finish import LOOK_SECONDS, committed_count, figures_of, finish
 from faults.options import Options
-from faults.rig import Rig, topic
-from faults.shop import Cell
-from faults.verdict import Verdict, committed, effects, judge, published
-from outrider.testing.faults import Victim
+from faults.restarts import restart
+from faults.rig import Rig
+from faults.verdict import Verdict
 
 Tick = Callable[[], None]
-QUIET_SECONDS = 30.0
-LOOK_SECONDS = 0.2
 KILL_SECONDS = 3.0  # about what one kill and recovery takes, to spread the messages over the campaign
 
 
@@ -55,21 +53,21 @@ def _in_cells(
         load = rig.spawn("load", name, cell)
         helper = rig.spawn("relay", name, cell, 10_000) if role == "consume" and name != "log" else None
         tally = kill(rig, role, name, cell, kills, tick)
-        while _committed(cell) < options.messages // len(cells):
+        while committed_count(cell) < options.messages // len(cells):
             time.sleep(LOOK_SECONDS)
         load.stop()
-        return tally, _finish(rig, name, cell, helper)
+        return tally, finish(rig, name, cell, helper)
 
     with ThreadPoolExecutor(len(cells)) as pool:
         results = list(pool.map(one, range(len(cells))))
-    return _figures(reduce(add, [tally for tally, _ in results]), reduce(add, [verdict for _, verdict in results]))
+    return figures_of(reduce(add, [tally for tally, _ in results]), reduce(add, [verdict for _, verdict in results]))
 
 
 def add_(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
     """SIGKILL adding processes inside their transactions."""
     cell = rig.cell("adders", rate=2000.0, seed=options.seed)
     chance, tally, number = random.Random(options.seed), Tally(), 0
-    while tally.kills < options.kills or _committed(cell) < options.messages:
+    while tally.kills < options.kills or committed_count(cell) < options.messages:
         load = rig.spawn("load", "adders", replace(cell, seed=options.seed + number), number)
         number += 1
         if not load.await_settled(SETTLE_SECONDS):
@@ -83,7 +81,7 @@ def add_(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
         else:
             time.sleep(1.0)
             load.stop()
-    return _figures(tally, _finish(rig, "adders", cell, None))
+    return figures_of(tally, finish(rig, "adders", cell, None))
 
 
 def postgres(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
@@ -104,7 +102,7 @@ def _server(rig: Rig, options: Options, tick: Tick, server: Any) -> dict[str, An
     tally = restart_server(server, [relay_, consumer], cell, options.kills, tick)
     load.stop()
     consumer.stop()
-    return _figures(tally, _finish(rig, "server", cell, relay_))
+    return figures_of(tally, finish(rig, "server", cell, relay_))
 
 
 def outage(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
@@ -120,7 +118,7 @@ def outage(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
     load.wait()
     rig.kafka.start()
     answered_at = time.monotonic()
-    total = _committed(cell)
+    total = committed_count(cell)
     while relay_.board.settled < total and time.monotonic() < answered_at + SETTLE_SECONDS:
         time.sleep(0.01)
     drained = relay_.board.last_settled_at - answered_at
@@ -129,39 +127,11 @@ def outage(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
             "SELECT count(*) FILTER (WHERE status = 'dead'), coalesce(sum(attempts), 0) FROM shop_outbox_delivery"
         ).fetchone()
     assert row is not None
-    figures = _figures(Tally(), _finish(rig, "outage", cell, relay_))
+    figures = figures_of(Tally(), finish(rig, "outage", cell, relay_))
     return figures | {
         "seconds": options.seconds, "dead": row[0], "attempts_counted": int(row[1]), "drained_s": round(drained, 2),
         "bound_s": cell.lease_seconds + 10,
     }  # fmt: skip
-
-
-def _finish(rig: Rig, name: str, cell: Cell, relay_: Victim | None) -> Verdict:
-    """Let a healthy relay and consumer bring the rest through, stop them, and judge."""
-    relays = [] if cell.broker == "log:" else [relay_ or rig.spawn("relay", name, cell, 20_000)]
-    helpers = [*relays, rig.spawn("consume", name, cell, 20_000)]
-    total, arrived, since = _committed(cell), -1, time.monotonic()
-    while arrived < total and time.monotonic() < since + QUIET_SECONDS:
-        now = len({token for _, token in effects(cell.database)})
-        if now != arrived:
-            arrived, since = now, time.monotonic()
-        time.sleep(LOOK_SECONDS)
-    for helper in helpers:
-        helper.stop()
-    return judge(cell.database, published(rig.kafka.bootstrap_servers, topic(name)) if relays else None)
-
-
-def _committed(cell: Cell) -> int:
-    return sum(map(len, committed(cell.database).values()))
-
-
-def _figures(tally: Tally, verdict: Verdict) -> dict[str, Any]:
-    recoveries = sorted(tally.recoveries)
-    figures: dict[str, Any] = asdict(verdict) | {"kills": tally.kills, "kills_in_flight": tally.kills_in_flight}
-    if recoveries:
-        figures["recovery_s"] = round(recoveries[min(len(recoveries) - 1, int(len(recoveries) * 0.95))], 2)
-        figures["recovery_max_s"] = round(recoveries[-1], 2)
-    return figures
 
 
 SCENARIOS: dict[str, Callable[[Rig, Options, Tick], dict[str, Any]]] = {
@@ -172,4 +142,5 @@ SCENARIOS: dict[str, Callable[[Rig, Options, Tick], dict[str, Any]]] = {
     "kafka": kafka,
     "zombie": zombie,
     "outage": outage,
+    "restart": restart,
 }

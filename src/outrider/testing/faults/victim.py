@@ -38,6 +38,8 @@ class Victim:
         self._path = folder / f"{name}.board"
         self._log = folder / f"{name}.log"
         self.board = Board(self._path).reset()
+        self.started_at = time.monotonic()
+        """When it was started, just before its exec."""
         arguments = [part.replace("{board}", str(self._path)) for part in command]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
