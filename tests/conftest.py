@@ -9,6 +9,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -126,6 +127,13 @@ def mariadb_url(mariadb_server: MariaDBServer) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex[:16]}"
     yield mariadb_server.create_database(name)
     mariadb_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def mysqlclient() -> None:
+    """For a test that needs mysqlclient, which is compiled where its client library is."""
+    if find_spec("MySQLdb") is None:
+        _lacking(ServerMissing("mysqlclient is not built; ./run services installs what it is compiled against"))
 
 
 @pytest.fixture

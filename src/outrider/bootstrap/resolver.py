@@ -24,6 +24,8 @@ _SYNC: Final = (
     _Known("sqlalchemy", "Session", "outrider.transactions.sqlalchemy.joined", "SessionTransaction"),
     _Known("sqlalchemy", "Connection", "outrider.transactions.sqlalchemy.joined", "ConnectionTransaction"),
     _Known("psycopg", "Connection", "outrider.transactions.psycopg.joined", "PsycopgTransaction"),
+    _Known("pymysql", "Connection", "outrider.transactions.mysql.joined", "MysqlTransaction"),
+    _Known("MySQLdb", "Connection", "outrider.transactions.mysql.joined", "MysqlTransaction"),
     _Known("sqlite3", "Connection", "outrider.transactions.sqlite.joined", "SqliteTransaction"),
     _Known("outrider", "MemoryTransaction", "outrider.transactions.memory", "MemoryTransactionAdapter"),
 )
@@ -33,6 +35,8 @@ _ASYNC: Final = (
     _Known("psycopg", "AsyncConnection", "outrider.transactions.psycopg.joined", "AsyncPsycopgTransaction"),
     _Known("asyncpg", "Connection", "outrider.transactions.asyncpg.joined", "AsyncpgTransaction"),
     _Known("asyncpg", "PoolConnectionProxy", "outrider.transactions.asyncpg.joined", "AsyncpgTransaction"),
+    _Known("asyncmy", "Connection", "outrider.transactions.mysql.joined_async", "AsyncMysqlTransaction"),
+    _Known("aiosqlite", "Connection", "outrider.transactions.sqlite.joined_async", "AioSqliteTransaction"),
     _Known("outrider", "MemoryTransaction", "outrider.transactions.memory", "AsyncMemoryTransactionAdapter"),
 )
 _SCOPED: Final = ("scoped_session", "async_scoped_session")

@@ -13,6 +13,21 @@ from outrider.core.answers import Reject, Retry
 from outrider.core.retry import Failure
 from outrider.core.text import clean_text
 
+_RETRIED: Final = frozenset({1213, 1205, 1020})
+"""Deadlock, lock wait timeout, and the row that changed under a snapshot of MariaDB 11.6.2 and later (H20)."""
+_PASSING: Final = frozenset(
+    {
+        1040,  # too many connections
+        1053,  # shutdown in progress
+        1158, 1159, 1160, 1161,  # packets lost on the way
+        1180,  # the commit failed
+        1290, 1836,  # read only: a primary that is being replaced
+        1317, 1969, 3024,  # the query was killed, or took longer than it may
+        1927, 4031,  # the connection was killed, or idle for too long
+    }
+)  # fmt: skip
+_CLIENTS: Final = range(2000, 3000)
+
 
 class DatabaseFault(StrEnum):
     """An error of our database that is no fault of the message (OB-28)."""
@@ -118,3 +133,13 @@ def fault_of_state(sqlstate: str | None) -> DatabaseFault | None:
     if sqlstate is not None and (sqlstate[:2] in {"08", "53"} or sqlstate.startswith("57P")):
         return DatabaseFault.UNAVAILABLE
     return None
+
+
+def fault_of_number(number: int) -> DatabaseFault | None:
+    """What an error number of MySQL or MariaDB says of our database; None where it is the statement's own fault.
+
+    Source: MariaDB documentation, "MariaDB Error Codes"; numbers from 2000 to 2999 are the client's, of a lost connection.
+    """
+    if number in _RETRIED:
+        return DatabaseFault.SERIALIZATION
+    return DatabaseFault.UNAVAILABLE if number in _PASSING or number in _CLIENTS else None

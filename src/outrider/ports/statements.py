@@ -15,12 +15,16 @@ class Query(NamedTuple):
     `raw` is the text in UTF-8, made once: psycopg finds what it knows of a query by the bytes themselves. Where `then` is not
     empty (MySQL, MariaDB, which have no RETURNING in common), those are executed after it, in order and in the same
     transaction, each with the values of its own `names`; the last result set that one of them gives is the query's.
+    Where `each` is not empty (there too), `text` ends with it: `many` is sent as one statement, with it once for each of its
+    parameter sets, and `then` takes its values from `params`. A query of those two without a result set gives the id that
+    its first statement made, as one row.
     """
 
     text: str
     names: tuple[str, ...]
     raw: bytes = b""
     then: tuple["Query", ...] = ()
+    each: str = ""
 
 
 class Texts(Protocol):

@@ -6,15 +6,20 @@ A synchronous caller's verbs are coroutines as well, so that one suite serves al
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from importlib import import_module
 from typing import Any, ClassVar
 
+import aiosqlite
+import asyncmy
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 import psycopg
+import pymysql
 from sqlalchemy import create_engine, event
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from outrider import Added, AsyncOutbox, Catalog, Outbox
+from outrider.runtime.mysql_url import server_of
 from outrider.testing.events import EventSink
 
 catalog = Catalog("orders", "billing", "shipping")
@@ -181,13 +186,91 @@ class SqliteLegacy(Sqlite):
         self.tx = self.tx or sqlite3.connect(self.url.removeprefix("sqlite:///"))
 
 
+class AioSqlite(Caller):
+    kind, database, is_async = "aiosqlite", "sqlite", True
+
+    async def begin(self) -> None:
+        if self.tx is None:
+            self.tx = await aiosqlite.connect(self.url.removeprefix("sqlite:///"), isolation_level=None)
+        await self.tx.execute("BEGIN IMMEDIATE")
+
+    async def commit(self) -> None:
+        await self.tx.commit()
+
+    async def rollback(self) -> None:
+        await self.tx.rollback()
+
+    async def sql(self, text: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in await self.tx.execute_fetchall(text)]
+
+    async def close(self) -> None:
+        if self.tx is not None:
+            await self.tx.close()
+
+
+class PyMySQL(Caller):
+    kind, database = "PyMySQL", "mysql"
+
+    def connect(self) -> Any:  # noqa: ANN401 - one of the drivers' connections
+        return pymysql.connect(**server_of(self.url), charset="latin1")  # not even the encoding is ours to choose
+
+    async def begin(self) -> None:
+        self.tx = self.tx or self.connect()
+
+    async def commit(self) -> None:
+        self.tx.commit()
+
+    async def rollback(self) -> None:
+        self.tx.rollback()
+
+    async def sql(self, text: str) -> list[tuple[Any, ...]]:
+        with self.tx.cursor() as cursor:
+            cursor.execute(text)
+            return list(cursor.fetchall())
+
+    async def close(self) -> None:
+        if self.tx is not None and self.tx.open:
+            self.tx.close()
+
+
+class MySQLClient(PyMySQL):
+    kind = "mysqlclient"
+
+    def connect(self) -> Any:  # noqa: ANN401 - see above
+        return import_module("MySQLdb").connect(**server_of(self.url))
+
+
+class Asyncmy(Caller):
+    kind, database, is_async = "asyncmy", "mysql", True
+
+    async def begin(self) -> None:
+        if self.tx is None:
+            self.tx = await asyncmy.connect(**server_of(self.url), autocommit=True)
+        await self.tx.begin()
+
+    async def commit(self) -> None:
+        await self.tx.commit()
+
+    async def rollback(self) -> None:
+        await self.tx.rollback()
+
+    async def sql(self, text: str) -> list[tuple[Any, ...]]:
+        async with self.tx.cursor() as cursor:
+            await cursor.execute(text)
+            return list(await cursor.fetchall()) if cursor.description else []
+
+    async def close(self) -> None:
+        if self.tx is not None:
+            await self.tx.ensure_closed()
+
+
 class AlchemySession(Caller):
     kind, database, has_hook = "Session psycopg", "postgresql", True
     driver: ClassVar[str] = "postgresql+psycopg"
     _engine: Any = None
 
     def engine_url(self) -> str:
-        return self.url.replace(f"{self.database}:", f"{self.driver}:", 1)
+        return f"{self.driver}:{self.url.partition(':')[2]}"
 
     async def begin(self) -> None:
         self._engine = self._engine or create_engine(self.engine_url())
@@ -278,10 +361,55 @@ class AlchemyAsyncConnectionAsyncpg(AlchemyAsyncConnection):
     kind, driver = "AsyncConnection asyncpg", "postgresql+asyncpg"
 
 
+class AlchemySessionPyMySQL(AlchemySession):
+    kind, database, driver = "Session pymysql", "mysql", "mysql+pymysql"
+
+
+class AlchemyConnectionPyMySQL(AlchemyConnection):
+    kind, database, driver = "Connection pymysql", "mysql", "mariadb+pymysql"
+
+
+class AlchemySessionMySQLClient(AlchemySession):
+    kind, database, driver = "Session mysqlclient", "mysql", "mariadb+mysqldb"
+
+
+class AlchemyConnectionMySQLClient(AlchemyConnection):
+    kind, database, driver = "Connection mysqlclient", "mysql", "mysql+mysqldb"
+
+
+class AlchemyAsyncSessionAsyncmy(AlchemyAsyncSession):
+    kind, database, driver = "AsyncSession asyncmy", "mysql", "mysql+asyncmy"
+
+
+class AlchemyAsyncConnectionAsyncmy(AlchemyAsyncConnection):
+    kind, database, driver = "AsyncConnection asyncmy", "mysql", "mariadb+asyncmy"
+
+
+class AlchemyAsyncSessionAioSqlite(AlchemyAsyncSession):
+    kind, database, driver = "AsyncSession aiosqlite", "sqlite", "sqlite+aiosqlite"
+
+
+class AlchemyAsyncConnectionAioSqlite(AlchemyAsyncConnection):
+    """With the recipe of SQLAlchemy's documentation: its own BEGIN, so that savepoints work."""
+
+    kind, database, driver = "AsyncConnection aiosqlite", "sqlite", "sqlite+aiosqlite"
+
+    async def begin(self) -> None:
+        if self._engine is None:
+            self._engine = create_async_engine(self.engine_url())
+            sync = self._engine.sync_engine
+            event.listen(sync, "connect", lambda raw, _: setattr(raw, "isolation_level", None))
+            event.listen(sync, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        await super().begin()
+
+
 KINDS: tuple[type[Caller], ...] = (
     Psycopg, PsycopgAsync, Asyncpg, AsyncpgPool, Sqlite, SqliteLegacy, AlchemySession, AlchemyConnection,
     AlchemySessionSqlite, AlchemyConnectionSqlite, AlchemyAsyncSession, AlchemyAsyncSessionAsyncpg,
     AlchemyAsyncConnection, AlchemyAsyncConnectionAsyncpg,
+    AioSqlite, AlchemyAsyncSessionAioSqlite, AlchemyAsyncConnectionAioSqlite,
+    PyMySQL, MySQLClient, Asyncmy, AlchemySessionPyMySQL, AlchemyConnectionPyMySQL, AlchemySessionMySQLClient,
+    AlchemyConnectionMySQLClient, AlchemyAsyncSessionAsyncmy, AlchemyAsyncConnectionAsyncmy,
 )  # fmt: skip
 
 

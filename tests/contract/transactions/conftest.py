@@ -2,12 +2,15 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pymysql
 import pytest
 
+from outrider.runtime.mysql_url import server_of
 from outrider.testing.schema import create_tables
 from tests.contract.transactions.callers import KINDS, PREFIX, Caller, name_of
 
@@ -18,6 +21,8 @@ Look = Callable[[str], list[tuple[Any, ...]]]
 def kind(request: pytest.FixtureRequest) -> type[Caller]:
     """The kind of caller."""
     found: type[Caller] = request.param
+    if "mysqlclient" in found.kind:
+        request.getfixturevalue("mysqlclient")
     return found
 
 
@@ -26,7 +31,7 @@ def empty_url(kind: type[Caller], request: pytest.FixtureRequest, tmp_path: Path
     """An empty database that this kind can use."""
     if kind.database == "sqlite":
         return f"sqlite:///{tmp_path / 'shop.db'}"
-    url: str = request.getfixturevalue("postgres_url")
+    url: str = request.getfixturevalue("mariadb_url" if kind.database == "mysql" else "postgres_url")
     return url
 
 
@@ -65,7 +70,16 @@ def look(url: str) -> Look:
                 return list(connection.execute(query).fetchall())
             finally:
                 connection.close()
+        if url.startswith("mariadb"):
+            with closing(pymysql.connect(**server_of(url))) as session, session.cursor() as cursor:
+                cursor.execute(query)
+                return [tuple(map(words, row)) for row in cursor.fetchall()]
         with psycopg.connect(url) as other:
             return other.execute(query.encode()).fetchall()
 
     return run
+
+
+def words(value: Any) -> Any:  # noqa: ANN401 - of any column
+    """What lies in a VARBINARY column, as text."""
+    return value.decode() if isinstance(value, bytes) else value

@@ -3,6 +3,7 @@
 On the way out they are told by column name: `message_id`, names of instants, and the words that lie in VARBINARY columns.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -15,6 +16,8 @@ from outrider.runtime.sql import Queries, fill_tables, translate
 
 _MICROSECOND = timedelta(microseconds=1)
 _TIMES: Final = frozenset({"at", "until", "lease_until", "receipts_from"})
+_COMMENT: Final = re.compile(r"^--.*\n", re.MULTILINE)
+_EACH: Final = "-- each\n"
 _WORDS: Final = frozenset(
     {
         "type", "topic", "message_key", "key", "subject", "content_type", "correlation_id", "causation_id", "name", "value",
@@ -39,7 +42,7 @@ class MysqlQueries(Queries):
         """Give the text of `name` in the driver's style. Raises KeyError for a name that no file holds."""
         rendered = self._rendered.get((name, style))
         if rendered is None:
-            first, *then = (translate(part, style) for part in self._parts[name])
+            first, *then = (_translated(part, style) for part in self._parts[name])
             rendered = self._rendered[name, style] = first._replace(then=tuple(then))
         return rendered
 
@@ -72,6 +75,13 @@ def _converters(columns: tuple[str, ...]) -> tuple[tuple[int, Callable[[Any], An
         elif column in _WORDS:
             found.append((index, _to_word))
     return tuple(found)
+
+
+def _translated(part: str, style: ParamStyle) -> Query:
+    """One statement; what stands behind a line `-- each` in it is repeated."""
+    before, _, each = (_COMMENT.sub("", text) for text in part.partition(_EACH))
+    query = translate(before + each, style)
+    return query._replace(each=translate(each, style).text) if each else query
 
 
 def _to_uuid(value: bytes | None) -> UUID | None:

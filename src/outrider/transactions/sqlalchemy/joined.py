@@ -18,6 +18,7 @@ from outrider.core.errors import NoTransaction
 from outrider.core.steps import Rows, Statement
 from outrider.ports.statements import ParamStyle, Query, Texts
 from outrider.ports.transaction import Dialect
+from outrider.runtime.mysql_driver import Gathered, driver_calls, is_alone
 from outrider.transactions.sqlalchemy.wakes import wake_after_connection, wake_after_session
 
 DRIVERS: Final[dict[tuple[str, str], tuple[Dialect, ParamStyle]]] = {
@@ -25,7 +26,14 @@ DRIVERS: Final[dict[tuple[str, str], tuple[Dialect, ParamStyle]]] = {
     ("postgresql", "psycopg_async"): ("postgresql", "pyformat"),
     ("postgresql", "psycopg2"): ("postgresql", "format"),
     ("postgresql", "asyncpg"): ("postgresql", "numeric_dollar"),
+    ("mysql", "pymysql"): ("mysql", "format"),
+    ("mysql", "mysqldb"): ("mysql", "format"),
+    ("mysql", "asyncmy"): ("mysql", "format"),
+    ("mariadb", "pymysql"): ("mysql", "format"),
+    ("mariadb", "mysqldb"): ("mysql", "format"),
+    ("mariadb", "asyncmy"): ("mysql", "format"),
     ("sqlite", "pysqlite"): ("sqlite", "qmark"),
+    ("sqlite", "aiosqlite"): ("sqlite", "qmark"),
 }
 """Dialect and driver as SQLAlchemy names them → ours, and the placeholders that the driver reads."""
 
@@ -60,6 +68,8 @@ class _Joined:
         """Execute on the Connection, driver's text and driver's values."""
         connection = self._connection or self._joined()
         query = texts.query(statement.name, self._style)
+        if self.dialect == "mysql":
+            return _mysql_rows(connection, statement, query, texts)
         if statement.many is None:
             return _rows(connection, self._style, query, texts, statement.params)
         found: list[Any] = []
@@ -139,11 +149,15 @@ def refuse_autocommit(connection: Connection) -> None:
         raw: Any = connection.connection.dbapi_connection
     except InvalidRequestError as error:
         raise NoTransaction(f"the SQLAlchemy Connection is of no use: {error}") from error
-    alone = getattr(raw, "autocommit", False) is True
-    if connection.dialect.name == "sqlite" and raw.isolation_level is None:
-        if not connection.in_transaction():  # autobegin now: an application may send BEGIN itself, by an event
-            connection.exec_driver_sql("SELECT 1")
-        alone = not raw.in_transaction
+    match connection.dialect.name:
+        case "sqlite" if raw.isolation_level is None:
+            if not connection.in_transaction():  # autobegin now: an application may send BEGIN itself, by an event
+                connection.exec_driver_sql("SELECT 1")
+            alone = not connection.connection.driver_connection.in_transaction  # type: ignore[union-attr]  # sqlite's has it
+        case "mysql" | "mariadb":
+            alone = is_alone(connection.connection.driver_connection)
+        case _:
+            alone = getattr(raw, "autocommit", False) is True
     if alone:
         raise NoTransaction("the SQLAlchemy connection is in autocommit: use an engine without AUTOCOMMIT")
 
@@ -153,3 +167,14 @@ def _rows(connection: Connection, style: ParamStyle, query: Query, texts: Texts,
     given = bound if style == "pyformat" else tuple([bound[name] for name in query.names])
     result = connection.exec_driver_sql(query.text, given)
     return texts.decode(tuple(result.keys()), result.all()) if result.returns_rows else ()
+
+
+def _mysql_rows(connection: Connection, statement: Statement, query: Query, texts: Texts) -> Rows:
+    gathered = Gathered(statement, texts)
+    for text, values in driver_calls(statement, query, texts):
+        result = connection.exec_driver_sql(text, values)
+        if result.returns_rows:
+            gathered.add(tuple(result.keys()), result.all(), 0)
+        else:
+            gathered.add(None, (), result.lastrowid or 0)
+    return gathered.rows

@@ -33,8 +33,12 @@ class AsyncAlchemyTransaction:
         return self._inner.target
 
     def check(self) -> None:
-        """Raise NoTransaction for what is closed, in autocommit, or not begun."""
-        self._inner.check()
+        """Raise NoTransaction for what is closed, in autocommit, or not begun.
+
+        On SQLite that may take a statement, so there it waits for the first one.
+        """
+        if self.dialect != "sqlite":
+            self._inner.check()
 
     async def flush(self) -> None:
         """Flush an AsyncSession where autoflush is on (OB-10), before the next statement."""
@@ -47,6 +51,8 @@ class AsyncAlchemyTransaction:
     def _execute(self, statement: Statement, texts: Texts) -> Rows:
         if self._flush:
             self._flush = False
+            if self.dialect == "sqlite":
+                self._inner.check()
             self._inner.flush()
         return self._inner.execute(statement, texts)
 

@@ -1,0 +1,1 @@
+"""Transactions of PyMySQL, mysqlclient and asyncmy, on MySQL and MariaDB."""
