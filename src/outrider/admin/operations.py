@@ -18,6 +18,7 @@ from outrider.core.errors import MessageNotFound, OperationRefused
 from outrider.core.events import DestinationPaused, DestinationResumed
 from outrider.core.operations import PAGE_MAX, ExceptionLine, Filter, MessageLine
 from outrider.core.overview import Overview, overview, read_now
+from outrider.core.rewind import RewoundLane, rewind
 from outrider.core.routes import forget_route, has_route
 from outrider.core.status import ReaderStatus, read_status
 from outrider.ports.clock import Clock
@@ -176,6 +177,23 @@ class Operations:
         if ended and kind == "destination":
             self._telemetry.emit(DestinationResumed(self._service, topic, automatic=False))
         return bool(ended)
+
+    async def rewind(
+        self, subscription: str, to: datetime, *, reason: str = "", dry_run: bool = False
+    ) -> list[RewoundLane]:
+        """Let a handler subscription read again what it has passed since `to`, a consumer that reads the log itself.
+
+        What has its receipt is not handled again: this is for effects that are gone with their receipts, as after a restored
+        backup, and for types that got a handler only now. Within a third of the lease the consumer reads on from there.
+        Raises OperationRefused for the relay's subscription, which would publish again, and for a time ahead.
+        """
+        check_reason(reason, dry_run=dry_run)
+        async with self._session() as session, session.transaction() as tx:
+            lanes = await tx.run(rewind(subscription, to, dry_run=dry_run))
+            if not dry_run:
+                said = {"subscription": subscription, "to": to.isoformat()}
+                await tx.run(audits.write(self._actor, "cursor rewind", said, sum(one.again for one in lanes), reason))
+        return lanes
 
     async def forget_route(self, type_name: str, *, reason: str = "", dry_run: bool = False) -> bool:
         """Remove a type that nobody uses any more from the table of routes (OB-97). False where it is not there."""

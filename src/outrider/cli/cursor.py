@@ -1,10 +1,17 @@
-"""`outrider cursor`: where the readers of the log stand."""
+"""`outrider cursor`: where the readers of the log stand, and how one goes back."""
+
+from functools import partial
+from typing import Annotated
+
+import typer
 
 from outrider.bootstrap.operations import operations
 from outrider.bootstrap.wiring import site
+from outrider.cli.filters import instant
 from outrider.cli.frame import Call, command, new_app
+from outrider.core.overview import COUNT_MAX, counted
 
-app = new_app("Where the readers of the log stand.")
+app = new_app("Where the readers of the log stand; rewind one.")
 
 SHOW = (
     ("outrider cursor show", "one line a lane"),
@@ -12,9 +19,18 @@ SHOW = (
 )
 
 
+REWIND = (
+    ("outrider cursor rewind billing --to 2h --dry-run", "how many messages billing would read again"),
+    (
+        'outrider cursor rewind billing --to 2026-11-21T10:00Z --reason "restored backup"',
+        "what billing has passed since then; what has its receipt is not handled again",
+    ),
+)
+
+
 @app.callback()
 def group() -> None:
-    """Where the readers of the log stand."""
+    """Where the readers of the log stand; rewind one."""
 
 
 @command(app, "show", examples=SHOW)
@@ -45,6 +61,37 @@ async def show(call: Call) -> None:
             for line in seen.lanes
         ],
     )  # fmt: skip
+
+
+@command(app, "rewind", examples=REWIND, writes=True)
+async def rewind(
+    call: Call,
+    subscription: Annotated[str, typer.Argument(metavar="SUBSCRIPTION", help="The consumer that reads the log.")],
+    to: Annotated[str, typer.Option(metavar="TIME", help="To where it stood then: RFC 3339, or so long ago, as 2h.")],
+) -> None:
+    """Let a consumer on the log read again what it has passed since then. What has its receipt is not handled again."""
+    reason = call.reason()
+    since = instant(to, "--to")
+    made = site(call.settings())
+    async with made.session():  # says SchemaMismatch in words
+        pass
+    back = partial(operations(made, actor=call.actor).rewind, subscription, since)
+    if call.asks:
+        again = sum(one.again for one in await back(dry_run=True))
+        call.confirm(f"Let {subscription} read {counted(again)} messages again?")
+    lanes = await back(reason=reason, dry_run=call.dry_run)
+    again = sum(one.again for one in lanes)
+    if call.out.as_json:
+        items = [
+            {"lane": one.lane, "stood_at": one.stood_at, "again": min(one.again, COUNT_MAX),
+             "again_is_at_least": one.again > COUNT_MAX} for one in lanes
+        ]  # fmt: skip
+        call.out.json({"dry_run": call.dry_run, "subscription": subscription, "to": since, "lanes": items})
+    else:
+        rows = [(one.lane, one.stood_at or "before the first message", counted(one.again)) for one in lanes]
+        call.out.table(("lane", "stood there at", "to read again"), rows)
+    would = "would read" if call.dry_run else "reads"
+    call.out.say(f"{subscription} {would} {counted(again)} messages again; those with a receipt are passed over")
 
 
 def _tick(done: str | None, target: str | None) -> str | None:

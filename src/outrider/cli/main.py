@@ -33,7 +33,7 @@ class Commands(LazyGroup):
         "dead": ("outrider.cli.dead", "Look at dead messages; replay or discard them."),
         "pause": ("outrider.cli.pause", "Stop sending to a destination, of a key, or altogether."),
         "resume": ("outrider.cli.resume", "End a pause; what waited follows in order."),
-        "cursor": ("outrider.cli.cursor", "Where the readers of the log stand."),
+        "cursor": ("outrider.cli.cursor", "Where the readers of the log stand; rewind one."),
         "prune": ("outrider.cli.prune", "Delete what nobody needs any more, now."),
         "audit": ("outrider.cli.audit", "Who changed what, when and why."),
         "verify": ("outrider.cli.verify", "Prove the invariants on the tables."),

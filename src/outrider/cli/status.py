@@ -5,7 +5,7 @@ from collections import defaultdict
 from outrider.bootstrap.operations import operations
 from outrider.bootstrap.wiring import site
 from outrider.cli.frame import Call, command, new_app
-from outrider.core.overview import COUNT_MAX, LaneLine, Overview
+from outrider.core.overview import COUNT_MAX, LaneLine, Overview, counted
 
 app = new_app()
 
@@ -58,7 +58,7 @@ def lanes(call: Call, seen: Overview) -> None:
                 f"{line.lane}/{line.lanes}",
                 short(line.owner) if held(line) else None,
                 line.lease_left if held(line) else "free",
-                backlog(line.backlog),
+                counted(line.backlog),
                 None if line.oldest_at is None else seen.at - line.oldest_at,
                 line.passed,
             )
@@ -91,11 +91,6 @@ def short(owner: str | None) -> str:
     """An owner's host and the end of its id: enough to tell two apart."""
     parts = (owner or "").split(":")
     return owner or "" if len(parts) < 2 else f"{parts[0]}/{parts[-1][-6:]}"  # noqa: PLR2004  host and id
-
-
-def backlog(rows: int) -> str:
-    """Counted to 10,000, then `≥ 10,000`."""
-    return f"≥ {COUNT_MAX:,}" if rows > COUNT_MAX else f"{rows:,}"
 
 
 def as_data(service: str, seen: Overview) -> dict[str, object]:

@@ -102,6 +102,11 @@ def overview() -> Steps[Overview]:
     )
 
 
+def counted(rows: int) -> str:
+    """A number that was counted to COUNT_MAX, for people: `12`, `≥ 10,000`."""
+    return f"≥ {COUNT_MAX:,}" if rows > COUNT_MAX else f"{rows:,}"
+
+
 def read_now() -> Steps[datetime]:
     """The time by the database's clock. Statement `database_now` → (at)."""
     rows = yield Statement("database_now")

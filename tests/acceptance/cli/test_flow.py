@@ -229,6 +229,34 @@ def test_cursor_routes_and_prune_say_what_they_see(shop: "Shop") -> None:
     assert shop.sql("SELECT count(*) FROM orders_outbox_message") == [(2,)]
 
 
+def test_only_a_consumer_on_the_log_goes_back(shop: "Shop") -> None:
+    """OB-79, OB-81: the relay's subscription is refused, a time that cannot be read is a wrong call; nothing changes."""
+    shop.init()
+    shop.add(3)
+    shop.run("relay", "--once", "-q")
+    write = ("--reason", "x", "--yes")
+    relay = shop.run("cursor", "rewind", "relay", "--to", "1h", *write)
+    assert (relay.code, "send everything again" in relay.err) == (1, True)
+    assert shop.run("cursor", "rewind", "nobody", "--to", "1h", *write).code == 1
+    assert shop.run("cursor", "rewind", "billing", "--to", "soon", *write).code == 2
+    assert shop.run("cursor", "rewind", "billing", "--to", "1h", "--yes").code == 2
+    shop.sql("UPDATE orders_outbox_subscription SET kind = 'handler', name = 'billing'")
+    tried = shop.run("cursor", "rewind", "billing", "--to", "1h", "--dry-run", "--json")
+    assert (tried.code, tried.json["lanes"]) == (
+        0, [{"lane": 0, "stood_at": None, "again": 3, "again_is_at_least": False}],
+    )  # fmt: skip
+    assert shop.run("cursor", "rewind", "billing", "--to", "1h", "--reason", "x").code == 2, "nobody can be asked"
+    assert shop.run("cursor", "show", "--json").json["items"][0]["passed"] == 3
+    done = shop.run("cursor", "rewind", "billing", "--to", "1h", *write)
+    assert (done.code, "before the first message" in done.out, "billing reads 3 messages again" in done.err) == (
+        0,
+        True,
+        True,
+    )
+    assert shop.run("cursor", "show", "--json").json["items"][0]["passed"] == 0
+    assert shop.run("verify").code == 0
+
+
 def test_a_relay_without_a_catalog_lives_by_the_table_of_routes(sqlite_shop: "Shop") -> None:
     """OB-97: service.catalog, else the table that init has filled; with neither it does not start."""
     sqlite_shop.init()

@@ -12,6 +12,7 @@ from outrider.testing.conformance.storages_deliveries import DeliverySuite
 from outrider.testing.conformance.storages_owning import OwningSuite
 from outrider.testing.conformance.storages_reading import ConcurrentReadingSuite, ReadingSuite
 from outrider.testing.conformance.storages_receipts import ConcurrentReceiptSuite, ReceiptSuite
+from outrider.testing.conformance.storages_rewinding import RewindingSuite
 from outrider.testing.conformance.storages_sweeping import ConcurrentSweepingSuite, SweepingSuite
 
 
@@ -108,4 +109,16 @@ class TestSqliteSweeping(OnSqlite, SweepingSuite):
 
 
 class TestPostgresSweeping(OnPostgres, ConcurrentSweepingSuite):
+    pass
+
+
+class TestMemoryRewinding(OnMemory, RewindingSuite):
+    pass
+
+
+class TestSqliteRewinding(OnSqlite, RewindingSuite):
+    pass
+
+
+class TestPostgresRewinding(OnPostgres, RewindingSuite):
     pass

@@ -48,7 +48,7 @@ class Reading:
         self.limit = limit
         self.seen: list[tuple[str | None, int]] = []
         self.reads = 0
-        self._passed = cursor.passed
+        self.passed = cursor.passed
         self._high = cursor.high_id
 
     @classmethod
@@ -84,7 +84,7 @@ class Reading:
         assert len(rows) <= self.limit
         self.position = batch.after
         self.seen.extend((row[3], number_of(row[1])) for row in rows)
-        self._passed += len(rows)
+        self.passed += len(rows)
         self._high = max([self._high, *(row[0] for row in rows)])
         return rows
 
@@ -102,7 +102,7 @@ class Reading:
     async def write(self) -> None:
         """Write the position. Raises LeaseLost."""
         await self.session.run(
-            cursors.write_position(self.key, self.cursor.epoch, self.position, self._high, self._passed)
+            cursors.write_position(self.key, self.cursor.epoch, self.position, self._high, self.passed)
         )
 
     async def crash(self) -> None:
@@ -112,7 +112,7 @@ class Reading:
         """
         await self.session.run(cursors.release(self.key, self.cursor.epoch))
         self.cursor = await take(self.session, self.subscription, self.key.lane, owner="next")
-        self.position, self._passed, self._high = self.cursor.position, self.cursor.passed, self.cursor.high_id
+        self.position, self.passed, self._high = self.cursor.position, self.cursor.passed, self.cursor.high_id
 
     async def close(self) -> None:
         """Give the lane back and close the session."""

@@ -18,13 +18,14 @@ from outrider.storages.memory.statements import (
     operations,
     pruning,
     reading,
+    rewinding,
     status,
     sweeping,
 )
 
 Function = Callable[[MemoryAccess, Params], Rows]
 _MODULES: Final[tuple[ModuleType, ...]] = (
-    audits, cursors, deliveries, inbox, log, marks, meta, operations, pruning, reading, status, sweeping,
+    audits, cursors, deliveries, inbox, log, marks, meta, operations, pruning, reading, rewinding, status, sweeping,
 )  # fmt: skip
 
 
