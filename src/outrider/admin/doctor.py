@@ -5,8 +5,10 @@ from typing import Final
 from outrider.core.cursors import read_cluster
 from outrider.core.errors import AccessRefused, BrokerUnavailable, SchemaMismatch
 from outrider.core.health import (
+    ConnectionsNeeded,
     Finding,
     Verdict,
+    judge_connections,
     judge_lanes,
     judge_meta,
     judge_retention,
@@ -15,6 +17,7 @@ from outrider.core.health import (
 )
 from outrider.core.meta import read_meta
 from outrider.core.overview import overview
+from outrider.core.privileges import judge_privileges
 from outrider.core.prune import Retention
 from outrider.core.steps import Rows, Statement, Steps
 from outrider.ports.broker import Publisher
@@ -23,7 +26,7 @@ from outrider.ports.storage import StorageSession
 MISSING: Final = Finding("schema", Verdict.FAIL, "there are no tables of this service", "run  outrider init")
 
 
-async def examine(session: StorageSession, retention: Retention) -> list[Finding]:
+async def examine(session: StorageSession, retention: Retention, needed: ConnectionsNeeded) -> list[Finding]:
     """Look at the database and the tables. Raises StorageUnavailable."""
     try:
         found = judge_meta(await session.run(read_meta()))
@@ -31,8 +34,10 @@ async def examine(session: StorageSession, retention: Retention) -> list[Finding
         return [MISSING]
     if found[0].verdict is Verdict.FAIL:
         return found
-    facts = await session.run(rows_of("server_facts"))
-    found += judge_server([(str(name), str(value)) for name, value in facts])
+    facts = [(str(name), str(value)) for name, value in await session.run(rows_of("server_facts"))]
+    found += judge_server(facts) + judge_connections(facts, needed)
+    granted = await session.run(rows_of("table_privileges"))
+    found += judge_privileges([(str(table), str(privilege)) for table, privilege in granted])
     seen = await session.run(overview())
     cluster, now = await session.run(read_cluster())
     found += judge_lanes(seen.lanes, cluster, now)
@@ -63,6 +68,9 @@ async def preflight(publisher: Publisher, topics: list[str]) -> list[Finding]:
 
 
 def rows_of(name: str) -> Steps[Rows]:
-    """The rows of a statement without parameters: `server_facts` → (name, value text), `unknown_statuses`."""
+    """The rows of a statement without parameters: `server_facts` → (name, value text); `table_privileges` →
+    (table without its prefix, privilege) as granted to the connection, none where the storage has no privileges;
+    `unknown_statuses` → (table, status, count).
+    """
     rows = yield Statement(name)
     return rows

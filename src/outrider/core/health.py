@@ -85,8 +85,14 @@ def _fact(name: str, value: str) -> Finding | None:
     match name:
         case "version":
             return _version(value)
-        case "oldest_snapshot":
-            return _oldest(value)
+        case "snapshot":
+            return _snapshot(value)
+        case "sees_sessions":
+            return _sees(value)
+        case "replication_slot":
+            return _slot(value)
+        case "connections":
+            return None  # judged against the settings, see `judge_connections`
         case "prepared_transaction":
             gid, seconds = value.rsplit(" ", 1)
             advice = "commit or roll it back: vacuum cannot pass it"
@@ -116,16 +122,49 @@ def _version(value: str) -> Finding:
     return _found("server", good, seen, f"at least {needed} is needed (OB-16)")
 
 
-def _oldest(value: str) -> Finding:
+def _snapshot(value: str) -> Finding:
     pid, rest = value.split(" ", 1)
     program, seconds = rest.rsplit(" ", 1)
     age = timedelta(seconds=int(seconds))
     seen = f"pid {pid} ({program}) for {seconds} s"
     if age < OLD_SNAPSHOT:
         return Finding("oldest snapshot", Verdict.OK, seen)
-    return Finding(
-        "oldest snapshot", Verdict.WARN, seen, f"it holds back vacuum: SELECT pg_terminate_backend({pid}) (H42)"
-    )
+    advice = f"it holds back vacuum: SELECT pg_terminate_backend({pid}) (H42)"
+    return Finding("old snapshot", Verdict.WARN, seen, advice)
+
+
+def _sees(value: str) -> Finding | None:
+    if value == "true":
+        return None
+    advice = "GRANT pg_read_all_stats to this user, or run doctor as the owner"
+    return Finding("sessions", Verdict.WARN, "others' snapshots cannot be seen by this user", advice)
+
+
+def _slot(value: str) -> Finding:
+    name, kept = value.rsplit(" ", 1)
+    advice = "it keeps WAL and may hold back vacuum: start its reader or drop it (H18)"
+    return Finding("replication slot", Verdict.WARN, f"{name} has no reader, {int(kept) // 2**20:,} MiB kept", advice)
+
+
+class ConnectionsNeeded(NamedTuple):
+    """How many connections the settings ask for, by who opens them."""
+
+    relay: int
+    consumer: int
+
+
+def judge_connections(facts: Iterable[tuple[str, str]], needed: ConnectionsNeeded) -> list[Finding]:
+    """Whether the server has connections left for one more process; nothing where it does not count them."""
+    found = []
+    for name, value in facts:
+        if name == "connections":
+            used, limit = map(int, value.split())
+            short = limit - used < max(needed)
+            seen = f"{used:,} of {limit:,} in use; one relay takes {needed.relay}, one consumer {needed.consumer}"
+            advice = "one more process may be refused: raise max_connections, or lower database.pool_size"
+            verdict = Verdict.WARN if short else Verdict.OK
+            found.append(Finding("connections", verdict, seen, advice if short else ""))
+    return found
 
 
 def judge_lanes(lanes: Iterable[LaneLine], cluster: str, now: Snapshot | None) -> list[Finding]:

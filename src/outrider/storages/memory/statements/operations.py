@@ -196,6 +196,11 @@ def server_facts(db: MemoryAccess, params: Params) -> Rows:  # noqa: ARG001  eve
     return [("cluster", db.cluster)]
 
 
+def table_privileges(db: MemoryAccess, params: Params) -> Rows:  # noqa: ARG001  every statement is called alike
+    """(table, privilege): none, for memory has no privileges."""
+    return []
+
+
 def unknown_statuses(db: MemoryAccess, params: Params) -> Rows:  # noqa: ARG001  every statement is called alike
     """(table, status, count) of statuses that this release does not know."""
     counts = Counter(

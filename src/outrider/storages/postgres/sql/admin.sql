@@ -188,15 +188,42 @@ UNION ALL SELECT 'synchronous_commit', current_setting('synchronous_commit')
 UNION ALL SELECT 'autovacuum', current_setting('autovacuum')
 UNION ALL SELECT 'sequence_cache', CAST(q.seqcache AS text) FROM pg_sequence AS q
     WHERE q.seqrelid = CAST(pg_get_serial_sequence('{outbox_message}', 'id') AS regclass)
+UNION ALL SELECT 'sees_sessions', CAST(pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS text)
+UNION ALL SELECT 'connections', (SELECT sum(numbackends) FROM pg_stat_database) || ' ' || least(
+    CAST(current_setting('max_connections') AS integer) - CAST(current_setting('superuser_reserved_connections') AS integer)
+        - coalesce(CAST(current_setting('reserved_connections', TRUE) AS integer), 0),
+    (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database()),
+    (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user))
 UNION ALL (
-    SELECT 'oldest_snapshot', a.pid || ' ' || coalesce(nullif(a.application_name, ''), '?') || ' '
-        || CAST(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start)) AS integer)
+    SELECT 'snapshot', a.pid || ' ' || coalesce(nullif(a.application_name, ''), a.usename, '?') || ', ' || coalesce(a.state, '?')
+        || ' ' || CAST(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start)) AS integer)
     FROM pg_stat_activity AS a
-    WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
-    ORDER BY age(a.backend_xmin) DESC, a.pid LIMIT 1)
+    WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid() AND a.backend_type IN ('client backend', 'walsender')
+    ORDER BY age(a.backend_xmin) DESC, a.xact_start, a.pid LIMIT 5)
+UNION ALL (
+    SELECT 'replication_slot', slot_name || ' ' || CAST(coalesce(pg_wal_lsn_diff(
+        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END, restart_lsn), 0) AS bigint)
+    FROM pg_replication_slots WHERE NOT active ORDER BY slot_name LIMIT 5)
 UNION ALL (
     SELECT 'prepared_transaction', gid || ' ' || CAST(extract(epoch FROM clock_timestamp() - prepared) AS integer)
     FROM pg_prepared_xacts ORDER BY prepared LIMIT 1)
+
+-- name: table_privileges
+-- What is granted on columns counts: who adds may not write `id` and `xid`. An owner's privilege is OWNER, too.
+SELECT t.name, p.name FROM (VALUES
+    ('outbox_message', '{outbox_message}'), ('outbox_subscription', '{outbox_subscription}'), ('outbox_cursor', '{outbox_cursor}'),
+    ('outbox_advance', '{outbox_advance}'), ('outbox_delivery', '{outbox_delivery}'), ('outbox_pause', '{outbox_pause}'),
+    ('inbox_consumer', '{inbox_consumer}'), ('inbox_key', '{inbox_key}'), ('inbox_receipt', '{inbox_receipt}'),
+    ('inbox_delivery', '{inbox_delivery}'), ('outrider_route', '{outrider_route}'), ('outrider_meta', '{outrider_meta}'),
+    ('outrider_process', '{outrider_process}'), ('outrider_audit', '{outrider_audit}')
+) AS t (name, place)
+JOIN pg_class AS c ON c.oid = to_regclass(t.place)
+CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('OWNER')) AS p (name)
+WHERE CASE p.name
+    WHEN 'OWNER' THEN pg_has_role(c.relowner, 'USAGE')
+    WHEN 'DELETE' THEN has_table_privilege(c.oid, 'DELETE')
+    ELSE has_any_column_privilege(c.oid, p.name)
+END
 
 -- name: unknown_statuses
 SELECT 'outbox_delivery', status, count(*) FROM {outbox_delivery}

@@ -181,6 +181,10 @@ UNION ALL SELECT 'journal_mode', journal_mode FROM pragma_journal_mode
 UNION ALL SELECT 'synchronous', CASE synchronous WHEN 0 THEN 'off' WHEN 1 THEN 'normal' WHEN 2 THEN 'full' ELSE 'extra' END
 FROM pragma_synchronous
 
+-- name: table_privileges
+-- A file has no privileges of tables.
+SELECT '', '' WHERE FALSE
+
 -- name: unknown_statuses
 SELECT 'outbox_delivery', status, count(*) FROM {outbox_delivery}
 WHERE status NOT IN ('waiting', 'parked', 'retrying', 'dead', 'quarantined', 'done') GROUP BY status

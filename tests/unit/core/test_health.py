@@ -1,0 +1,54 @@
+"""What `doctor` makes of the facts."""
+
+from outrider.core.health import ConnectionsNeeded, Verdict, judge_connections, judge_server
+from outrider.core.privileges import DUTIES, OWNER, judge_privileges
+
+
+def granted(*duties: str) -> set[tuple[str, str]]:
+    return {(table, privilege) for duty in duties for table, some in DUTIES[duty].items() for privilege in some.split()}
+
+
+def test_old_snapshots_are_named_with_their_pids() -> None:
+    """OB-79: the pid that holds the oldest snapshot, and every other that is old, each with what to do."""
+    found = judge_server(
+        [
+            ("snapshot", "17 psql, idle in transaction 900"),
+            ("snapshot", "18 my app, active 400"),
+            ("snapshot", "19 x 3"),
+        ]
+    )
+    assert [(one.check, one.verdict) for one in found] == [
+        ("old snapshot", Verdict.WARN), ("old snapshot", Verdict.WARN), ("oldest snapshot", Verdict.OK),
+    ]  # fmt: skip
+    assert found[1].seen == "pid 18 (my app, active) for 400 s"
+    assert "pg_terminate_backend(17)" in found[0].advice
+    assert judge_server([("sees_sessions", "true")]) == []
+    assert "pg_read_all_stats" in judge_server([("sees_sessions", "false")])[0].advice
+    (slot,) = judge_server([("replication_slot", "old reader 7340032")])
+    assert (slot.verdict, slot.seen) == (Verdict.WARN, "old reader has no reader, 7 MiB kept")
+
+
+def test_connections_are_held_against_what_the_settings_ask_for() -> None:
+    """OB-79: one more process must find a connection."""
+    needed = ConnectionsNeeded(relay=3, consumer=10)
+    (enough,) = judge_connections([("version", "150000"), ("connections", "87 97")], needed)
+    assert (enough.verdict, enough.advice) == (Verdict.OK, "")
+    (short,) = judge_connections([("connections", "88 97")], needed)
+    assert (short.verdict, "max_connections" in short.advice) == (Verdict.WARN, True)
+    assert judge_connections([("version", "3.40")], needed) == []
+
+
+def test_privileges_are_told_by_duty() -> None:
+    """OB-17, OB-94: an owner may do all of it; a role is told what it may not; UPDATE on the log is one too many."""
+    assert judge_privileges([]) == []
+    (owner,) = judge_privileges({*granted(*DUTIES), ("outbox_message", OWNER), ("outbox_message", "UPDATE")})
+    assert (owner.verdict, owner.seen) == (
+        Verdict.OK, "owner of the tables, may add, relay, consume, prune, operate",
+    )  # fmt: skip
+    (relay,) = judge_privileges(granted("relay"))
+    assert (relay.verdict, relay.seen.split(";")[0]) == (Verdict.OK, "may relay")
+    assert "add (no INSERT on outbox_message)" in relay.seen
+    (much,) = judge_privileges({*granted("add"), ("outbox_message", "UPDATE")})
+    assert (much.verdict, "REVOKE UPDATE" in much.advice) == (Verdict.WARN, True)
+    (nothing,) = judge_privileges({("outbox_message", "SELECT")})
+    assert nothing.verdict is Verdict.FAIL
