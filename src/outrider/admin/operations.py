@@ -10,6 +10,7 @@ from uuid import UUID
 
 from outrider.admin.changes import EVERY, UNDECIDED, Change, Changer, ChangeReport, Tell, check_reason
 from outrider.admin.pages import Page, by_id, numbers, page, place
+from outrider.admin.resending import Resender
 from outrider.core import audit as audits
 from outrider.core import operations as steps
 from outrider.core.audit import AuditFilter, AuditLine
@@ -70,6 +71,7 @@ class Operations:
         self._actor = actor
         self._telemetry = telemetry
         self._changer = Changer(service, actor, clock, telemetry)
+        self._resender = Resender(service, actor, clock, telemetry)
 
     async def status(self) -> Overview:
         """Lanes with their positions, backlog (counted to 10,000), pauses, exception rows, processes."""
@@ -133,6 +135,22 @@ class Operations:
     ) -> ChangeReport:
         """Give up parked, dead or quarantined messages: they are never sent or handled; their key goes on. Audited."""
         return await self._change(Change(wanted, Event.DISCARDED, reason, None, dry_run, tell))
+
+    async def resend(
+        self,
+        *ids: str | int | UUID,
+        reason: str = "",
+        rate: int = RATE,
+        dry_run: bool = False,
+        tell: Tell | None = None,
+    ) -> ChangeReport:
+        """Publish messages again that were published, or died, by message id or log id: same id, next generation (OB-75).
+
+        For what the broker lost or a consumer elsewhere never got; who had it skips it by its receipt. In log order, at most
+        `rate`/s. What is on its way is left alone; a single one raises OperationRefused. Raises MessageNotFound.
+        """
+        async with self._session() as session:
+            return await self._resender.make(session, ids, reason=reason, rate=rate, dry_run=dry_run, tell=tell)
 
     async def pause(
         self,

@@ -9,7 +9,7 @@ from outrider.bootstrap.settings import make
 from outrider.bootstrap.settings_model import Settings
 from outrider.bootstrap.tracing import tracer_of
 from outrider.bootstrap.upkeep import Upkeep
-from outrider.bootstrap.wiring import RELAY_SUBSCRIPTION, Site, known_catalog, make_subscription, site, update_routes
+from outrider.bootstrap.wiring import Site, known_catalog, make_subscription, site, update_routes
 from outrider.core.catalog import Catalog
 from outrider.core.errors import ConfigurationError
 from outrider.core.health import Verdict, judge_server
@@ -18,6 +18,7 @@ from outrider.core.meta import INSTANCE, read_meta
 from outrider.core.retry import RetryPolicy
 from outrider.core.routing import Route
 from outrider.core.steps import Rows, Statement, Steps
+from outrider.core.subscriptions import RELAY_SUBSCRIPTION
 from outrider.ports.broker import Publisher
 from outrider.ports.telemetry import Telemetry
 from outrider.relay import relay

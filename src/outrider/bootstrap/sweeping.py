@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from outrider.bootstrap.wiring import RELAY_SUBSCRIPTION, Site
+from outrider.bootstrap.wiring import Site
+from outrider.core.subscriptions import RELAY_SUBSCRIPTION
 from outrider.core.sweep import SweepPolicy
 from outrider.ports.telemetry import Telemetry
 from outrider.relay.sweep import Sweeper

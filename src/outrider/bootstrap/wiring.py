@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Final
 
 from outrider.bootstrap.registry import adapter, dialect_of, sqlite_path
 from outrider.bootstrap.secured import database_url
@@ -19,14 +18,11 @@ from outrider.core.lane import Subscription
 from outrider.core.meta import check_meta, read_meta
 from outrider.core.routes import read_routes, route_rows, write_routes
 from outrider.core.routing import ServiceNames
-from outrider.core.subscriptions import ensure_subscription
+from outrider.core.subscriptions import RELAY_SUBSCRIPTION, ensure_subscription
 from outrider.ports.statements import Texts
 from outrider.ports.storage import Storage, StorageSession
 from outrider.runtime.system_clock import SystemClock
 from outrider.runtime.wakeup import in_process, wakeup_channel
-
-RELAY_SUBSCRIPTION: Final = "relay"
-"""Name of the subscription whose sink is the broker."""
 
 
 @dataclass(frozen=True, slots=True)

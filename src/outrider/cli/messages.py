@@ -1,6 +1,7 @@
-"""`outrider messages`: look at messages in any state."""
+"""`outrider messages`: look at messages in any state, and have them sent again."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -10,12 +11,13 @@ from outrider.bootstrap.operations import operations
 from outrider.bootstrap.wiring import site
 from outrider.cli.audit import audit_table
 from outrider.cli.filters import wanted, with_filters
-from outrider.cli.frame import Call, command, new_app
+from outrider.cli.frame import DONE, PARTLY, Call, command, new_app
 from outrider.core.operations import ExceptionLine, MessageLine
 from outrider.core.status import ReaderStatus
 from outrider.core.text import escape_controls
+from outrider.telemetry.fan_out import FanOut
 
-app = new_app("Look at messages in any state.")
+app = new_app("Look at messages in any state; send them again.")
 
 STATES = ("pending", "published", "consumed", "dead")
 LIST = (
@@ -25,6 +27,10 @@ LIST = (
 SHOW = (
     ("outrider messages show 480f02be-417b-5db9-9ba0-9e39ec08110c", "by message id: state, exception rows, receipts"),
     ("outrider messages show 17 --body", "by log id, with its bytes"),
+)
+RESEND = (
+    ("outrider messages resend 17 18 --dry-run", "how many would be sent again"),
+    ('outrider messages resend 17 --reason "topic was deleted" --yes', "same id, next generation: who had it skips it"),
 )
 
 
@@ -95,6 +101,27 @@ async def show(
         call.out.facts({"content type": found.body.content_type, **found.body.headers})
         call.out.text("")
         call.out.text(text_of(found.body.payload))
+
+
+@command(app, "resend", examples=RESEND, writes=True)
+async def resend(
+    call: Call,
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Message ids (UUID) or log ids.")],
+    rate: Annotated[int, typer.Option(min=1, max=100_000, help="Messages a second.")] = 100,
+) -> int:
+    """Publish messages again that were published or are dead. Their place in the order is given up."""
+    reason = call.reason()
+    verbs = operations(site(call.settings()), actor=call.actor, telemetry=FanOut())
+    if call.asks:
+        found = (await verbs.resend(*ids, dry_run=True)).changed
+        call.confirm(f"Publish {'1 message' if found == 1 else f'{found:,} messages'} again?")
+    with call.out.progress("sent") as tell:
+        report = await verbs.resend(*ids, reason=reason, rate=rate, dry_run=call.dry_run, tell=tell)
+    if call.out.as_json:
+        call.out.json({"dry_run": call.dry_run, **asdict(report)})
+    left = f"; {report.refused} left alone: on the way already" if report.refused else ""
+    call.out.say(f"{report.changed} of {report.matched} {'would be ' if call.dry_run else ''}sent again{left}")
+    return PARTLY if report.refused else DONE
 
 
 def reader_table(readers: Sequence[ReaderStatus]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:

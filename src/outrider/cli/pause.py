@@ -7,10 +7,11 @@ import typer
 
 from outrider.admin.operations import PauseKind
 from outrider.bootstrap.operations import operations
-from outrider.bootstrap.wiring import RELAY_SUBSCRIPTION, site
+from outrider.bootstrap.wiring import site
 from outrider.cli.filters import instant
 from outrider.cli.frame import Call, command, new_app
 from outrider.cli.output import cell
+from outrider.core.subscriptions import RELAY_SUBSCRIPTION
 
 app = new_app(
     "Stop sending to a destination, of a key, or altogether. Holds within a second, and outlives the process."

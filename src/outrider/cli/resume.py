@@ -2,9 +2,10 @@
 
 from outrider.admin.operations import PauseKind
 from outrider.bootstrap.operations import operations
-from outrider.bootstrap.wiring import RELAY_SUBSCRIPTION, site
+from outrider.bootstrap.wiring import site
 from outrider.cli.frame import DONE, FAILED, Call, command, new_app
 from outrider.cli.pause import Key, Name, Topic, spoken
+from outrider.core.subscriptions import RELAY_SUBSCRIPTION
 
 app = new_app("End a pause, a person's or an automatic one; what waited follows in order.")
 

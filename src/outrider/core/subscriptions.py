@@ -4,13 +4,16 @@ Invariant: a subscription's lanes live in the database; asking for another numbe
 Source: spec/outbox.md OB-21, OB-34.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 from outrider.core.errors import ConfigurationError
 from outrider.core.lane import Subscription, SubscriptionKind
 from outrider.core.steps import Statement, Steps
 
 Start = Literal["beginning", "now"]
+
+RELAY_SUBSCRIPTION: Final = "relay"
+"""Name of the subscription whose sink is the broker."""
 
 
 def ensure_subscription(

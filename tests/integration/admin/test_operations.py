@@ -34,6 +34,7 @@ ROWS = {
         " fingerprint, type, version, content_type, body, received_at, status, cause, max_retry, updated_at) SELECT 1,"
         " message_id, 'x', topic, message_key, key_hash, 1, type, 1, 'x', payload, :now, 'dead', 'handler', 20, :now"
         " FROM orders_outbox_message WHERE id = :id",
+        "passed": "UPDATE orders_outbox_cursor SET last_id = 100",
     },
     "postgresql": {
         "message": "INSERT INTO orders_outbox_message (message_id, type, version, topic, message_key, key_hash, payload,"
@@ -48,6 +49,7 @@ ROWS = {
         " fingerprint, type, version, content_type, body, status, cause, max_retry) SELECT 1, message_id, 'x', topic,"
         " message_key, key_hash, 1, type, 1, 'x', payload, 'dead', 'handler', 20 FROM orders_outbox_message"
         " WHERE id = :id",
+        "passed": "UPDATE orders_outbox_cursor SET done = pg_current_snapshot(), target = pg_current_snapshot()",
     },
 }
 
@@ -309,3 +311,40 @@ async def test_the_backlog_is_counted_and_dated(desk: Desk) -> None:
     assert lane.oldest_at is not None
     assert lane.oldest_at <= seen.at
     assert [(line.reader, line.status, line.rows) for line in seen.counts] == [("relay", "parked", 1)]
+
+
+async def test_messages_are_sent_again_by_hand(desk: Desk) -> None:
+    """OB-75, OB-41, OB-79: what is done or dead goes again with the next generation; reason, dry run and audit as ever."""
+    await desk.plant(("a", "done", "refused"), ("b", "dead", "refused"), ("c", "parked", "key"), ("d", "", ""))
+    await desk.do("plant_passed")
+    with pytest.raises(OperationRefused, match="why"):
+        await desk.verbs.resend(1)
+    dry = await desk.verbs.resend(1, 2, 3, dry_run=True)
+    assert (dry.matched, dry.changed, dry.refused) == (3, 2, 1)
+    assert await desk.do("audits") == []
+    report = await desk.verbs.resend("1", 2, 3, reason="topic was deleted", rate=1)
+    assert (report.matched, report.changed, report.refused) == (3, 2, 1)
+    assert [row[:4] for row in await desk.do("look")] == [
+        (1, "retrying", 0, 1),
+        (2, "retrying", 0, 1),
+        (3, "parked", 3, 0),
+    ]
+    audited = await desk.do("audits")
+    assert [(actor, verb, affected) for actor, verb, _, affected, _ in audited] == [("ann", "resend", 1)] * 2
+    assert [event.log_id for event in desk.sink.of(MessageReplayed)] == [1, 2]
+
+
+async def test_only_what_is_published_and_rests_is_sent_again(desk: Desk) -> None:
+    """OB-41, OB-75, OB-91: refused before the relay has passed it and while it is on its way; nothing is changed."""
+    await desk.plant(("a", "retrying", "refused"), ("b", "", ""))
+    for log_id in (1, 2):
+        with pytest.raises(OperationRefused, match="on its way"):
+            await desk.verbs.resend(log_id, reason="x")
+    with pytest.raises(MessageNotFound):
+        await desk.verbs.resend(2, 99, reason="x")
+    with pytest.raises(OperationRefused, match="at least one"):
+        await desk.verbs.resend(reason="x")
+    await desk.do("plant_passed")
+    assert (await desk.verbs.resend(2, reason="x")).changed == 1
+    assert (2, "retrying", 0, 1, None) in await desk.do("look")
+    assert [row[1] for row in await desk.do("audits")] == ["resend"]
