@@ -10,6 +10,7 @@ from outrider.bootstrap.consumer_broker import subscriber_of
 from outrider.bootstrap.consumer_source import log_sessions, log_source
 from outrider.bootstrap.outbox import outbox_parts
 from outrider.bootstrap.pruning import retention
+from outrider.bootstrap.relay import retry_policy
 from outrider.bootstrap.resolver import async_resolver, sync_resolver
 from outrider.bootstrap.retention import compare_sources
 from outrider.bootstrap.tracing import tracer_of
@@ -34,7 +35,6 @@ from outrider.core.envelope import Envelope
 from outrider.core.inbox import InboxConsumer
 from outrider.core.prune import check_receipts
 from outrider.core.record import Ambient
-from outrider.core.retry import RetryPolicy
 from outrider.core.routing import Route
 from outrider.core.subscriptions import Start
 from outrider.outbox.async_outbox import AsyncOutbox
@@ -148,12 +148,7 @@ class ConsumerBuild:
             batch_size=self.options.batch_size or settings.consumer.batch_size,
             in_place_delays=delays,
             max_bytes=settings.consumer.max_bytes,
-            policy=RetryPolicy(
-                delays=tuple(delay.total_seconds() for delay in settings.retry.delays),
-                jitter=settings.retry.jitter,
-                max_retry=settings.retry.max_retry,
-                min_failing=settings.retry.min_failing,
-            ),
+            policy=retry_policy(settings),
         )
 
     def _router(self) -> Router:

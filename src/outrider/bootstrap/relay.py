@@ -134,7 +134,7 @@ class RelayParts:
 
 def relay_settings(settings: Settings) -> RelaySettings:
     """The relay's own settings."""
-    chosen, retry = settings.relay, settings.retry
+    chosen = settings.relay
     return RelaySettings(
         batch_size=chosen.batch_size,
         lanes=chosen.lanes,
@@ -148,12 +148,20 @@ def relay_settings(settings: Settings) -> RelaySettings:
         park_alarm=chosen.park_alarm,
         rates={topic: one.rate for topic, one in settings.broker.destinations.items() if one.rate is not None},
         drain_timeout=settings.runtime.drain_timeout,
-        retry=RetryPolicy(
-            delays=tuple(delay.total_seconds() for delay in retry.delays),
-            jitter=retry.jitter,
-            max_retry=retry.max_retry,
-            min_failing=retry.min_failing,
-        ),
+        retry=retry_policy(settings),
+    )
+
+
+def retry_policy(settings: Settings) -> RetryPolicy:
+    """When a failed message is tried again, by relay and consumer alike."""
+    retry = settings.retry
+    first, second = retry.suspect_delays
+    return RetryPolicy(
+        delays=tuple(delay.total_seconds() for delay in retry.delays),
+        jitter=retry.jitter,
+        max_retry=retry.max_retry,
+        min_failing=retry.min_failing,
+        suspect_delays=(first.total_seconds(), second.total_seconds()),
     )
 
 

@@ -172,6 +172,10 @@ class Retry(Section):
     jitter: Literal["full", "none"] = "full"
     max_retry: Annotated[int, Field(ge=0, le=1000)] = 20
     min_failing: Duration = timedelta(0)
+    suspect_delays: Annotated[tuple[Span, Span], BeforeValidator(_durations)] = (
+        timedelta(minutes=1),
+        timedelta(minutes=5),
+    )
 
 
 class Wakeup(Section):

@@ -52,11 +52,12 @@ def take_lane(
 ) -> Steps[Cursor | None]:
     """Take a free or expired lane (`lane`, or the lowest): epoch and starts rise by one, in one statement.
 
-    `over` asks for a lane whose lease need not run out: `owner` itself held it until its connection was lost (OB-19), or
-    its owner is proved dead (OB-100). None where all are held. Statement `take_lane`, params
-    `subscription_id`, `lane` (int or None), `owner`, `lease` (timedelta), `over_owner` and `over_epoch` (None without
-    `over`) → at most one row `(lane, lanes, done, target, last_id, high_id, floor_id, cluster, epoch, starts, marked_id,
-    passed)`. Rows locked by another's taking are skipped, never waited for. Source: OB-35.
+    `over` asks for a lane whose lease need not run out: `owner` itself held it until its connection was lost (OB-19; then
+    nobody died, so `starts` is 1 and nothing is marked), or its owner is proved dead (OB-100). None where all are held.
+
+    Statement `take_lane`, params `subscription_id`, `lane` (int or None), `owner`, `lease` (timedelta), `over_owner` and
+    `over_epoch` (None without `over`) → at most one row `(lane, lanes, done, target, last_id, high_id, floor_id, cluster,
+    epoch, starts, marked_id, passed)`. Rows locked by another's taking are skipped, never waited for. Source: OB-35.
     """
     params: dict[str, Any] = {"subscription_id": subscription.id, "lane": lane, "owner": owner, "lease": lease}
     params |= {"over_owner": None, "over_epoch": None}
@@ -109,15 +110,15 @@ def check_cluster(cursor: Cursor, cluster: str, now: Snapshot | None) -> None:
 def renew(key: LaneKey, epoch: int, lease: timedelta, *, idle: bool) -> Steps[None]:
     """Lengthen the lease to `lease` from now. Raises LeaseLost.
 
-    `idle`: no publish has begun that did not come back, so `starts` becomes 0: an owner killed while idle makes no
-    suspect (OB-36). Statement `renew_lane`, params `lease`, `idle` bool → one row when the epoch still holds.
+    `idle`: no publish has begun that did not come back, so `starts` becomes 0 and the mark goes: an owner killed while
+    idle makes no suspect (OB-36). Statement `renew_lane`, params `lease`, `idle` bool → one row when the epoch still holds.
     """
     rows = yield Statement("renew_lane", {**_guard(key, epoch), "lease": lease, "idle": idle})
     _held(rows, key, epoch)
 
 
 def release(key: LaneKey, epoch: int) -> Steps[bool]:
-    """Give the lane back: no owner, no lease, `starts` 0. Says whether it was still ours.
+    """Give the lane back: no owner, no lease, `starts` 0, no mark. Says whether it was still ours.
 
     Statement `release_lane` → one row when the epoch held.
     """
@@ -135,14 +136,24 @@ def lock(key: LaneKey, epoch: int) -> Steps[None]:
 
 
 def write_position(key: LaneKey, epoch: int, position: Position, high_id: int, passed: int) -> Steps[None]:
-    """Move the cursor; `starts` becomes 0. Raises LeaseLost, also where the position is of an earlier run of the server.
+    """Move the cursor; `starts` becomes 0 and the mark goes.
 
-    Safe to repeat. `passed` is the total of messages gone by since the lane began, `high_id` the highest id passed.
-    Statement `write_position`, params of the position, `high_id`, `passed`, `server_run` (None: of any run; a storage
-    that loses no transaction ids ignores it) → one row when the epoch still holds and the run is the present one.
+    Raises LeaseLost, also where the position is of an earlier run of the server. Safe to repeat. `passed` is the total of
+    messages gone by since the lane began, `high_id` the highest id passed. Statement `write_position`, params of the
+    position, `high_id`, `passed`, `server_run` (None: of any run; a storage that loses no transaction ids ignores it) → one
+    row when the epoch still holds and the run is the present one.
     """
     params = {**_guard(key, epoch), **position_params(position), "high_id": high_id, "passed": passed}
     rows = yield Statement("write_position", {**params, "server_run": position.server_run})
+    _held(rows, key, epoch)
+
+
+def mark(key: LaneKey, epoch: int, log_id: int | None, starts: int) -> Steps[None]:
+    """Note the message that is about to be tried, None for none, and the `starts` that it counts. Raises LeaseLost.
+
+    Statement `mark_lane`, params `marked_id`, `starts` → one row when the epoch still holds. Source: OB-36.
+    """
+    rows = yield Statement("mark_lane", {**_guard(key, epoch), "marked_id": log_id, "starts": starts})
     _held(rows, key, epoch)
 
 

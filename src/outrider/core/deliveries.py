@@ -28,6 +28,9 @@ KeyOf = tuple[str, str]
 HOLD = "hold"
 """Cause of a dead row that holds its key until a person decides (OB-27)."""
 
+SUSPICIONS = frozenset({"suspect.crash", "suspect.unknown"})
+"""Codes of messages that fail without being refused: their first failure is dated all the same."""
+
 COLUMNS = 7  # of a LogRow, in front of a due delivery's own
 
 
@@ -162,7 +165,7 @@ def write_changes(key: LaneKey, changes: Changes, broker: str | None) -> Steps[W
     for topic, refused in changes.pauses.items():
         params = {"broker": broker or "", "topic": topic, "code": refused.code, "reason": clean_text(refused.reason)}
         yield Statement("insert_automatic_pause", params)
-    yield from _write("insert_delivery", [_inserted(key, new) for new in changes.new])
+    yield from insert_new(key, changes.new)
     yield from _write("finish_delivery", [_finished(key, due) for due in changes.delivered])
     yield from _write("retry_delivery", [_retried(key, *one) for one in changes.retried])
     yield from _write("bury_delivery", [_buried(key, *one) for one in changes.buried])
@@ -170,6 +173,20 @@ def write_changes(key: LaneKey, changes: Changes, broker: str | None) -> Steps[W
     stopped = [due for due, _, _ in changes.retried] + [due for due, _ in changes.parked]
     yield from _write("park_followers", [_followers(key, due) for due in stopped if due.row[3] is not None])
     return (yield from decide_queues(key, changes.again, broker))
+
+
+def release_next(key: LaneKey, lanes: int, broker: str | None, topic: str) -> Steps[int | None]:
+    """Make due the lowest parked row of `topic` whose key nothing stands in front of, and give its log id: `release_heads`.
+    In a transaction that has locked the lane.
+    """
+    params = {**_lane(key), "lanes": lanes, "topic": topic, "broker": broker or "", "limit": 1}
+    rows = yield Statement("release_heads", params)
+    return int(rows[0][0]) if rows else None
+
+
+def insert_new(key: LaneKey, new: Sequence[NewDelivery]) -> Steps[None]:
+    """Write rows of log messages: `insert_delivery`, see `write_changes`. In a transaction that has locked the lane."""
+    yield from _write("insert_delivery", [_inserted(key, one) for one in new])
 
 
 def decide_queues(key: LaneKey, again: dict[KeyOf, int], broker: str | None) -> Steps[Written]:
@@ -226,7 +243,7 @@ def _inserted(key: LaneKey, new: NewDelivery) -> Params:
         "max_retry": kind.max_retry,
         "delay": new.delay,
         "due_at": new.due_at,
-        "failed": new.attempts > 0,
+        "failed": new.attempts > 0 or (new.refused is not None and new.refused.code in SUSPICIONS),
         **_error(new.refused),
     }
 
@@ -240,7 +257,8 @@ def _retried(key: LaneKey, due: Due, at: RetryAt, refused: Refused | None) -> Pa
     transition(due.status, Event.RETRY)
     counted = at.attempts > due.attempts
     cause = "refused" if counted else due.cause
-    return {**_row(key, due.row), "attempts": at.attempts, "delay": at.due, "cause": cause, "failed": counted} | _error(
+    failed = counted or (refused is not None and refused.code in SUSPICIONS)
+    return {**_row(key, due.row), "attempts": at.attempts, "delay": at.due, "cause": cause, "failed": failed} | _error(
         refused
     )
 

@@ -51,6 +51,8 @@ class RetryPolicy:
 
     `delays` are seconds, of which the last repeats; `jitter` is `full` (uniform in 0…delay) or `none`; `max_retry` is
     the budget of a message that does not name its own; `min_failing` is how long it must fail before it may be dead.
+    `suspect_delays` are the seconds before the first and the second try, alone, of a message that seems to kill its
+    process; one that gets no answer waits up to the second.
     Raises ConfigurationError for values out of range.
     """
 
@@ -58,6 +60,7 @@ class RetryPolicy:
     jitter: Literal["full", "none"] = "full"
     max_retry: int = 20
     min_failing: timedelta = _NOTHING
+    suspect_delays: tuple[float, float] = (60, 300)
 
     def __post_init__(self) -> None:
         faults = [
@@ -65,6 +68,7 @@ class RetryPolicy:
             "delays must be 0 s to 366 d" if not all(map(_is_delay, self.delays)) else "",
             "jitter must be 'full' or 'none'" if self.jitter not in {"full", "none"} else "",
             f"max_retry must be 0…{MAX_RETRY_MAX}" if not 0 <= self.max_retry <= MAX_RETRY_MAX else "",
+            "suspect_delays must be delays of 0 s to 366 d" if not all(map(_is_delay, self.suspect_delays)) else "",
             "min_failing must not be negative" if self.min_failing < _NOTHING else "",
         ]
         if any(faults):

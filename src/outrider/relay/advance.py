@@ -92,10 +92,19 @@ class Writer:
         async with self._lock, self._refusals():
             return await self._commit(step, note=False)
 
+    async def release_next(self, topic: str) -> int | None:
+        """Make the next parked head of a suspended topic due. Gives its log id, None where there is none."""
+        step = deliveries.release_next(self._cursor.key, self._cursor.lanes, self._broker, topic)
+        return await self.guarded(step)
+
     async def guarded(self, step: Steps[T]) -> T:
         """Drive `step` in a transaction that has locked the lane."""
         async with self._lock, self._refusals():
             return await self._commit(step, note=False)
+
+    async def mark(self, log_id: int | None, starts: int) -> None:
+        """Mark the message that is about to be tried, behind the position settled so far."""
+        await self.guarded(cursors.mark(self._cursor.key, self._cursor.epoch, log_id, starts))
 
     async def write_now(self, position: Position) -> None:
         """Write a position at once: a tick must be in the table before the broker hears of it (OB-101)."""

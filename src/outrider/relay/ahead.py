@@ -9,6 +9,7 @@ from outrider.core.lane import Cursor
 from outrider.ports.clock import Clock
 from outrider.ports.log_reader import Batch, LogReader
 from outrider.ports.storage import StorageSession
+from outrider.relay.settings import UNWRITTEN_MAX
 from outrider.runtime.supervisor import Supervisor
 
 
@@ -21,6 +22,7 @@ class ReadAhead:
         self._session, self._log, self._cursor, self._clock, self._tasks = session, log, cursor, clock, tasks
         self._position = cursor.position
         self._next: asyncio.Task[Batch] | None = None
+        self._fresh = UNWRITTEN_MAX
 
     async def read(self, limit: int, *, ahead: bool) -> Batch:
         """Give the next batch. `ahead`: the one behind it will be asked for with the same `limit`, so it can be now."""
@@ -38,5 +40,9 @@ class ReadAhead:
             await asyncio.wait([self._next])
 
     async def _ask(self, limit: int) -> Batch:
-        cursor = self._cursor
-        return await self._session.run(self._log.read(self._position, cursor.key, cursor.lanes, cursor.floor_id, limit))
+        """Read; what an owner before may have had in hand and given a row of its own, a suspect, is passed over."""
+        cursor, self._fresh = self._cursor, max(0, self._fresh - 1)
+        step = self._log.read(
+            self._position, cursor.key, cursor.lanes, cursor.floor_id, limit, pass_over=self._fresh > 0
+        )
+        return await self._session.run(step)

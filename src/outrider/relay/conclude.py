@@ -16,6 +16,7 @@ from outrider.core.retry import RetryAt
 from outrider.ports.clock import Clock
 from outrider.ports.telemetry import Telemetry
 from outrider.relay.advance import Writer
+from outrider.relay.caution import Caution
 from outrider.relay.holds import Holds
 from outrider.relay.judge import Judge
 from outrider.relay.launch import Launcher
@@ -23,6 +24,9 @@ from outrider.relay.outage import Outage
 from outrider.relay.pipeline import Flight, Pipeline
 from outrider.relay.publish import Lease, Outcomes, unknown_rows
 from outrider.relay.settings import WATCH_SECONDS
+from outrider.relay.silence import Silence
+from outrider.relay.silence import topic_of as _topic
+from outrider.relay.suspects import Suspects
 from outrider.relay.tell import Tell
 
 
@@ -39,6 +43,9 @@ class Concluding:
         writer: Writer,
         outage: Outage,
         holds: Holds,
+        caution: Caution,
+        suspects: Suspects,
+        silence: Silence,
         backoff: OutageBackoff,
         clock: Clock,
         telemetry: Telemetry,
@@ -46,17 +53,24 @@ class Concluding:
     ) -> None:
         self._service, self._pipeline, self._launcher, self._lease = service, pipeline, launcher, lease
         self._judge, self._writer, self._outage, self._holds = judge, writer, outage, holds
+        self._caution, self._suspects, self._silence = caution, suspects, silence
         self._due_backoff, self._clock, self._telemetry, self._tell = backoff, clock, telemetry, tell
         self._doubtful: set[str] = set()
         self._answered: set[str] = set()
+        self._passed: set[str] = set()
 
     async def run(self) -> None:
         """Conclude every flight until there are no more, or until an outage is given up because of a stop."""
         while (flight := await self._pipeline.take()) is not None:
+            if flight.alone:
+                await self._try_alone(flight)
+                continue
             if flight.task is None:
                 await self._lease.wait_until_allowed()
                 self._launcher.launch(flight)
             outcomes = await _landed(flight)
+            if self._caution.active and unknown_rows(outcomes):
+                await self._caution.leave()
             if flight.due:
                 await self._conclude_due(flight, outcomes)
             elif unknown_rows(outcomes):
@@ -64,6 +78,23 @@ class Concluding:
                     return
             else:
                 await self._conclude_log(flight, outcomes)
+
+    async def _try_alone(self, flight: Flight) -> None:
+        """Try a suspect with nothing beside it. What is read meanwhile waits."""
+        self._pipeline.standing = True
+        (due,) = flight.due
+        if await self._suspects.arm(due):
+            await self._lease.wait_until_allowed()
+            self._launcher.launch(flight)
+            outcomes = await _landed(flight)
+            if unknown_rows(outcomes):
+                self._suspects.unanswered(due, self._due_backoff.next(self._clock.chance()), flight.changes)
+                flight.sent_due, outcomes = [], {}
+            self._pipeline.standing = False
+            await self._conclude_due(flight, outcomes)
+            return
+        self._pipeline.standing = False
+        self._due_done(self._clock.boottime())
 
     async def _conclude_log(self, flight: Flight, outcomes: Outcomes) -> None:
         """Conclude a batch of the log whose every message has an outcome."""
@@ -109,10 +140,18 @@ class Concluding:
         elif flight.sent_due:
             self._due_backoff.reset()
             self._doubtful.clear()
-        self._end_suspensions(flight.sent_due, unknown, wait, changes)
+        for due in changes.delivered:
+            self._silence.answered(due)
+        again = RetryAt(timedelta(seconds=wait), 0)
+        if self._silence.look_at_heads(list(flight.sent_due), unknown, again, changes):
+            self._pipeline.want_release()
         promoted = await self._write(flight) if changes or changes.again else 0
         self._pipeline.tally.published += len(changes.delivered)
-        self._pipeline.due_at = self._next_due(changes, wait, at_once=bool(promoted or changes.delivered))
+        at_once = await self._silence.send_seconds() or bool(promoted or changes.delivered)
+        self._due_done(self._next_due(changes, wait, at_once=at_once))
+
+    def _due_done(self, due_at: float) -> None:
+        self._pipeline.due_at = due_at
         self._pipeline.due_flying = False
         self._pipeline.concluded()
         self._pipeline.wake.set()
@@ -128,6 +167,13 @@ class Concluding:
     def _doubt(self, rows: Sequence[Due], unknown: set[int], outcomes: Outcomes, wait: float, changes: Changes) -> None:
         """Unknown deliveries stay due. Destinations that gave no answer again, while another did, are suspended."""
         code = next(outcome.code for outcome in outcomes.values() if isinstance(outcome, Unknown))
+        self._passed |= {_topic(due) for index, due in enumerate(rows) if index not in unknown}
+        for index in sorted(unknown):
+            due = rows[index]
+            if self._holds.suspended.get(_topic(due)) is None and self._silence.is_lone(due, self._passed):
+                self._judge.silence(due, changes)
+                self._silence.answered(due)
+        self._passed.clear()
         self._tell.lane(PublishUnknown, messages=len(unknown), code=code, backoff=wait)
         self._pipeline.tally.unknown += len(unknown)
         topics = {_topic(rows[index]) for index in unknown}
@@ -141,23 +187,10 @@ class Concluding:
             for due in mine[1:]:
                 self._judge.park(due, "suspended", changes)
 
-    def _end_suspensions(self, rows: Sequence[Due], unknown: set[int], wait: float, changes: Changes) -> None:
-        """A suspended destination whose head got an answer takes messages again; else the head waits, uncounted."""
-        for index, due in enumerate(rows):
-            topic = _topic(due)
-            if self._holds.suspended.get(topic) != due.row[0]:
-                continue
-            if index in unknown:
-                at = RetryAt(timedelta(seconds=wait), due.attempts)
-                changes.retried.append((due, at, None))
-            else:
-                del self._holds.suspended[topic]
-                self._pipeline.want_release()
-
     def _note_answers(self, flight: Flight, outcomes: Outcomes) -> None:
-        self._answered |= {
-            parse_kind(row[2]).topic for index, row in enumerate(flight.sent) if index not in outcomes
-        } - self._doubtful
+        passed = {parse_kind(row[2]).topic for index, row in enumerate(flight.sent) if index not in outcomes}
+        self._passed |= passed
+        self._answered |= passed - self._doubtful
 
     async def _write(self, flight: Flight) -> int:
         changes = flight.changes
@@ -177,7 +210,3 @@ class Concluding:
 
 async def _landed(flight: Flight) -> Outcomes:
     return {} if flight.task is None else await flight.task
-
-
-def _topic(due: Due) -> str:
-    return parse_kind(due.row[2]).topic

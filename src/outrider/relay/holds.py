@@ -37,6 +37,8 @@ class Holds:
         self.blocked: set[KeyOf] = set(blocked)
         self.suspended: dict[str, int] = {}
         """Suspended destinations, each with the log id of the head that probes it (OB-40)."""
+        self.seconds: dict[str, int] = {}
+        """Of these, the head of another key that tries too, where the first got no answer again and again."""
         self.unknown_types: set[str] = set()
         self._own: dict[str, int] = {}
         self._rounds = self.resumes = 0

@@ -10,13 +10,15 @@ from typing import assert_never
 
 from outrider.core.deliveries import HOLD, Changes, Due, NewDelivery, key_of
 from outrider.core.delivery import Status
-from outrider.core.events import MessageDied, MessageParked, PublishRefused, RetryScheduled
+from outrider.core.events import MessageDied, MessageParked, PublishRefused, RetryScheduled, SuspectFound
 from outrider.core.log_row import LogRow, parse_kind
-from outrider.core.outcome import PublishOutcome, Refusal, Refused, Unknown
+from outrider.core.outcome import Refusal, Refused, Unknown
 from outrider.core.retry import Bury, Failure, RetryAt, RetryPolicy, decide
+from outrider.core.suspects import SILENT as SILENCE
+from outrider.core.suspects import UNANSWERED, named, silent_delay
 from outrider.ports.clock import Clock
 from outrider.relay.holds import Holds
-from outrider.relay.publish import Behind, Outcomes, Suspended
+from outrider.relay.publish import Behind, Outcome, Outcomes, Silent, Suspended
 from outrider.relay.tell import Tell
 
 
@@ -51,10 +53,20 @@ class Judge:
                     changes.look_again(key)
                 case Refused():
                     self.refuse(due, outcome, changes)
+                case Silent():
+                    self.silence(due, changes)
                 case Unknown() | Suspended():
                     pass
                 case _:
                     assert_never(outcome)
+
+    def silence(self, due: Due, changes: Changes) -> None:
+        """A due delivery gets no answer while others do: it holds its key, and is tried alone, ever less often (OB-40)."""
+        if due.cause != SILENCE:
+            self._tell.message(SuspectFound, due.row, code=UNANSWERED.code)
+        delay = silent_delay(self._policy, due.failing_for, self._clock.chance())
+        changes.retried.append((named(due, SILENCE), RetryAt(delay, due.attempts), UNANSWERED))
+        self._block(due)
 
     def park(self, due: Due, cause: str, changes: Changes) -> None:
         """A due delivery goes back behind what holds it."""
@@ -89,7 +101,7 @@ class Judge:
         if key is not None:
             self._holds.blocked.add(key)
 
-    def _new(self, row: LogRow, outcome: PublishOutcome | Behind | Suspended, changes: Changes) -> NewDelivery | None:
+    def _new(self, row: LogRow, outcome: Outcome, changes: Changes) -> NewDelivery | None:
         match outcome:
             case Behind():
                 self._tell.message(MessageParked, row, cause="key")
@@ -100,6 +112,10 @@ class Judge:
                 self._tell.message(MessageParked, row, cause="suspended")
                 status = Status.PARKED if outcome.delay is None else Status.RETRYING
                 return NewDelivery(row, status, "suspended", delay=outcome.delay)
+            case Silent():
+                self._tell.message(SuspectFound, row, code=UNANSWERED.code)
+                delay = silent_delay(self._policy, timedelta(0), self._clock.chance())
+                return NewDelivery(row, Status.RETRYING, SILENCE, delay=delay, refused=UNANSWERED)
             case Unknown():
                 return None
             case _:

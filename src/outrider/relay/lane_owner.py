@@ -16,6 +16,7 @@ from outrider.core.errors import BrokerUnavailable, OutriderError
 from outrider.core.events import LaneTaken, LeaseLost
 from outrider.core.lane import Cursor, Held, LaneKey, Subscription
 from outrider.core.pauses import Pauses
+from outrider.core.suspects import judge_start
 from outrider.ports.broker import Publisher, TransactionalPublisher
 from outrider.ports.clock import Clock
 from outrider.ports.log_reader import LogReader
@@ -24,6 +25,7 @@ from outrider.ports.telemetry import Telemetry
 from outrider.ports.tracing import Tracer
 from outrider.relay.advance import Writer
 from outrider.relay.ahead import ReadAhead
+from outrider.relay.caution import Caution
 from outrider.relay.conclude import Concluding
 from outrider.relay.holds import Holds
 from outrider.relay.judge import Judge
@@ -36,6 +38,8 @@ from outrider.relay.publish import Lease, Sender
 from outrider.relay.read import Reading
 from outrider.relay.rules import Routes
 from outrider.relay.settings import RelaySettings
+from outrider.relay.silence import Silence
+from outrider.relay.suspects import Suspects
 from outrider.relay.tell import Tell
 from outrider.relay.transactional import TransactionalLane
 from outrider.relay.watch import Watch
@@ -227,23 +231,29 @@ class LaneOwner:
         sender = Sender(publisher, lease, holds, clock, tell, settings.publish_timeout.total_seconds(), context.tracer)
         launcher = Launcher(publisher, sender, lease, holds, sends, tell)
         judge = Judge(holds, settings.retry, clock, tell, settings.batch_size)
+        start = judge_start(cursor.starts, cursor.marked_id)
+        caution = Caution(start, writer, lease, settings.batch_size)
+        suspects = Suspects(cursor, writer, holds, judge, settings.retry, settings.publish_timeout, tell)
         if context.transactional:
             transacting = TransactionalLane(
                 reading, context.log, context.subscription, cursor, pipeline, cast("TransactionalPublisher", publisher),
-                sender, lease, judge, writer, holds, settings, clock, tell, once=self._once, limit=self._limit,
+                sender, lease, judge, writer, holds, caution, suspects, start.suspect, settings, clock, tell,
+                once=self._once, limit=self._limit,
             )  # fmt: skip
             await self._until_done(loops, transacting.run(), writer)
             return
+        if start.suspect is not None:
+            await suspects.park(start.suspect)
         outage = Outage(
             pipeline, launcher, sender, publisher, lease, holds, OutageBackoff(longest), clock, tell, once=self._once
         )
         concluding = Concluding(
-            context.service, pipeline, launcher, lease, judge, writer, outage, holds, OutageBackoff(longest), clock,
-            context.telemetry, tell,
+            context.service, pipeline, launcher, lease, judge, writer, outage, holds, caution, suspects,
+            Silence(writer, holds, judge), OutageBackoff(longest), clock, context.telemetry, tell,
         )  # fmt: skip
         ahead = ReadAhead(reading, context.log, cursor, clock, loops)
         reader = Reading(
-            reading, ahead, cursor, pipeline, launcher, writer, holds, settings, clock, tell,
+            reading, ahead, cursor, pipeline, launcher, writer, holds, caution, settings, clock, tell,
             once=self._once, limit=self._limit,
         )  # fmt: skip
         loops.start(reader.run(), "read")

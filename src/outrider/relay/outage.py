@@ -13,12 +13,13 @@ from outrider.core.deliveries import KeyOf, key_of
 from outrider.core.events import PublishUnknown
 from outrider.core.log_row import LogRow, parse_kind
 from outrider.core.outcome import Unknown
+from outrider.core.suspects import SILENT_TRIES
 from outrider.ports.broker import Publisher
 from outrider.ports.clock import Clock
 from outrider.relay.holds import Holds
 from outrider.relay.launch import Launcher
 from outrider.relay.pipeline import Flight, Pipeline
-from outrider.relay.publish import BEHIND, Behind, Lease, Outcomes, Sender, Suspended
+from outrider.relay.publish import BEHIND, SILENT, Behind, Lease, Outcomes, Sender, Suspended
 from outrider.relay.tell import Tell
 from outrider.runtime.supervisor import wait_for_event
 
@@ -62,6 +63,7 @@ class Outage:
         False when it was given up because of a stop: nothing was written.
         """
         left = list(_unsettled(flights))
+        tries: dict[int, int] = {}
         step = 1
         await self._back_off(left, _code(left))
         while left:
@@ -77,12 +79,32 @@ class Outage:
             step = 1
             if answered - silent:
                 left = self._suspend(left, silent - answered)
-            elif len({one.topic for one in left}) == 1:
+                continue
+            before = len(left)
+            left = await self._try_next_keys(left, tries)
+            if len(left) < before:
+                continue
+            if len({one.topic for one in left}) == 1:
                 left += self._read_ahead(flights)
             if left:
                 await self._back_off(left, _code(left))
         self._backoff.reset()
         return True
+
+    async def _try_next_keys(self, left: list[Unsettled], tries: dict[int, int]) -> list[Unsettled]:
+        """After three tries of a destination's head without an answer the head of the next key tries too, in a call of its
+        own; where that gets one, the first is set aside (OB-40, H46). `tries` counts them by log id.
+        """
+        for head in _first_of_each(left, 1):
+            tries[head.row[0]] = tries.get(head.row[0], 1) + 1
+            other = next((one for one in left if one.topic == head.topic and _of_other_key(one, head)), None)
+            if tries[head.row[0]] < SILENT_TRIES or other is None or self._pipeline.stopping:
+                continue
+            silent, _ = await self._send([other])
+            if not silent:
+                head.outcomes[head.index] = SILENT
+                left = self._behind(left, [head, other])
+        return left
 
     async def _send(self, sent: Sequence[Unsettled]) -> tuple[set[str], set[str]]:
         """Send these again. Gives the topics that gave no answer, and those that gave one."""
@@ -170,6 +192,10 @@ def _first_of_each(left: Sequence[Unsettled], step: int) -> list[Unsettled]:
         if counts[one.topic] <= step:
             chosen.append(one)
     return chosen
+
+
+def _of_other_key(one: Unsettled, head: Unsettled) -> bool:
+    return one is not head and (one.row[3] is None or one.row[3] != head.row[3])
 
 
 def _code(left: Sequence[Unsettled]) -> str:

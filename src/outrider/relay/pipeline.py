@@ -22,7 +22,7 @@ class Flight:
     """A batch on its way: rows of the log with the position behind them, or deliveries that were due.
 
     `sent` are the rows that went to the broker once it was launched, `changes` what was decided without it,
-    `resumes` how often something had been resumed by then.
+    `resumes` how often something had been resumed by then; `alone` says that nothing may be in flight beside it.
     """
 
     rows: Sequence[LogRow] = ()
@@ -35,6 +35,7 @@ class Flight:
     changes: Changes = field(default_factory=Changes)
     task: asyncio.Task[Outcomes] | None = None
     resumes: int = 0
+    alone: bool = False
 
 
 @dataclass(slots=True)

@@ -38,8 +38,15 @@ class Suspended:
     delay: timedelta | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """No answer to this message, while others of its destination got theirs: set aside, its key held (OB-40)."""
+
+
 BEHIND = Behind()
-Outcomes = dict[int, PublishOutcome | Behind | Suspended]
+SILENT = Silent()
+Outcome = PublishOutcome | Behind | Suspended | Silent
+Outcomes = dict[int, Outcome]
 """By index; a row without an entry was acknowledged."""
 
 
@@ -52,11 +59,12 @@ class Lease:
         self._renewed = asyncio.Event()
         self.sending = 0
         self.answered = False
+        self.marked = False
 
     @property
     def idle(self) -> bool:
-        """Whether no publish has begun that did not come back (OB-36)."""
-        return self.answered or not self.sending
+        """Whether no publish has begun that did not come back; of a marked message, not even after another did (OB-36)."""
+        return not self.sending or (self.answered and not self.marked)
 
     def asked_at(self) -> float:
         """The instant from which a lease that is about to be asked for counts."""
@@ -132,7 +140,7 @@ class Sender:
             published = _all_unknown(rows, Unknown(error.code, str(error)))
         finally:
             self._lease.sending -= 1
-        self._lease.answered = True
+        self._lease.answered, self._lease.marked = True, False
         if tracer is not None and started_at is not None:
             codes = {index: outcome.code for index, outcome in published.exceptions.items()}
             tracer.published(rows, codes, started_at, self._clock.now())
@@ -179,7 +187,7 @@ class Sender:
         held = (key_of(row) for row in rows if self._holds.holds_key(parse_kind(row[2]).type))
         return {key for key in held if key is not None}
 
-    def stops(self, row: LogRow, outcome: PublishOutcome | Behind | Suspended | None) -> PublishOutcome | Behind | None:
+    def stops(self, row: LogRow, outcome: Outcome | None) -> PublishOutcome | Behind | None:
         """What becomes of the later messages of a key after this outcome: they get the same unknown, or go behind.
 
         None where they may go.
@@ -188,6 +196,8 @@ class Sender:
             return None
         if isinstance(outcome, Unknown | Behind):
             return outcome
+        if isinstance(outcome, Silent):
+            return BEHIND
         if outcome.refusal is Refusal.PERMANENT and not self._holds.holds_key(parse_kind(row[2]).type):
             return None
         return BEHIND

@@ -8,15 +8,18 @@ from outrider.core import deliveries
 from outrider.core.backoff import PollBackoff
 from outrider.core.events import BatchRead, MessageUnparked, TickOpened
 from outrider.core.lane import Cursor
+from outrider.core.suspects import ALONE
 from outrider.ports.clock import Clock
 from outrider.ports.log_reader import Batch
 from outrider.ports.storage import StorageSession
 from outrider.relay.advance import Writer
 from outrider.relay.ahead import ReadAhead
+from outrider.relay.caution import Caution
 from outrider.relay.holds import Holds
 from outrider.relay.launch import Launcher
 from outrider.relay.pipeline import Flight, Pipeline
 from outrider.relay.settings import WATCH_SECONDS, RelaySettings
+from outrider.relay.sort import beside_suspects
 from outrider.relay.tell import Tell
 from outrider.runtime.supervisor import wait_for_event
 
@@ -33,6 +36,7 @@ class Reading:
         launcher: Launcher,
         writer: Writer,
         holds: Holds,
+        caution: Caution,
         settings: RelaySettings,
         clock: Clock,
         tell: Tell,
@@ -41,7 +45,7 @@ class Reading:
         limit: int | None,
     ) -> None:
         self._session, self._log, self._cursor, self._pipeline = session, log, cursor, pipeline
-        self._launcher, self._writer, self._holds = launcher, writer, holds
+        self._launcher, self._writer, self._holds, self._caution = launcher, writer, holds, caution
         self._settings, self._clock, self._tell = settings, clock, tell
         self._once, self._left = once, limit
         self._busy = True
@@ -57,6 +61,8 @@ class Reading:
                     break
                 await wait_for_event(pipeline.wake, WATCH_SECONDS)
                 continue
+            if self._caution.active:
+                await self._until_quiet()
             due = await self._read_due()
             if self._is_tail(due):
                 await self._until_due_concluded()
@@ -73,7 +79,7 @@ class Reading:
 
     async def _read_due(self) -> list[deliveries.Due]:
         pipeline = self._pipeline
-        if pipeline.due_flying or pipeline.standing:
+        if pipeline.due_flying or pipeline.standing or (self._caution.active and not pipeline.quiet):
             return []
         if pipeline.release_wanted:
             pipeline.release_wanted = False
@@ -86,6 +92,7 @@ class Reading:
         started = self._clock.boottime()
         rows = await self._session.run(deliveries.read_due(self._cursor.key, self._cursor.lanes, self._due_limit))
         pipeline.due_at = self._clock.boottime() + WATCH_SECONDS
+        rows = beside_suspects(rows)
         if rows:
             duration = self._clock.boottime() - started
             self._tell.lane(BatchRead, messages=len(rows), last_id=rows[-1].row[0], duration=duration, due=True)
@@ -93,7 +100,7 @@ class Reading:
                 if one.cause == "released":
                     self._tell.message(MessageUnparked, one.row)
             pipeline.due_flying = True
-            self._offer(Flight(due=rows))
+            await self._offer(Flight(due=rows, alone=rows[0].cause in ALONE))
         return rows
 
     def _is_tail(self, due: list[deliveries.Due]) -> bool:
@@ -102,17 +109,20 @@ class Reading:
 
     @property
     def _due_limit(self) -> int:
+        if self._caution.active:
+            return 1
         size = self._settings.batch_size
         return max(1, size // 2) if self._busy else size
 
     async def _read_log(self) -> bool:
         """Read the next batch, when there is room for it. Says whether it had messages."""
-        await self._until_room()
+        await (self._until_quiet() if self._caution.active else self._until_room())
         if self._pipeline.stopping:
             return False
-        limit = self._settings.batch_size if self._left is None else min(self._settings.batch_size, self._left)
+        size = 1 if self._caution.active else self._settings.batch_size
+        limit = size if self._left is None else min(size, self._left)
         started = self._clock.boottime()
-        batch = await self._log.read(limit, ahead=self._left is None)
+        batch = await self._log.read(limit, ahead=self._left is None and not self._caution.active)
         self._busy = not batch.exhausted
         if not batch.rows:
             if self._pipeline.quiet:
@@ -122,7 +132,7 @@ class Reading:
         if self._left is not None:
             self._left -= len(batch.rows)
         self._pipeline.tally.read += len(batch.rows)
-        self._offer(Flight(rows=batch.rows, after=batch.after, short=batch.exhausted))
+        await self._offer(Flight(rows=batch.rows, after=batch.after, short=batch.exhausted))
         return True
 
     def _told(self, batch: Batch, duration: float) -> None:
@@ -130,8 +140,10 @@ class Reading:
             self._tell.lane(TickOpened, target=str(batch.after.target))
         self._tell.lane(BatchRead, messages=len(batch.rows), last_id=batch.rows[-1][0], duration=duration)
 
-    def _offer(self, flight: Flight) -> None:
-        if self._pipeline.may_launch and self._launcher.is_free(flight):
+    async def _offer(self, flight: Flight) -> None:
+        if self._caution.active:
+            await self._caution.mark(flight.due[0].row[0] if flight.due else flight.rows[0][0])
+        if not flight.alone and self._pipeline.may_launch and self._launcher.is_free(flight):
             self._launcher.launch(flight)
         self._pipeline.put(flight)
 
@@ -144,6 +156,11 @@ class Reading:
                 await wait_for_event(writer.progress, WATCH_SECONDS)
             else:
                 await wait_for_event(pipeline.moved, WATCH_SECONDS)
+
+    async def _until_quiet(self) -> None:
+        while not self._pipeline.stopping and not self._pipeline.quiet:
+            self._pipeline.moved.clear()
+            await wait_for_event(self._pipeline.moved, WATCH_SECONDS)
 
     async def _until_due_concluded(self) -> None:
         while self._pipeline.due_flying and not self._pipeline.stopping:

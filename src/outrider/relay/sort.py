@@ -14,6 +14,7 @@ from outrider.core.delivery import Status
 from outrider.core.log_row import LogRow, parse_kind
 from outrider.core.outcome import Refusal, Refused
 from outrider.core.retry import RetryAt
+from outrider.core.suspects import ALONE
 from outrider.relay.holds import Holds
 
 Refuse = Callable[[LogRow], Refused | None]
@@ -82,6 +83,12 @@ def sort_due(rows: Sequence[Due], holds: Holds, refuse: Refuse) -> tuple[list[Du
     return send, changes, refused
 
 
+def beside_suspects(rows: list[Due]) -> list[Due]:
+    """What goes now of deliveries that are due: the others first, then one suspect with nothing beside it."""
+    others = [one for one in rows if one.cause not in ALONE]
+    return others or rows[:1]
+
+
 def _is_special(row: LogRow) -> bool:
     extra = row[6]
     return extra is not None and AHEAD in extra
@@ -121,7 +128,7 @@ def _due_reason(due: Due, holds: Holds) -> str | None:
     if not holds.routed(kind.type):
         holds.unknown_types.add(kind.type)
         return ROUTE_UNKNOWN
-    if holds.suspended.get(kind.topic) == due.row[0]:
+    if due.row[0] in {holds.suspended.get(kind.topic), holds.seconds.get(kind.topic)}:
         return None
     cause = holds.reason(kind.topic, due.row[3])
     return None if cause == "key" and due.status is Status.RETRYING else cause

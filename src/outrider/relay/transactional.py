@@ -19,17 +19,20 @@ from outrider.core.log_row import LogRow
 from outrider.core.marks import DUE_MAX, MarkText, tick_hash
 from outrider.core.outcome import Unknown
 from outrider.core.position import Position
+from outrider.core.suspects import ALONE, SILENT_TRIES
 from outrider.ports.broker import Mark, TransactionalPublisher
 from outrider.ports.clock import Clock
 from outrider.ports.log_reader import LogReader
 from outrider.ports.storage import StorageSession
 from outrider.relay.advance import Writer
+from outrider.relay.caution import Caution
 from outrider.relay.holds import Holds
 from outrider.relay.judge import Judge
 from outrider.relay.pipeline import Pipeline
-from outrider.relay.publish import Lease, Outcomes, Sender
+from outrider.relay.publish import SILENT, Lease, Outcomes, Sender
 from outrider.relay.settings import WATCH_SECONDS, RelaySettings
-from outrider.relay.sort import sort_due, sort_log
+from outrider.relay.sort import beside_suspects, sort_due, sort_log
+from outrider.relay.suspects import Suspects
 from outrider.relay.tell import Tell
 from outrider.runtime.supervisor import wait_for_event
 
@@ -57,6 +60,9 @@ class TransactionalLane:
         judge: Judge,
         writer: Writer,
         holds: Holds,
+        caution: Caution,
+        suspects: Suspects,
+        suspect: int | None,
         settings: RelaySettings,
         clock: Clock,
         tell: Tell,
@@ -68,6 +74,8 @@ class TransactionalLane:
         self._subscription = subscription
         self._publisher, self._sender, self._lease, self._judge = publisher, sender, lease, judge
         self._writer, self._holds, self._settings, self._clock, self._tell = writer, holds, settings, clock, tell
+        self._caution, self._suspects, self._suspect = caution, suspects, suspect
+        self._silent_tries = 0
         self._once, self._left = once, limit
         self._position = cursor.position
         self._end = MarkText(tick_hash(cursor.position), cursor.position.last_id, "")
@@ -102,8 +110,12 @@ class TransactionalLane:
         await self._writer.guarded(marks.note_transactions(self._subscription))
         mark = await self._fence()
         text = _parse(mark)
-        if text is None:
-            return
+        if text is not None:
+            await self._go_on_from(text)
+        if self._suspect is not None and not self._position.passed(self._suspect, None):
+            await self._suspects.park(self._suspect)
+
+    async def _go_on_from(self, text: MarkText) -> None:
         position = await self._session.run(marks.read_mark(self._cursor, text))
         if position != self._position:  # else the mark is of another tick, whose end says nothing of this one
             self._position = position
@@ -140,6 +152,8 @@ class TransactionalLane:
             await self._writer.write_now(opened)
             self._position = before = opened
         end = MarkText(tick_hash(before), rows[-1][0], rows[-1][1])
+        if self._caution.active:
+            await self._caution.mark(rows[-1][0])
         published = await self._publish_rows(rows, end)
         self._position, self._end = after, end
         self._writer.settled(after, rows[-1][0], len(rows))
@@ -150,7 +164,9 @@ class TransactionalLane:
         size, key, lanes, floor = self._settings.batch_size, self._cursor.key, self._cursor.lanes, self._cursor.floor_id
         rows: list[LogRow] = []
         position, started = self._position, self._clock.boottime()
-        for _ in range(BATCHES_MAX):
+        if self._caution.active:
+            size = 1
+        for _ in range(1 if self._caution.active else BATCHES_MAX):
             limit = size if self._left is None else min(size, self._left - len(rows))
             if limit == 0:
                 break
@@ -193,7 +209,7 @@ class TransactionalLane:
         try:
             await self._publisher.begin()
         except BrokerUnavailable as error:
-            await self._back_off(error.code, len(rows))
+            await self._unknown(error.code, len(rows))
             await self._fence()
             return {}
         outcomes: Outcomes = dict((await self._sender.publish(rows, urgent=True)).exceptions)
@@ -202,14 +218,27 @@ class TransactionalLane:
             await self._lease.wait_until_allowed()
             if await self._publisher.commit(mark, self._settings.publish_timeout.total_seconds()):
                 self._backoff.reset()
+                self._silent_tries = 0
                 return None
             unknown = Unknown("broker.commit_unknown", "the commit was not answered")
         if unknown is None:
             await self._publisher.abort()
             return outcomes
-        await self._back_off(unknown.code, len(rows))
+        await self._unknown(unknown.code, len(rows))
         text = _parse(await self._fence())
-        return None if text is not None and str(text) == mark.metadata else {}
+        if text is not None and str(text) == mark.metadata:
+            return None
+        silent = [index for index in sorted(outcomes) if isinstance(outcomes[index], Unknown)]
+        self._silent_tries = self._silent_tries + 1 if 0 < len(silent) < len(rows) else 0
+        if self._silent_tries < SILENT_TRIES:
+            return {}
+        self._silent_tries = 0
+        return {silent[0]: SILENT}
+
+    async def _unknown(self, code: str, messages: int) -> None:
+        if self._caution.active:
+            await self._caution.leave()
+        await self._back_off(code, messages)
 
     async def _due_transaction(self) -> bool:
         """Publish what is due in a transaction of its own, whose mark lists it. Says whether there was any."""
@@ -220,14 +249,20 @@ class TransactionalLane:
             pipeline.release_wanted, pipeline.due_at = more or pipeline.release_wanted, 0.0
         if self._clock.boottime() < pipeline.due_at:
             return False
-        limit = min(DUE_MAX, self._settings.batch_size)
+        limit = 1 if self._caution.active else min(DUE_MAX, self._settings.batch_size)
         due = await self._session.run(deliveries.read_due(self._cursor.key, self._cursor.lanes, limit))
         pipeline.due_at = 0.0 if due else self._clock.boottime() + WATCH_SECONDS
+        due = beside_suspects(due)
         if due:
             await self._publish_due(due)
         return bool(due)
 
     async def _publish_due(self, due: Sequence[Due]) -> None:
+        alone = due[0].cause in ALONE
+        if self._caution.active:
+            await self._caution.mark(due[0].row[0])
+        if alone and not await self._suspects.arm(due[0]):
+            return
         send, changes, faults = sort_due(due, self._holds, self._publisher.refuse)
         self._tell.decided(changes)
         for one, fault in faults:
@@ -237,6 +272,10 @@ class TransactionalLane:
             listed = tuple((one.row[0], _generation(one.row)) for one in send)
             text = MarkText(self._end.tick, self._end.last_id, self._end.message_id, listed)
             refused = await self._transaction([one.row for one in send], Mark(text.last_id, str(text)))
+            if refused is not None and not refused and alone:
+                self._suspects.unanswered(due[0], 0.0, changes)
+                await self._write(changes)
+                return
             if refused is not None and not refused and not (changes or changes.again):
                 return
             if refused is not None:

@@ -31,7 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "relay.poll_min": s(0.002), "relay.poll_max": s(0.1), "relay.advance_interval": s(0.02),
     "relay.preflight_interval": s(5), "relay.outage_backoff_max": s(5), "relay.park_alarm": 100_000,
     "retry.delays": tuple(map(s, (1, 2, 4, 8, 16, 32))), "retry.jitter": "full", "retry.max_retry": 20,
-    "retry.min_failing": s(0), "wakeup.notify": False,
+    "retry.min_failing": s(0), "retry.suspect_delays": (s(60), s(300)), "wakeup.notify": False,
     "runtime.drain_timeout": s(20), "runtime.health_port": None, "runtime.state_dir": Path(tempfile.gettempdir()),
     "log.level": "info", "log.format": "auto",
     "consumer.session_timeout": s(45), "consumer.concurrency": 8, "consumer.batch_size": 50,

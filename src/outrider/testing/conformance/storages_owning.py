@@ -101,6 +101,39 @@ class OwningSuite:
         assert fourth.starts == 1
         await session.close()
 
+    async def test_a_mark_is_found_by_the_next_owner_unless_something_came_back(self, harness: StorageHarness) -> None:
+        """OB-36: an advance, a renewal while idle, a release and a taking by the same process forget it."""
+        session = await harness.storage.connect()
+        relay = await subscribe(session)
+        first = await session.run(cursors.take_lane(relay, "a", LONG_AGO))
+        assert first is not None
+        key = first.key
+        await session.transact(cursors.mark(key, first.epoch, 7, 2))
+        await session.run(cursors.renew(key, first.epoch, LONG_AGO, idle=False))
+        second = await session.run(cursors.take_lane(relay, "b", LONG_AGO))
+        assert second is not None
+        assert (second.starts, second.marked_id) == (3, 7)
+        with pytest.raises(LeaseLost):
+            await session.transact(cursors.mark(key, first.epoch, 8, 2))
+        await session.run(cursors.write_position(key, second.epoch, second.position, 0, 0))
+        third = await session.run(cursors.take_lane(relay, "c", LONG_AGO))
+        assert third is not None
+        assert (third.starts, third.marked_id) == (1, None)
+        await session.transact(cursors.mark(key, third.epoch, 9, 2))
+        same = await session.run(cursors.take_lane(relay, "c", LONG_AGO))
+        assert same is not None
+        assert (same.starts, same.marked_id) == (1, None)
+        await session.transact(cursors.mark(key, same.epoch, 9, 2))
+        await session.run(cursors.renew(key, same.epoch, LONG_AGO, idle=True))
+        fourth = await session.run(cursors.take_lane(relay, "d", LONG_AGO))
+        assert fourth is not None
+        await session.transact(cursors.mark(key, fourth.epoch, 9, 2))
+        await session.run(cursors.release(key, fourth.epoch))
+        fifth = await session.run(cursors.take_lane(relay, "e", LEASE))
+        assert fifth is not None
+        assert [(one.starts, one.marked_id) for one in (fourth, fifth)] == [(1, None), (1, None)]
+        await session.close()
+
     async def test_a_renewed_lease_is_not_taken(self, harness: StorageHarness) -> None:
         """OB-35: renewing lengthens it."""
         session = await harness.storage.connect()

@@ -57,7 +57,8 @@ def take_lane(db: MemoryAccess, params: Params) -> Rows:
                 owner=params["owner"],
                 epoch=row["epoch"] + 1,
                 lease_until=now + params["lease"],
-                starts=row["starts"] + 1,
+                starts=1 if row["owner"] == params["owner"] else row["starts"] + 1,
+                marked_id=None if row["owner"] == params["owner"] else row["marked_id"],
             )
             subscription = db.get("outbox_subscription", subscription_id)
             lanes = 1 if subscription is None else subscription["lanes"]
@@ -79,8 +80,8 @@ def renew_lane(db: MemoryAccess, params: Params) -> Rows:
     row = _own(db, params)
     if row is None:
         return []
-    starts = 0 if params["idle"] else row["starts"]
-    db.update("outbox_cursor", row, lease_until=db.now + params["lease"], starts=starts)
+    forgotten: Record = {"starts": 0, "marked_id": None} if params["idle"] else {}
+    db.update("outbox_cursor", row, lease_until=db.now + params["lease"], **forgotten)
     return [(row["epoch"],)]
 
 
@@ -89,7 +90,7 @@ def release_lane(db: MemoryAccess, params: Params) -> Rows:
     row = _own(db, params)
     if row is None:
         return []
-    db.update("outbox_cursor", row, owner=None, lease_until=None, starts=0)
+    db.update("outbox_cursor", row, owner=None, lease_until=None, starts=0, marked_id=None)
     return [(row["epoch"],)]
 
 
@@ -106,7 +107,16 @@ def write_position(db: MemoryAccess, params: Params) -> Rows:
         return []
     moved = {name: params[name] for name in ("done", "target", "last_id", "passed")}
     high_id = max(row["high_id"], params["high_id"])
-    db.update("outbox_cursor", row, **moved, high_id=high_id, starts=0, advanced_at=db.now)
+    db.update("outbox_cursor", row, **moved, high_id=high_id, starts=0, marked_id=None, advanced_at=db.now)
+    return [(row["epoch"],)]
+
+
+def mark_lane(db: MemoryAccess, params: Params) -> Rows:
+    """(epoch) where the epoch holds; the mark is set."""
+    row = _own(db, params)
+    if row is None:
+        return []
+    db.update("outbox_cursor", row, marked_id=params["marked_id"], starts=params["starts"])
     return [(row["epoch"],)]
 
 

@@ -3,7 +3,9 @@ SELECT CAST((SELECT system_identifier FROM pg_control_system()) AS text), CAST(p
 
 -- name: take_lane
 UPDATE {outbox_cursor} AS c
-SET owner = :owner, epoch = c.epoch + 1, lease_until = clock_timestamp() + :lease, starts = c.starts + 1
+SET owner = :owner, epoch = c.epoch + 1, lease_until = clock_timestamp() + :lease,
+    starts = CASE WHEN c.owner = :owner THEN 1 ELSE c.starts + 1 END,
+    marked_id = CASE WHEN c.owner = :owner THEN NULL ELSE c.marked_id END
 FROM {outbox_subscription} AS s
 WHERE s.id = c.subscription_id AND (c.subscription_id, c.lane) = (
     SELECT free.subscription_id, free.lane FROM {outbox_cursor} AS free
@@ -24,12 +26,13 @@ ORDER BY lane
 
 -- name: renew_lane
 UPDATE {outbox_cursor}
-SET lease_until = clock_timestamp() + :lease, starts = CASE WHEN :idle THEN 0 ELSE starts END
+SET lease_until = clock_timestamp() + :lease, starts = CASE WHEN :idle THEN 0 ELSE starts END,
+    marked_id = CASE WHEN :idle THEN NULL ELSE marked_id END
 WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
 RETURNING 1
 
 -- name: release_lane
-UPDATE {outbox_cursor} SET owner = NULL, lease_until = NULL, starts = 0
+UPDATE {outbox_cursor} SET owner = NULL, lease_until = NULL, starts = 0, marked_id = NULL
 WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
 RETURNING 1
 
@@ -41,9 +44,15 @@ FOR UPDATE
 -- name: write_position
 UPDATE {outbox_cursor}
 SET done = CAST(:done AS pg_snapshot), target = CAST(:target AS pg_snapshot), last_id = :last_id,
-    high_id = greatest(high_id, :high_id), passed = :passed, starts = 0, advanced_at = clock_timestamp()
+    high_id = greatest(high_id, :high_id), passed = :passed, starts = 0, marked_id = NULL,
+    advanced_at = clock_timestamp()
 WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
     AND (CAST(:server_run AS bigint) IS NULL OR CAST(:server_run AS bigint) = {server_run})
+RETURNING 1
+
+-- name: mark_lane
+UPDATE {outbox_cursor} SET marked_id = :marked_id, starts = :starts
+WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
 RETURNING 1
 
 -- name: insert_advance

@@ -138,3 +138,11 @@ WHERE subscription_id = :subscription_id AND log_id IN (
       AND status BETWEEN 'parked' AND 'parked'
     ORDER BY status, log_id LIMIT :limit)
 RETURNING log_id
+
+-- name: find_suspect
+SELECT m.id, CAST(m.message_id AS text),
+    m.type || chr(31) || m.version || chr(31) || m.topic || chr(31) || m.content_type || chr(31) || m.max_retry,
+    m.message_key, d.status, d.attempts
+FROM {outbox_message} AS m
+LEFT JOIN {outbox_delivery} AS d ON d.subscription_id = :subscription_id AND d.log_id = m.id
+WHERE m.id = :log_id

@@ -3,7 +3,9 @@ SELECT 'sqlite', NULL
 
 -- name: take_lane
 UPDATE {outbox_cursor}
-SET owner = :owner, epoch = epoch + 1, lease_until = :now + :lease, starts = starts + 1
+SET owner = :owner, epoch = epoch + 1, lease_until = :now + :lease,
+    starts = CASE WHEN owner = :owner THEN 1 ELSE starts + 1 END,
+    marked_id = CASE WHEN owner = :owner THEN NULL ELSE marked_id END
 WHERE subscription_id = :subscription_id AND lane = (
     SELECT free.lane FROM {outbox_cursor} AS free
     WHERE free.subscription_id = :subscription_id AND (:lane IS NULL OR free.lane = :lane)
@@ -20,12 +22,13 @@ FROM {outbox_cursor} WHERE subscription_id = :subscription_id
 ORDER BY lane
 
 -- name: renew_lane
-UPDATE {outbox_cursor} SET lease_until = :now + :lease, starts = CASE WHEN :idle THEN 0 ELSE starts END
+UPDATE {outbox_cursor} SET lease_until = :now + :lease, starts = CASE WHEN :idle THEN 0 ELSE starts END,
+    marked_id = CASE WHEN :idle THEN NULL ELSE marked_id END
 WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
 RETURNING 1
 
 -- name: release_lane
-UPDATE {outbox_cursor} SET owner = NULL, lease_until = NULL, starts = 0
+UPDATE {outbox_cursor} SET owner = NULL, lease_until = NULL, starts = 0, marked_id = NULL
 WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
 RETURNING 1
 
@@ -35,7 +38,13 @@ WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
 
 -- name: write_position
 UPDATE {outbox_cursor}
-SET last_id = :last_id, high_id = max(high_id, :high_id), passed = :passed, starts = 0, advanced_at = :now
+SET last_id = :last_id, high_id = max(high_id, :high_id), passed = :passed, starts = 0, marked_id = NULL,
+    advanced_at = :now
+WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
+RETURNING 1
+
+-- name: mark_lane
+UPDATE {outbox_cursor} SET marked_id = :marked_id, starts = :starts
 WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
 RETURNING 1
 

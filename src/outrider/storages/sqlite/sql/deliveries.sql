@@ -143,3 +143,13 @@ WHERE subscription_id = :subscription_id AND log_id IN (
       AND status BETWEEN 'parked' AND 'parked'
     ORDER BY status, log_id LIMIT :limit)
 RETURNING log_id
+
+-- name: find_suspect
+SELECT m.id, lower(substr(hex(m.message_id), 1, 8) || '-' || substr(hex(m.message_id), 9, 4) || '-'
+        || substr(hex(m.message_id), 13, 4) || '-' || substr(hex(m.message_id), 17, 4) || '-'
+        || substr(hex(m.message_id), 21)),
+    m.type || char(31) || m.version || char(31) || m.topic || char(31) || m.content_type || char(31) || m.max_retry,
+    m.message_key, d.status, d.attempts
+FROM {outbox_message} AS m
+LEFT JOIN {outbox_delivery} AS d ON d.subscription_id = :subscription_id AND d.log_id = m.id
+WHERE m.id = :log_id

@@ -1,0 +1,176 @@
+"""Messages that kill the relay, or never get an answer: isolated, and never in the way of others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from outrider.core.events import MessageDied, SuspectFound
+from outrider.core.log_row import LogRow
+from outrider.core.outcome import Published, PublishOutcome, Unknown
+from outrider.core.retry import RetryPolicy
+from outrider.relay.settings import RelaySettings
+from tests.integration.relay.rig import QUICK, Recorder, Rig, topic_of
+
+SOON = RetryPolicy(delays=(0.01,), jitter="none", suspect_delays=(0.001, 0.001))
+SHORT = timedelta(milliseconds=10)
+SILENT = Unknown("broker.unavailable", "no answer")
+
+
+class Killed(BaseException):
+    """The process is gone, as by SIGKILL: nothing is written any more."""
+
+
+@dataclass(eq=False)
+class Deadly(Recorder):
+    """Dies of a message whose body is `poison`, before anything of its batch is taken."""
+
+    fatal: bool = True
+    lives: int | None = None
+    """How many publish calls to outlive, whatever they carry."""
+
+    async def publish(self, rows: Sequence[LogRow], deadline_seconds: float, *, urgent: bool) -> Published:
+        if self.lives == 0 or (self.fatal and any(row[4] == b"poison" for row in rows)):
+            raise Killed
+        self.lives = self.lives and self.lives - 1
+        return await super().publish(rows, deadline_seconds, urgent=urgent)
+
+
+async def dies(rig: Rig, retry: RetryPolicy = QUICK, size: int = 10) -> bool:
+    """Run a relay until it dies or has no more to do; what it held is free afterwards. Says whether it died."""
+    settings = RelaySettings(batch_size=size, retry=retry, publish_timeout=SHORT)
+    try:
+        await rig.relay(settings).run_once()
+    except (Killed, BaseExceptionGroup):
+        rig.database.run("UPDATE {outbox_cursor} SET lease_until = NULL, owner = NULL")
+        return True
+    return False
+
+
+@pytest.fixture
+def deadly(rig: Rig) -> Deadly:
+    rig.recorder = Deadly()
+    return rig.recorder
+
+
+async def test_a_message_that_kills_the_relay_is_parked_at_the_third_start(rig: Rig, deadly: Deadly) -> None:
+    """OB-36, H45: the second start goes one message at a time and marks it; the third sets it aside and goes on."""
+    with rig.database.begin() as tx:
+        poison = tx.add("a", body="poison")
+        behind = tx.add("a", body="behind")
+        other = tx.add("b", body="other")
+    assert [await dies(rig) for _ in range(2)] == [True, True]
+    assert deadly.ids() == []
+    assert not await dies(rig)
+    assert deadly.ids() == [other]
+    assert [event.message_id for event in rig.events.of(SuspectFound)] == [poison]
+    rows = rig.database.rows("SELECT status, cause, error_code, attempts FROM {outbox_delivery} ORDER BY log_id")
+    assert rows == [("retrying", "suspect", "suspect.crash", 0), ("parked", "key", None, 0)]
+    assert rig.database.rows("SELECT starts, marked_id FROM {outbox_cursor}") == [(0, None)]
+    assert behind not in deadly.ids(), "its key is held"
+
+
+async def test_what_goes_before_it_carefully_is_settled_and_innocent(rig: Rig, deadly: Deadly) -> None:
+    """OB-36: an innocent message of the same batch goes out once; only the culprit is set aside, one start later."""
+    with rig.database.begin() as tx:
+        before = [tx.add(f"key-{n}") for n in range(4)]
+        tx.add("p", body="poison")
+        after = [tx.add(f"key-{n}") for n in range(4)]
+    assert [await dies(rig) for _ in range(4)] == [True, True, True, False]
+    assert deadly.ids() == before + after
+    assert rig.database.rows("SELECT cause FROM {outbox_delivery}") == [("suspect",)]
+
+
+async def test_a_relay_killed_from_outside_makes_no_suspects(rig: Rig, deadly: Deadly) -> None:
+    """OB-36: killed again and again, with one message through each time: no message is found at a third start."""
+    added = rig.database.add(*(f"key-{n}" for n in range(12)))
+    for _ in range(8):
+        deadly.lives = 1
+        assert await dies(rig, size=1)
+    deadly.lives = None
+    assert not await dies(rig, size=1)
+    assert list(dict.fromkeys(deadly.ids())) == added
+    assert rig.database.statuses() == {}
+    assert not rig.events.of(SuspectFound)
+
+
+async def test_a_suspect_is_dead_only_if_each_try_alone_kills_again(rig: Rig, deadly: Deadly) -> None:
+    """OB-36: tried alone twice more; dead with its code, its key goes on, and a replay finds all that it needs."""
+    with rig.database.begin() as tx:
+        poison, behind = tx.add("a", body="poison"), tx.add("a", body="behind")
+    deaths = [await dies(rig, SOON) for _ in range(9)]
+    assert sum(deaths) == 4, "two before it is suspected, and one for each try alone"
+    assert [event.message_id for event in rig.events.of(MessageDied)] == [poison]
+    rows = rig.database.rows("SELECT status, error_code FROM {outbox_delivery} ORDER BY log_id")
+    assert rows[0] == ("dead", "suspect.crash")
+    assert deadly.ids() == [behind]
+
+
+async def test_an_innocent_suspect_is_delivered_at_its_next_try(rig: Rig, deadly: Deadly) -> None:
+    """OB-36: and what waited behind it follows in order."""
+    with rig.database.begin() as tx:
+        added = [tx.add("a", body="poison"), tx.add("a", body="behind")]
+    assert [await dies(rig, SOON) for _ in range(2)] == [True, True]
+    deadly.fatal = False
+    for _ in range(3):
+        assert not await dies(rig, SOON)
+    assert deadly.ids() == added
+    assert rig.database.statuses() == {"done": 2}
+    assert not rig.events.of(MessageDied)
+
+
+async def test_a_due_delivery_that_kills_the_relay_is_set_aside_too(rig: Rig, deadly: Deadly) -> None:
+    """OB-36: a message that comes back from a pause and kills is found in the same way; its attempts are kept."""
+    rig.database.pause("destination", "orders")
+    with rig.database.begin() as tx:
+        tx.add("a", body="poison")
+        other = tx.add("b")
+    assert not await dies(rig)
+    rig.database.resume()
+    deaths = [await dies(rig) for _ in range(5)]
+    assert deaths[-1] is False
+    assert deadly.ids() == [other]
+    assert ("retrying", "suspect") in rig.database.rows("SELECT status, cause FROM {outbox_delivery}")
+
+
+async def test_a_message_without_an_answer_is_set_aside_once_the_next_key_passes(rig: Rig) -> None:
+    """OB-40, H46: after three tries; its key is held, others go on, it is never dead by itself, and goes out once it can."""
+    mute = {"mute"}
+    rig.recorder.answer = lambda row: SILENT if row[4].decode() in mute else None
+    with rig.database.begin() as tx:
+        silent, behind = tx.add("a", body="mute"), tx.add("a", body="behind")
+        others = [tx.add(f"key-{n}") for n in range(20)]
+    await rig.started(RelaySettings(batch_size=5, retry=SOON))
+    await rig.recorder.until(20)
+    assert rig.recorder.ids() == others
+    found = await rig.events.wait_for(SuspectFound)
+    assert (found.message_id, found.code) == (silent, "suspect.unknown")
+    tries = sum(silent in batch for batch in rig.recorder.batches)
+    assert tries >= 3
+    mute.clear()
+    await rig.recorder.until(22)
+    assert rig.recorder.ids()[20:] == [silent, behind]
+    assert not rig.events.of(MessageDied)
+
+
+async def test_the_silent_head_of_a_suspended_destination_lets_the_next_key_try(rig: Rig) -> None:
+    """OB-40: its destination answers others, so only that message stays behind."""
+
+    def answer(row: LogRow) -> PublishOutcome | None:
+        return SILENT if row[4] == b"mute" or (topic_of(row) == "far" and len(rig.recorder.batches) == 1) else None
+
+    rig.recorder.answer = answer
+    with rig.database.begin() as tx:
+        silent = tx.add("a", body="mute", topic="far")
+        far = [tx.add(f"key-{n}", topic="far") for n in range(6)]
+        near = [tx.add(f"key-{n}") for n in range(6)]
+    relay = await rig.started(RelaySettings(batch_size=50, retry=SOON))
+    await rig.recorder.until(12)
+    assert sorted(rig.recorder.ids()) == sorted(far + near)
+    found = await rig.events.wait_for(SuspectFound)
+    assert found.message_id == silent
+    await relay.stop(5)
+    assert rig.database.rows("SELECT cause, error_code FROM {outbox_delivery} WHERE status = 'retrying'") == [
+        ("silent", "suspect.unknown")
+    ]
