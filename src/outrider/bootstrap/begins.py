@@ -12,15 +12,18 @@ from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, Final
 
+from outrider.bootstrap.registry import dialect_of
 from outrider.bootstrap.secured import libpq_tls
 from outrider.bootstrap.settings_model import Database
 from outrider.consumer.config import THREADS_LOST_MAX
 from outrider.core.errors import CatalogError, MissingExtra
 from outrider.ports.transaction import AsyncTransactions, Transactions
+from outrider.runtime.mysql_url import server_of
 
 SUPPORTED: Final = (
     "a SQLAlchemy sessionmaker, async_sessionmaker, Engine or AsyncEngine, a psycopg ConnectionPool or AsyncConnectionPool,"
-    " an asyncpg Pool, a postgresql:// or sqlite:/// URL, or a function that gives a psycopg or sqlite3 connection"
+    " an asyncpg or asyncmy Pool, a postgresql://, mysql://, mariadb:// or sqlite:/// URL, or a function that gives a"
+    " psycopg, PyMySQL, mysqlclient or sqlite3 connection (for async handlers, awaited: psycopg, asyncmy, aiosqlite)"
 )
 
 LEND_SECONDS: Final = 1.0
@@ -72,7 +75,9 @@ def begins_of(given: Any, *, prefer_async: bool, database: Database) -> Begins: 
     if hasattr(given, "begin") and hasattr(given, "fault_of"):
         return Begins(given, asynchronous=hasattr(given.begin(), "__aenter__"))
     if callable(given):
-        return _by_function(given, prefer_async=prefer_async or iscoroutinefunction(given))
+        if prefer_async or iscoroutinefunction(given):
+            return _by_async_function(given, dialect_of(database.url))
+        return _by_function(given)
     raise CatalogError(f"transactions={type(given).__module__}.{type(given).__qualname__}: give {SUPPORTED}")
 
 
@@ -101,6 +106,11 @@ def _asyncpg_pool(pool: Any) -> Begins:  # noqa: ANN401
     return Begins(module.AsyncpgTransactions(pool), asynchronous=True)
 
 
+def _asyncmy_pool(pool: Any) -> Begins:  # noqa: ANN401
+    module = import_module("outrider.transactions.mysql.begin_async")
+    return Begins(module.AsyncMysqlTransactions(pool.acquire), asynchronous=True)
+
+
 _KNOWN: Final[dict[str, Callable[[Any], Begins]]] = {
     "sqlalchemy.async_sessionmaker": _async_alchemy,
     "sqlalchemy.AsyncEngine": _async_alchemy,
@@ -110,6 +120,7 @@ _KNOWN: Final[dict[str, Callable[[Any], Begins]]] = {
     "psycopg_pool.ConnectionPool": _psycopg_pool,
     "psycopg_pool.AsyncConnectionPool": _async_psycopg_pool,
     "asyncpg.Pool": _asyncpg_pool,
+    "asyncmy.Pool": _asyncmy_pool,
 }
 
 
@@ -132,6 +143,8 @@ def _by_url(url: str, *, prefer_async: bool, database: Database) -> Begins:
             return Begins(made, asynchronous=True, open=pool.open, close=pool.close, at_once=size)
         made = _psycopg_pool(pool).transactions
         return Begins(made, asynchronous=False, open=_awaited(pool.open), close=_awaited(pool.close), at_once=size)
+    if url.startswith(("mysql://", "mariadb://")):
+        return _own_mysql(url, prefer_async=prefer_async, database=database)
     path = url.removeprefix("sqlite:///")
     if "://" in path:
         raise CatalogError(f"transactions={url.partition('://')[0]}://…: give {SUPPORTED}")
@@ -140,11 +153,37 @@ def _by_url(url: str, *, prefer_async: bool, database: Database) -> Begins:
     return Begins(transactions, asynchronous=False, close=_awaited(transactions.close))
 
 
-def _by_function(connect: Callable[[], Any], *, prefer_async: bool) -> Begins:
-    """A function that gives a connection, a new one for each transaction, closed after it."""
+def _own_mysql(url: str, *, prefer_async: bool, database: Database) -> Begins:
+    """Connections that we make to MySQL or MariaDB, by asyncmy or by PyMySQL."""
+    try:
+        own = import_module("outrider.transactions.mysql.own")
+        kept = own.AsyncOwnConnections(server_of(url)) if prefer_async else own.OwnConnections(server_of(url))
+    except ModuleNotFoundError as error:
+        raise MissingExtra("mysql", "a consumer's connections to MySQL or MariaDB") from error
+    size = database.pool_size
     if prefer_async:
-        module = import_module("outrider.transactions.psycopg.begin")
-        return Begins(module.AsyncPsycopgTransactions(lambda: _lent_async(connect)), asynchronous=True)
+        module = import_module("outrider.transactions.mysql.begin_async")
+        return Begins(module.AsyncMysqlTransactions(kept.lend), asynchronous=True, close=kept.close, at_once=size)
+    module = import_module("outrider.transactions.mysql.begin")
+    return Begins(module.MysqlTransactions(kept.lend), asynchronous=False, close=_awaited(kept.close), at_once=size)
+
+
+def _by_async_function(connect: Callable[[], Any], dialect: str) -> Begins:
+    """A function whose awaited connection is of the driver that the consumer's own database asks for."""
+    match dialect:
+        case "mysql":
+            module = import_module("outrider.transactions.mysql.begin_async")
+            return Begins(module.AsyncMysqlTransactions(lambda: _lent_async(connect)), asynchronous=True)
+        case "sqlite":
+            module = import_module("outrider.transactions.sqlite.begin_async")
+            return Begins(module.AioSqliteTransactions(lambda: _lent_async(connect)), asynchronous=True)
+        case _:
+            module = import_module("outrider.transactions.psycopg.begin")
+            return Begins(module.AsyncPsycopgTransactions(lambda: _lent_async(connect)), asynchronous=True)
+
+
+def _by_function(connect: Callable[[], Any]) -> Begins:
+    """A function that gives a connection, a new one for each transaction, closed after it."""
     first = connect()
     if isinstance(first, sqlite3.Connection):
         first.close()
@@ -157,6 +196,9 @@ def _by_function(connect: Callable[[], Any], *, prefer_async: bool) -> Begins:
     if "psycopg.Connection" in known:
         module = import_module("outrider.transactions.psycopg.begin")
         return Begins(module.PsycopgTransactions(lambda: _lent(connect)), asynchronous=False)
+    if known & {"pymysql.Connection", "MySQLdb.Connection"}:
+        module = import_module("outrider.transactions.mysql.begin")
+        return Begins(module.MysqlTransactions(lambda: _lent(connect)), asynchronous=False)
     raise CatalogError(f"transactions gave a {type(first).__module__}.{type(first).__qualname__}: give {SUPPORTED}")
 
 
@@ -179,7 +221,7 @@ def _lent_async(connect: Callable[[], Any]) -> AbstractAsyncContextManager[Any]:
         try:
             yield connection
         finally:
-            await connection.close()
+            await getattr(connection, "ensure_closed", connection.close)()  # asyncmy's close is no coroutine
 
     return lend()
 

@@ -13,14 +13,18 @@ from outrider.ports.transaction import Dialect
 
 
 class Inbox(inbox.Inbox):
-    """The receipts of `consumer` in the tables of `service`, in SQLAlchemy, psycopg and sqlite3 transactions."""
+    """The receipts of `consumer` in the tables of `service`, in SQLAlchemy, psycopg, PyMySQL, mysqlclient and sqlite3
+    transactions.
+    """
 
     def __init__(self, consumer: str, catalog: Catalog, service: str, *, db_schema: str | None = None) -> None:
         super().__init__(consumer, _texts(consumer, catalog, service, db_schema), sync_resolver())
 
 
 class AsyncInbox(inbox.AsyncInbox):
-    """The receipts of `consumer` in the tables of `service`, in AsyncSession, AsyncConnection and asyncpg transactions."""
+    """The receipts of `consumer` in the tables of `service`, in AsyncSession, AsyncConnection, psycopg, asyncpg, asyncmy
+    and aiosqlite transactions.
+    """
 
     def __init__(self, consumer: str, catalog: Catalog, service: str, *, db_schema: str | None = None) -> None:
         super().__init__(consumer, _texts(consumer, catalog, service, db_schema), async_resolver())

@@ -20,7 +20,8 @@ from outrider.telemetry.ambient import ambient_source
 
 
 class Outbox(outbox.Outbox):
-    """Adds messages of `service` in the caller's transaction: SQLAlchemy Session or Connection, psycopg, sqlite3.
+    """Adds messages of `service` in the caller's transaction: SQLAlchemy Session or Connection, psycopg, PyMySQL,
+    mysqlclient, sqlite3.
 
     Cheap to make, safe to share between threads; opens no connection for what it adds. `notify` is a PostgreSQL URL:
     then a NOTIFY follows the commit, on a connection of its own (OB-43); None takes it from the settings, if
@@ -44,7 +45,8 @@ class Outbox(outbox.Outbox):
 
 
 class AsyncOutbox(async_outbox.AsyncOutbox):
-    """Adds messages of `service` in the caller's transaction: AsyncSession or AsyncConnection, psycopg, asyncpg.
+    """Adds messages of `service` in the caller's transaction: AsyncSession or AsyncConnection, psycopg, asyncpg,
+    asyncmy, aiosqlite.
 
     Cheap to make, safe to share between tasks; opens no connection for what it adds. `notify` is a PostgreSQL URL:
     then a NOTIFY follows the commit, on a connection of its own (OB-43); None takes it from the settings, if

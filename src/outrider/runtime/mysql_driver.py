@@ -6,10 +6,11 @@ PyMySQL, mysqlclient and asyncmy give the same errors, status bits and cursors u
 from collections.abc import Iterator
 from typing import Any, Final
 
-from outrider.core.consume_plan import TransactionLeft
+from outrider.core.consume_plan import DatabaseFault, TransactionLeft, fault_of_number
 from outrider.core.steps import Rows, Statement
 from outrider.ports.statements import Query, Texts
 
+DRIVERS: Final = frozenset({"pymysql", "MySQLdb", "asyncmy"})
 IN_TRANSACTION: Final = 1
 """SERVER_STATUS_IN_TRANS of the protocol's status flags."""
 NO_SAVEPOINT: Final = 1305
@@ -26,6 +27,15 @@ def number_of(error: BaseException) -> int:
     return first if isinstance(first, int) else 0
 
 
+def fault_of(error: BaseException) -> DatabaseFault | None:
+    """What a driver's error says of our database; None for any other error, and where it is the statement's own fault."""
+    if not any(base.__module__.partition(".")[0] in DRIVERS for base in type(error).__mro__):
+        return None
+    if number_of(error) == 0 and type(error).__name__ in {"InterfaceError", "OperationalError"}:
+        return DatabaseFault.UNAVAILABLE  # the connection is closed on our side
+    return fault_of_number(number_of(error))
+
+
 def in_transaction(raw: Any) -> bool | None:  # noqa: ANN401 - either driver's connection
     """Whether the server said so in its last answer; None where the driver does not tell (mysqlclient)."""
     ask = getattr(raw, "get_transaction_status", None)
@@ -38,6 +48,16 @@ def in_transaction(raw: Any) -> bool | None:  # noqa: ANN401 - either driver's c
 def is_alone(raw: Any) -> bool:  # noqa: ANN401 - either driver's connection
     """Whether each statement would commit by itself: autocommit, and no transaction that we can see."""
     return bool(raw.get_autocommit()) and in_transaction(raw) is not True
+
+
+def file_descriptor_of(raw: Any) -> int:  # noqa: ANN401 - of a synchronous driver; psycopg's and mysqlclient's tell it
+    """The descriptor of a connection's socket. Raises ValueError where it is closed."""
+    if hasattr(raw, "fileno"):
+        return int(raw.fileno())
+    sock = raw._sock  # noqa: SLF001 - PyMySQL tells it nowhere else
+    if sock is None:
+        raise ValueError("the connection is closed")
+    return int(sock.fileno())
 
 
 def transaction_left(error: BaseException) -> TransactionLeft | None:

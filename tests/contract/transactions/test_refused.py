@@ -2,10 +2,15 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 
+import aiosqlite
+import asyncmy
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 import psycopg
+import pymysql
 import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
@@ -13,6 +18,7 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from outrider import AsyncOutbox, Message, Outbox
 from outrider.core.errors import NoTransaction
+from outrider.runtime.mysql_url import server_of
 from outrider.testing.schema import create_tables
 from tests.contract.transactions.callers import PREFIX, catalog
 
@@ -63,6 +69,56 @@ async def test_asyncpg_needs_a_block(shop: str) -> None:
     await connection.close()
 
 
+@pytest.fixture
+def shop_mariadb(mariadb_url: str) -> str:
+    create_tables(mariadb_url, PREFIX)
+    return mariadb_url
+
+
+def test_pymysql_in_autocommit_needs_begin(outbox: Outbox, shop_mariadb: str) -> None:
+    """OB-8, OB-87: autocommit is refused; what begin() began there is a transaction, until it ends."""
+    with closing(pymysql.connect(**server_of(shop_mariadb), autocommit=True)) as connection:
+        with pytest.raises(NoTransaction, match="autocommit"):
+            outbox.add(connection, MESSAGE)
+        connection.begin()
+        outbox.add(connection, MESSAGE)
+        connection.commit()
+        with pytest.raises(NoTransaction, match="autocommit"):
+            outbox.add(connection, MESSAGE)
+
+
+async def test_asyncmy_in_autocommit_needs_begin(shop_mariadb: str) -> None:
+    """OB-8, OB-87: the same."""
+    connection = await asyncmy.connect(**server_of(shop_mariadb), autocommit=True)
+    outbox = AsyncOutbox(catalog, "orders")
+    with pytest.raises(NoTransaction, match="autocommit"):
+        await outbox.add(connection, MESSAGE)
+    await connection.begin()
+    await outbox.add(connection, MESSAGE)
+    await connection.ensure_closed()
+
+
+@pytest.mark.usefixtures("mysqlclient")
+def test_mysqlclient_in_autocommit_is_refused(outbox: Outbox, shop_mariadb: str) -> None:
+    """OB-8: it does not tell whether begin() was called, so autocommit is refused."""
+    with closing(import_module("MySQLdb").connect(**server_of(shop_mariadb))) as connection:
+        connection.autocommit(True)
+        connection.begin()
+        with pytest.raises(NoTransaction, match="autocommit=False"):
+            outbox.add(connection, MESSAGE)
+
+
+async def test_aiosqlite_without_begin_is_refused(shop_file: str) -> None:
+    """OB-8, OB-87: as on sqlite3."""
+    outbox = AsyncOutbox(catalog, "orders")
+    async with aiosqlite.connect(shop_file, isolation_level=None) as connection:
+        with pytest.raises(NoTransaction, match="BEGIN"):
+            await outbox.add(connection, MESSAGE)
+        await connection.execute("BEGIN IMMEDIATE")
+        await outbox.add(connection, MESSAGE)
+        await connection.rollback()
+
+
 def test_sqlite_without_begin_is_refused(outbox: Outbox, sqlite_connection: sqlite3.Connection) -> None:
     """OB-8, OB-87: with isolation_level=None nothing begins a transaction by itself."""
     with pytest.raises(NoTransaction, match="BEGIN"):
@@ -70,10 +126,13 @@ def test_sqlite_without_begin_is_refused(outbox: Outbox, sqlite_connection: sqli
     assert not sqlite_connection.in_transaction
 
 
-@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
-async def test_async_sqlalchemy_in_autocommit_is_refused(shop: str, driver: str) -> None:
+@pytest.mark.parametrize("driver", ["postgresql+psycopg", "postgresql+asyncpg", "mysql+asyncmy", "sqlite+aiosqlite"])
+async def test_async_sqlalchemy_in_autocommit_is_refused(request: pytest.FixtureRequest, driver: str) -> None:
     """OB-8: an engine in AUTOCOMMIT commits each statement."""
-    engine = create_async_engine(shop.replace(":", f"+{driver}:", 1), isolation_level="AUTOCOMMIT")
+    fixture = {"postgresql": "shop", "mysql": "shop_mariadb", "sqlite": "shop_file"}[driver.partition("+")[0]]
+    where: str = request.getfixturevalue(fixture)
+    there = where.partition(":")[2] or f"///{where}"
+    engine = create_async_engine(f"{driver}:{there}", isolation_level="AUTOCOMMIT")
     outbox = AsyncOutbox(catalog, "orders")
     async with AsyncSession(engine) as session:
         with pytest.raises(NoTransaction, match="autocommit"):
@@ -87,9 +146,10 @@ async def test_async_sqlalchemy_in_autocommit_is_refused(shop: str, driver: str)
     await engine.dispose()
 
 
-def test_sqlalchemy_in_autocommit_is_refused(outbox: Outbox, shop: str, shop_file: str) -> None:
-    """OB-8: on either database, however the level was set."""
-    for url in (shop.replace(":", "+psycopg:", 1), f"sqlite:///{shop_file}"):
+def test_sqlalchemy_in_autocommit_is_refused(outbox: Outbox, shop: str, shop_file: str, shop_mariadb: str) -> None:
+    """OB-8: on each database, however the level was set."""
+    mariadb = shop_mariadb.replace(":", "+pymysql:", 1)
+    for url in (shop.replace(":", "+psycopg:", 1), f"sqlite:///{shop_file}", mariadb):
         engine = create_engine(url)
         alone = engine.execution_options(isolation_level="AUTOCOMMIT")
         with alone.connect() as connection, pytest.raises(NoTransaction, match="autocommit"):

@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 
 from outrider.core.consume_plan import DatabaseFault, fault_of_state
 from outrider.ports.transaction import Dialect
+from outrider.runtime.mysql_driver import DRIVERS, MARK, PROOF, file_descriptor_of, in_transaction, transaction_left
+from outrider.runtime.mysql_driver import fault_of as driver_fault_of
 from outrider.runtime.sever import sever
 from outrider.transactions.sqlalchemy.joined import ConnectionTransaction, SessionTransaction
 
@@ -29,19 +31,50 @@ class AlchemyFace:
     def __init__(self, handle: Session | Connection, begun: Any) -> None:  # noqa: ANN401 - either's transaction
         self.handle: Any = handle
         self._begun = begun
-        connection = handle.connection() if isinstance(handle, Session) else handle
-        self.raw: Any = connection.connection.driver_connection
+        self._opened: Connection = handle.connection() if isinstance(handle, Session) else handle
+        self._is_mysql = dialect_name(self._opened.dialect.name) == "mysql"
+        self._left = False
+        self.raw: Any = self._opened.connection.driver_connection
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """A savepoint."""
-        with self.handle.begin_nested():
-            yield
+        try:
+            with self.handle.begin_nested():
+                yield
+        except BaseException as error:
+            self.notice(error)
+            raise
+
+    def mark(self) -> None:
+        """Set what `prove` looks for, on a database where a failed transaction does not stay failed: MySQL, MariaDB."""
+        if self._is_mysql:
+            self._opened.exec_driver_sql(MARK)
+
+    def prove(self) -> None:
+        """Raise TransactionLeft where that is gone: a deadlock that the handler hid has rolled all back (OB-66)."""
+        if not self._is_mysql:
+            return
+        try:
+            self._opened.exec_driver_sql(PROOF)
+        except DBAPIError as error:
+            self.notice(error)
+            raise
+
+    def notice(self, error: BaseException) -> None:
+        """Note that the database has failed here. Raises TransactionLeft where the savepoint went with its transaction."""
+        if self._is_mysql:
+            self._left = self._left or fault_of(error) is not None
+            if (left := transaction_left(error)) is not None:
+                self._left = True
+                raise left from error
 
     def is_intact(self) -> bool:
         """Whether the transaction is the one that was begun, is active, and has not failed in the driver's eyes."""
-        if self.handle.get_transaction() is not self._begun or not self._begun.is_active:
+        if self._left or self.handle.get_transaction() is not self._begun or not self._begun.is_active:
             return False
+        if self._is_mysql:
+            return in_transaction(self.raw) is not False
         pgconn = getattr(self.raw, "pgconn", None)
         if pgconn is not None:
             return bool(pgconn.transaction_status == _INTRANS)
@@ -56,7 +89,7 @@ class AlchemyFace:
             with suppress(sqlite3.Error):
                 self.raw.close()
             return
-        sever(self.raw.fileno())
+        sever(file_descriptor_of(self.raw))
 
 
 class SessionHandlerTransaction(AlchemyFace, SessionTransaction):
@@ -78,6 +111,12 @@ class ConnectionHandlerTransaction(AlchemyFace, ConnectionTransaction):
 HandlerFace = SessionHandlerTransaction | ConnectionHandlerTransaction
 
 
+def _proved(face: HandlerFace) -> Iterator[HandlerFace]:
+    face.mark()
+    yield face
+    face.prove()
+
+
 class AlchemyTransactions:
     """As `ports.transaction.Transactions`, over a sessionmaker or an Engine."""
 
@@ -90,10 +129,10 @@ class AlchemyTransactions:
         """Begin one; commits when the block ends, rolls back when it raises."""
         if isinstance(self._source, Engine):
             with self._source.connect() as connection, connection.begin() as begun:
-                yield ConnectionHandlerTransaction(connection, begun)
+                yield from _proved(ConnectionHandlerTransaction(connection, begun))
         else:
             with self._source() as session, session.begin() as opened:
-                yield SessionHandlerTransaction(session, opened)
+                yield from _proved(SessionHandlerTransaction(session, opened))
 
     def fault_of(self, error: BaseException) -> DatabaseFault | None:
         """By what the driver raised."""
@@ -103,7 +142,18 @@ class AlchemyTransactions:
 def dialect_of(source: Any) -> Dialect:  # noqa: ANN401 - sessionmaker or engine, of either kind
     """Our name of the database's dialect; a sessionmaker is asked by making a Session, which connects nowhere."""
     engine = source if hasattr(source, "dialect") else source().get_bind()
-    return "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
+    return dialect_name(engine.dialect.name)
+
+
+def dialect_name(name: str) -> Dialect:
+    """Our name of a dialect that SQLAlchemy names so."""
+    match name:
+        case "sqlite":
+            return "sqlite"
+        case "mysql" | "mariadb":
+            return "mysql"
+        case _:
+            return "postgresql"
 
 
 def fault_of(error: BaseException) -> DatabaseFault | None:
@@ -120,6 +170,8 @@ def fault_of(error: BaseException) -> DatabaseFault | None:
         if locked:
             return DatabaseFault.SERIALIZATION
         return None if raised.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR else DatabaseFault.UNAVAILABLE
+    if type(raised).__module__.partition(".")[0] in DRIVERS:
+        return driver_fault_of(raised)
     state = getattr(raised, "sqlstate", None) or getattr(raised, "pgcode", None)
     lost = state is None and type(raised).__name__ in {"OperationalError", "InterfaceError"}
     return DatabaseFault.UNAVAILABLE if lost else fault_of_state(state)

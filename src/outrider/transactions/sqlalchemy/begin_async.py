@@ -41,15 +41,22 @@ class AsyncAlchemyHandlerTransaction(AsyncAlchemyTransaction):
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """A savepoint."""
-        async with self.handle.begin_nested():
-            yield
-            await self.prove()
+        try:
+            async with self.handle.begin_nested():
+                yield
+                await self._ask()
+        except BaseException as error:
+            self.inner.notice(error)
+            raise
 
     async def prove(self) -> None:
-        """Raise where a statement has left the transaction failed, on a driver that cannot tell: asyncpg.
+        """Raise where a statement has left the transaction failed or gone, on a driver that cannot tell (OB-66)."""
+        await self._ask()
+        if self.dialect == "mysql":
+            await self.handle.run_sync(lambda _: self.inner.prove())
 
-        Its COMMIT would be a silent ROLLBACK (OB-66), so the server is asked.
-        """
+    async def _ask(self) -> None:
+        """Ask the server, on asyncpg: a COMMIT of a failed transaction would be a silent ROLLBACK."""
         if hasattr(self.inner.raw, "is_in_transaction"):
             await self.handle.execute(_PROOF)
 
@@ -82,5 +89,7 @@ class AsyncAlchemyTransactions:
 
 def _inner(face: Any) -> HandlerFace:  # noqa: ANN401 - a synchronous Session or Connection
     begun = face.get_transaction()
-    made = SessionHandlerTransaction if hasattr(face, "begin_nested") and hasattr(face, "flush") else None
-    return made(face, begun) if made else ConnectionHandlerTransaction(face, begun)
+    is_session = hasattr(face, "begin_nested") and hasattr(face, "flush")
+    made = SessionHandlerTransaction(face, begun) if is_session else ConnectionHandlerTransaction(face, begun)
+    made.mark()
+    return made

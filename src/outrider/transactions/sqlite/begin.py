@@ -17,7 +17,7 @@ from outrider.transactions.sqlite.joined import SqliteTransaction
 
 BUSY_TIMEOUT_SECONDS = 10.0
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_SAVEPOINT = "outrider_handler"
+SAVEPOINT = "outrider_handler"
 
 
 class SqliteHandlerTransaction(SqliteTransaction):
@@ -35,15 +35,15 @@ class SqliteHandlerTransaction(SqliteTransaction):
     def savepoint(self) -> Iterator[None]:
         """A savepoint."""
         cursor = self._cursor()
-        cursor.execute(f"SAVEPOINT {_SAVEPOINT}")
+        cursor.execute(f"SAVEPOINT {SAVEPOINT}")
         try:
             yield
         except BaseException:
             with suppress(sqlite3.Error):
-                cursor.execute(f"ROLLBACK TO {_SAVEPOINT}")
-                cursor.execute(f"RELEASE {_SAVEPOINT}")
+                cursor.execute(f"ROLLBACK TO {SAVEPOINT}")
+                cursor.execute(f"RELEASE {SAVEPOINT}")
             raise
-        cursor.execute(f"RELEASE {_SAVEPOINT}")
+        cursor.execute(f"RELEASE {SAVEPOINT}")
 
     def is_intact(self) -> bool:
         """Whether a transaction is open on the connection."""
