@@ -34,9 +34,14 @@ ONLY: Mapping[str, tuple[frozenset[str], str]] = {
             "without ON CONFLICT an insert costs less there; RowWriter has one statement for both",
         ),
     ),
+    **dict.fromkeys(
+        ("open_pass", "read_pass", "read_pass_beside", "delete_pending"),
+        (frozenset({"mysql"}), "side rows say there what is to be read (OB-21)"),
+    ),
     "record_receipts": (frozenset({"postgres"}), "one statement for many, from arrays"),
-    "record_receipt": (frozenset({"sqlite", "memory"}), "once a message, in the process itself"),
+    "record_receipt": (frozenset({"sqlite", "mysql", "memory"}), "once a message"),
 }
+STORAGES = ("postgres", "sqlite", "mysql", "memory")
 ROOMS = ("core", "outbox", "relay", "consumer", "admin")
 NOT_IN_MEMORY = re.compile(r"verify_\w+")  # `outrider verify` looks at tables on disk; memory has no command line
 
@@ -50,20 +55,20 @@ def names_of(storage: str) -> set[str]:
 
 def test_every_statement_exists_in_every_storage_but_the_listed_ones() -> None:
     """OB-16: one dialect more is one set of texts more, never a statement less."""
-    having = {storage: names_of(storage) for storage in ("postgres", "sqlite", "memory")}
+    having = {storage: names_of(storage) for storage in STORAGES}
     everywhere = set[str].union(*having.values())
     found = {}
     for name in everywhere:
         storages = frozenset(storage for storage, names in having.items() if name in names)
         if NOT_IN_MEMORY.fullmatch(name):
-            assert storages == {"postgres", "sqlite"}, name
+            assert storages == set(STORAGES) - {"memory"}, name
         elif storages != set(having):
             found[name] = storages
     assert found == {name: storages for name, (storages, _) in ONLY.items()}
 
 
 def test_no_statement_is_kept_twice_in_one_storage() -> None:
-    for storage in ("postgres", "sqlite"):
+    for storage in ("postgres", "sqlite", "mysql"):
         files = (SRC / "storages" / storage / "sql").glob("*.sql")
         names = [(name, file.name) for file in files for name in NAME.findall(file.read_text(encoding="utf-8"))]
         twice = {name: [file for other, file in names if other == name] for name, _ in names}
@@ -71,7 +76,7 @@ def test_no_statement_is_kept_twice_in_one_storage() -> None:
         assert not texts, f"{storage}: the file that is read last would win"
 
 
-@pytest.mark.parametrize("storage", ["postgres", "sqlite", "memory"])
+@pytest.mark.parametrize("storage", STORAGES)
 def test_every_statement_that_a_room_yields_exists(storage: str) -> None:
     """A misspelt name would fail only when it is reached."""
     files = [file for room in ROOMS for file in (SRC / room).rglob("*.py")]

@@ -78,12 +78,16 @@ def site(settings: Settings, catalog: Catalog | None = None) -> Site:
         storage = made(sqlite_path(settings.database.url), texts, listener=in_process(channel).listen)
     else:
         texts = queries(names.prefix, settings.database.db_schema)
-        storage = made(
-            database_url(settings.database), texts, channel=channel,
-            statement_timeout_seconds=settings.database.statement_timeout.total_seconds(),
-            idle_timeout_seconds=settings.relay.lease.total_seconds() / 3,
-            prepared_statements=settings.database.prepared_statements,
-        )  # fmt: skip
+        url = database_url(settings.database)
+        timeouts = {
+            "statement_timeout_seconds": settings.database.statement_timeout.total_seconds(),
+            "idle_timeout_seconds": settings.relay.lease.total_seconds() / 3,
+        }
+        if dialect == "mysql":
+            storage = made(url, texts, listener=in_process(channel).listen, clock=clock, **timeouts)
+        else:
+            prepared = settings.database.prepared_statements
+            storage = made(url, texts, channel=channel, prepared_statements=prepared, **timeouts)
     return Site(settings, names, known, texts, storage, clock)
 
 
@@ -148,7 +152,7 @@ async def make_subscription(made: Site, session: StorageSession) -> Subscription
     kind = made.settings.broker.kind
     if kind in {"log", "none"}:
         return None
-    found = await session.transact(
+    found = await session.run(
         ensure_subscription(RELAY_SUBSCRIPTION, "relay", broker=kind, lanes=made.settings.relay.lanes)
     )
     if found.broker != kind:

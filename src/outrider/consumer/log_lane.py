@@ -126,6 +126,7 @@ class LogLane:
 
     def written(self, position: Position) -> None:
         """`position` is in the database."""
+        self.reading = self.reading.behind(position)
         if self._settled == position:
             self._settled = None
 

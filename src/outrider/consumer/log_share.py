@@ -101,7 +101,7 @@ class LogShare:
         """Find or make the subscription. Raises ConfigurationError where it is not said where a new one begins."""
         self._proof.hold()
         if self._found is None:
-            self._found = await self.log.sessions.transact(_subscription(self.log))
+            self._found = await self.log.sessions.run(_subscription(self.log))
 
     async def read(self, limit: int) -> list[Item]:
         """Read on, at most `limit` messages; a lane that gave some comes last the next time, so that none starves."""

@@ -8,6 +8,7 @@ Source: spec/outbox.md OB-19, OB-22, OB-35, OB-41; design.md section 4.
 
 from dataclasses import replace
 from datetime import timedelta
+from json import dumps
 from typing import Any, Final
 
 from outrider.core.errors import ForeignPosition, InvariantViolated, LeaseLost
@@ -142,10 +143,15 @@ def write_position(key: LaneKey, epoch: int, position: Position, high_id: int, p
     messages gone by since the lane began, `high_id` the highest id passed. Statement `write_position`, params of the
     position, `high_id`, `passed`, `server_run` (None: of any run; a storage that loses no transaction ids ignores it) → one
     row when the epoch still holds and the run is the present one.
+    Where side rows were taken, `delete_pending`, params `subscription_id`, `log_ids`, a JSON array in order (H10), in the
+    same transaction.
     """
     params = {**_guard(key, epoch), **position_params(position), "high_id": high_id, "passed": passed}
     rows = yield Statement("write_position", {**params, "server_run": position.server_run})
     _held(rows, key, epoch)
+    if position.taken:
+        log_ids = sorted(log_id for batch in position.taken for log_id in batch)
+        yield Statement("delete_pending", {"subscription_id": key.subscription_id, "log_ids": dumps(log_ids)})
 
 
 def mark(key: LaneKey, epoch: int, log_id: int | None, starts: int) -> Steps[None]:

@@ -59,6 +59,11 @@ class Writer:
         self._ending = False
 
     @property
+    def stored(self) -> Position:
+        """The position that the database has."""
+        return self._stored_position
+
+    @property
     def passed_here(self) -> int:
         """Messages that this owner has got past."""
         return self._passed - self._cursor.passed
@@ -169,7 +174,8 @@ class Writer:
             await self._commit(_nothing(), note=True)
         elif self._position != self._stored_position:
             state = self._state()
-            await self._session.run(self._moving(state, note=False))
+            drive = self._session.transact if state.position.taken else self._session.run
+            await drive(self._moving(state, note=False))
             self._moved(state)
         else:
             self._dirty.clear()
@@ -191,7 +197,13 @@ class Writer:
     def _state(self) -> "_State":
         self._dirty.clear()
         self._hurry.clear()
-        return _State(self._position, self._passed, self._high_id, self._settled, self._clock.boottime())
+        return _State(
+            self._position.behind(self._stored_position),
+            self._passed,
+            self._high_id,
+            self._settled,
+            self._clock.boottime(),
+        )
 
     def _moving(self, state: "_State", *, note: bool) -> Steps[None]:
         key, epoch = self._cursor.key, self._cursor.epoch

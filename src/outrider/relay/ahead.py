@@ -4,8 +4,10 @@ Invariant: each batch is read from the position behind the one before, on one co
 """
 
 import asyncio
+from collections.abc import Callable
 
 from outrider.core.lane import Cursor
+from outrider.core.position import Position
 from outrider.ports.clock import Clock
 from outrider.ports.log_reader import Batch, LogReader
 from outrider.ports.storage import StorageSession
@@ -14,12 +16,19 @@ from outrider.runtime.supervisor import Supervisor
 
 
 class ReadAhead:
-    """The log behind a cursor. What reads ahead is a task of `tasks`."""
+    """The log behind a cursor. `written` gives the position that the database has; what reads ahead is a task of `tasks`."""
 
     def __init__(
-        self, session: StorageSession, log: LogReader, cursor: Cursor, clock: Clock, tasks: Supervisor
+        self,
+        session: StorageSession,
+        log: LogReader,
+        cursor: Cursor,
+        written: Callable[[], Position],
+        clock: Clock,
+        tasks: Supervisor,
     ) -> None:
-        self._session, self._log, self._cursor, self._clock, self._tasks = session, log, cursor, clock, tasks
+        self._session, self._log, self._cursor, self._written = session, log, cursor, written
+        self._clock, self._tasks = clock, tasks
         self._position = cursor.position
         self._next: asyncio.Task[Batch] | None = None
         self._fresh = UNWRITTEN_MAX
@@ -42,7 +51,6 @@ class ReadAhead:
     async def _ask(self, limit: int) -> Batch:
         """Read; what an owner before may have had in hand and given a row of its own, a suspect, is passed over."""
         cursor, self._fresh = self._cursor, max(0, self._fresh - 1)
-        step = self._log.read(
-            self._position, cursor.key, cursor.lanes, cursor.floor_id, limit, pass_over=self._fresh > 0
-        )
+        position = self._position.behind(self._written())
+        step = self._log.read(position, cursor.key, cursor.lanes, cursor.floor_id, limit, pass_over=self._fresh > 0)
         return await self._session.run(step)

@@ -251,7 +251,7 @@ class LaneOwner:
             context.service, pipeline, launcher, lease, judge, writer, outage, holds, caution, suspects,
             Silence(writer, holds, judge), OutageBackoff(longest), clock, context.telemetry, tell,
         )  # fmt: skip
-        ahead = ReadAhead(reading, context.log, cursor, clock, loops)
+        ahead = ReadAhead(reading, context.log, cursor, lambda: writer.stored, clock, loops)
         reader = Reading(
             reading, ahead, cursor, pipeline, launcher, writer, holds, caution, settings, clock, tell,
             once=self._once, limit=self._limit,

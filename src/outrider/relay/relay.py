@@ -187,7 +187,7 @@ class Relay(Service):
     async def _prepare(self, session: StorageSession) -> LaneContext:
         lanes = self._settings.lanes
         step = subscriptions.ensure_subscription(self._name, "relay", broker=self._broker, lanes=lanes)
-        return self._context(await session.transact(step))
+        return self._context(await session.run(step))
 
     def _context(self, subscription: Subscription) -> LaneContext:
         return LaneContext(

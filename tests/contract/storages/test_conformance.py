@@ -40,6 +40,14 @@ class OnPostgres:
         made.close()
 
 
+class OnMariaDB:
+    @pytest.fixture
+    def harness(self, mariadb_url: str) -> Iterator[StorageHarness]:
+        made = harness_of(mariadb_url)
+        yield made
+        made.close()
+
+
 class TestMemoryAdding(OnMemory, ConcurrentAddingSuite):
     pass
 
@@ -49,6 +57,10 @@ class TestSqliteAdding(OnSqlite, AddingSuite):
 
 
 class TestPostgresAdding(OnPostgres, ConcurrentAddingSuite):
+    pass
+
+
+class TestMariaDBAdding(OnMariaDB, ConcurrentAddingSuite):
     pass
 
 
@@ -64,6 +76,10 @@ class TestPostgresOwning(OnPostgres, OwningSuite):
     pass
 
 
+class TestMariaDBOwning(OnMariaDB, OwningSuite):
+    pass
+
+
 class TestMemoryDeliveries(OnMemory, DeliverySuite):
     pass
 
@@ -73,6 +89,10 @@ class TestSqliteDeliveries(OnSqlite, DeliverySuite):
 
 
 class TestPostgresDeliveries(OnPostgres, DeliverySuite):
+    pass
+
+
+class TestMariaDBDeliveries(OnMariaDB, DeliverySuite):
     pass
 
 
@@ -88,6 +108,10 @@ class TestPostgresReceipts(OnPostgres, ConcurrentReceiptSuite):
     pass
 
 
+class TestMariaDBReceipts(OnMariaDB, ConcurrentReceiptSuite):
+    pass
+
+
 class TestMemoryReading(OnMemory, ConcurrentReadingSuite):
     pass
 
@@ -97,6 +121,10 @@ class TestSqliteReading(OnSqlite, ReadingSuite):
 
 
 class TestPostgresReading(OnPostgres, ConcurrentReadingSuite):
+    pass
+
+
+class TestMariaDBReading(OnMariaDB, ConcurrentReadingSuite):
     pass
 
 
@@ -112,6 +140,10 @@ class TestPostgresSweeping(OnPostgres, ConcurrentSweepingSuite):
     pass
 
 
+class TestMariaDBSweeping(OnMariaDB, SweepingSuite):
+    """Not what commits later than the sweeper compares: ids are its places there, as the journal has them."""
+
+
 class TestMemoryRewinding(OnMemory, RewindingSuite):
     pass
 
@@ -121,4 +153,8 @@ class TestSqliteRewinding(OnSqlite, RewindingSuite):
 
 
 class TestPostgresRewinding(OnPostgres, RewindingSuite):
+    pass
+
+
+class TestMariaDBRewinding(OnMariaDB, RewindingSuite):
     pass

@@ -11,9 +11,10 @@ from typing import Any, Final
 import pymysql
 
 from outrider.core.errors import StorageUnavailable
+from outrider.runtime.mysql_driver import number_of
 from outrider.runtime.mysql_url import server_of
 from outrider.runtime.sql import fill_tables
-from outrider.storages.mysql.errors import number_of, translated
+from outrider.storages.mysql.errors import translated
 
 CONNECT_SECONDS: Final = 5
 LOCK_SECONDS: Final = 60

@@ -1,4 +1,4 @@
-"""Harnesses of our own storages, from a URL: `memory:`, `sqlite:///FILE`, `postgresql://…`."""
+"""Harnesses of our own storages, from a URL: `memory:`, `sqlite:///FILE`, `postgresql://…`, `mysql://…`."""
 
 import sqlite3
 from collections.abc import Callable
@@ -43,6 +43,8 @@ def harness_of(url: str) -> StorageHarness:
             return SqliteHarness(url)
         case "postgresql":
             return PostgresHarness(url)
+        case "mysql" | "mariadb":
+            return MysqlHarness(url)
         case scheme:
             raise ConfigurationError(f"no harness for {scheme!r}: give the suite one of your own")
 
@@ -132,6 +134,29 @@ class PostgresHarness(_Harness):
             PostgresLogWriter(),
             PostgresLogReader,
             lambda: PostgresWriter(url, texts, bump, _NUMBER),
+        )
+
+
+class MysqlHarness(_Harness):
+    """A MySQL or MariaDB database. The drivers are imported here, so that the others work without them."""
+
+    concurrent = True
+
+    def __init__(self, url: str) -> None:
+        from outrider.storages.mysql.log_reader import MysqlLogReader  # noqa: PLC0415 - an extra
+        from outrider.storages.mysql.log_writer import MysqlLogWriter  # noqa: PLC0415 - an extra
+        from outrider.storages.mysql.queries import queries  # noqa: PLC0415 - an extra
+        from outrider.storages.mysql.storage import MysqlStorage  # noqa: PLC0415 - an extra
+        from outrider.testing.conformance.mysql_writer import MysqlWriter, prepare  # noqa: PLC0415 - an extra
+
+        create_tables(url, PREFIX)
+        prepare(url)
+        texts = queries(PREFIX)
+        super().__init__(
+            MysqlStorage(url, texts, listener=_no_listener, clock=SystemClock()),
+            MysqlLogWriter(),
+            MysqlLogReader,
+            lambda: MysqlWriter(url, texts),
         )
 
 

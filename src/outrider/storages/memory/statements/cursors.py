@@ -30,6 +30,16 @@ def find_subscription(db: MemoryAccess, params: Params) -> Rows:
     return [(row["id"], row["name"], row["kind"], row["broker"], row["lanes"]) for row in rows]
 
 
+def is_active(db: MemoryAccess, params: Params) -> Rows:
+    """Whether the subscription has its cursors."""
+    return [(bool(db.rows("outbox_cursor", subscription_id=params["subscription_id"])),)]
+
+
+def fill_subscription(db: MemoryAccess, params: Params) -> Rows:  # noqa: ARG001 - the log itself is read
+    """There are no side rows."""
+    return []
+
+
 def insert_cursors(db: MemoryAccess, params: Params) -> Rows:
     """Make a lane's cursor, before the first message or behind what is visible now."""
     position = Snapshot(FIRST_XID, FIRST_XID) if params["beginning"] else db.snapshot()

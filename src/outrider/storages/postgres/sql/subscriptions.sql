@@ -12,3 +12,10 @@ SELECT :subscription_id, :lane, start.at, start.at,
     CAST((SELECT system_identifier FROM pg_control_system()) AS text)
 FROM (SELECT CASE WHEN :beginning THEN CAST('1:1:' AS pg_snapshot) ELSE pg_current_snapshot() END AS at) AS start
 ON CONFLICT DO NOTHING
+
+-- name: is_active
+SELECT EXISTS (SELECT 1 FROM {outbox_cursor} WHERE subscription_id = :subscription_id)
+
+-- name: fill_subscription
+-- The log itself is read: there are no side rows.
+SELECT 1 WHERE FALSE

@@ -13,3 +13,10 @@ SELECT :subscription_id, :lane,
     CASE WHEN :beginning THEN 0 ELSE coalesce((SELECT max(id) FROM {outbox_message}), 0) END, 'sqlite', :now
 WHERE true
 ON CONFLICT DO NOTHING
+
+-- name: is_active
+SELECT EXISTS (SELECT 1 FROM {outbox_cursor} WHERE subscription_id = :subscription_id)
+
+-- name: fill_subscription
+-- The log itself is read: there are no side rows.
+SELECT 1 WHERE FALSE
