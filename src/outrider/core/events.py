@@ -76,7 +76,9 @@ class LeaseLost(LaneEvent):
 
 @dataclass(frozen=True, slots=True)
 class LaneGivenBack(LaneEvent):
-    """A lane is free again: another process shares the lanes (`share`), the service stops (`drain`), or `reason`."""
+    """A lane is free again: another process shares the lanes (`share`), the service stops (`drain`), a pass is `done`, or
+    `reason`.
+    """
 
     reason: str
 

@@ -6,12 +6,14 @@ the distance in ids is taken. Source: spec/outbox.md OB-92.
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from outrider.core.overview import COUNT_MAX, CountLine, LaneLine, PauseLine, lane_line, pause_line, read_now
 from outrider.core.steps import Rows, Statement, Steps
 
-SUSPECT = "suspect"
+SUSPECT: Final = "suspect"
+SWEEPER: Final = "sweeper"
+"""A kind of subscription that stays behind on purpose: what lies before it is no backlog."""
 
 
 class LaneGauge(NamedTuple):
@@ -47,7 +49,7 @@ def measure() -> Steps[Gauges]:
     now = yield from read_now()
     values = {str(what): int(value) for what, _, value in measured}
     return Gauges(
-        lanes=tuple(_lane(line, now, values["newest_id"]) for line in map(lane_line, lanes)),
+        lanes=tuple(_lane(line, now, values["newest_id"]) for line in map(lane_line, lanes) if line.kind != SWEEPER),
         rows=(*(CountLine(*row) for row in counts), *_suspects(measured)),
         paused=_paused(map(pause_line, pauses)),
         table_bytes=values.get("table_bytes"),

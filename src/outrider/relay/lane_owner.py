@@ -13,7 +13,7 @@ from typing import cast
 from outrider.core import cursors, deliveries, marks
 from outrider.core.backoff import OutageBackoff
 from outrider.core.errors import BrokerUnavailable, OutriderError
-from outrider.core.events import LaneTaken, LeaseLost
+from outrider.core.events import LaneGivenBack, LaneTaken, LeaseLost
 from outrider.core.lane import Cursor, Held, LaneKey, Subscription
 from outrider.core.pauses import Pauses
 from outrider.core.suspects import judge_start
@@ -86,6 +86,7 @@ class LaneOwner:
         self._holds: Holds | None = None
         self._ended = asyncio.Event()
         self._connected = False
+        self._reason = "done"
         self.cursor: Cursor | None = None
 
     @property
@@ -98,8 +99,9 @@ class LaneOwner:
         """Whether the lane is held and the broker gives no answer."""
         return self.cursor is not None and (self._pipeline.standing or not self._connected)
 
-    def stop(self) -> None:
-        """Take nothing new, end what is in flight, give the lease back."""
+    def stop(self, reason: str = "drain") -> None:
+        """Take nothing new, end what is in flight, give the lease back because of `reason`."""
+        self._reason = reason
         self._pipeline.stop()
 
     def look(self, pauses: Pauses) -> None:
@@ -180,6 +182,7 @@ class LaneOwner:
             context.watch.leave(self)
             await publisher.close()
         await writer.give_back()
+        tell.lane(LaneGivenBack, reason=self._reason)
 
     async def _with_sends(
         self,

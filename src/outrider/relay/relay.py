@@ -218,7 +218,7 @@ class Relay(Service):
                 alive = await self._beat(session)
                 share = fair_share(context.subscription.lanes, alive)
                 for owner in list(self._owners)[share:]:
-                    owner.stop()
+                    owner.stop("share")
                 if any(owner.cursor is not None and owner.cursor.key.lane == 0 for owner in self._owners):
                     await self._look_at_parked(session, context.subscription)
             while self._dropped and len(self._owners) < share:
