@@ -5,12 +5,12 @@ once, in order, under a lock; what was run stands in the meta table. Source: spe
 """
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from outrider.bootstrap.registry import adapter, dialect_of, sqlite_path
 from outrider.bootstrap.secured import database_url
 from outrider.bootstrap.settings_model import Settings
-from outrider.core.errors import SchemaMismatch
+from outrider.core.errors import ConfigurationError, SchemaMismatch
 from outrider.core.meta import INSTANCE, POST, PRE, SCHEMA_VERSION
 from outrider.runtime.migrations import Migration, facts_after, shipped
 from outrider.runtime.system_clock import SystemClock
@@ -21,6 +21,8 @@ PACKAGES: Final = {
     "sqlite": "outrider.storages.sqlite",
 }
 UPSERT: Final = {"mysql": "ON DUPLICATE KEY UPDATE value = VALUES(value)"}
+WITH_ROLES: Final = frozenset({"postgresql"})
+ROLES: Final = ("add", "relay", "consume", "subscribe", "prune", "read", "operate", "migrate")
 RANDOM_BYTES: Final = 16  # of an instance id
 
 
@@ -37,6 +39,18 @@ class Schema(Protocol):
 
     def fill(self, script: str) -> str:
         """A script with the table names in it."""
+        ...
+
+
+class RoledSchema(Schema, Protocol):
+    """The same, of a database whose users may be told apart."""
+
+    def make_roles(self) -> None:
+        """Make the service's roles, each with what its work needs and nothing else. Safe to repeat."""
+        ...
+
+    def roles_script(self) -> str:
+        """What `make_roles` runs."""
         ...
 
 
@@ -92,6 +106,27 @@ def pending_sql(settings: Settings, prefix: str) -> str:
     upsert = UPSERT.get(dialect_of(settings.database.url), "ON CONFLICT (name) DO UPDATE SET value = excluded.value")
     parts.append(schema.fill(f"-- what has run\n{told}{upsert};\n"))
     return "\n".join(parts)
+
+
+def make_roles(settings: Settings, prefix: str) -> list[str]:
+    """Make the roles of the service whose tables are there; gives their names (OB-94). Raises as `roles_sql`."""
+    _roled(settings, prefix).make_roles()
+    return [f"{prefix}{role}" for role in ROLES]
+
+
+def roles_sql(settings: Settings, prefix: str) -> str:
+    """The script that makes the roles, for a person or another tool.
+
+    Raises ConfigurationError where the database has none, AccessRefused, StorageUnavailable.
+    """
+    return _roled(settings, prefix).roles_script()
+
+
+def _roled(settings: Settings, prefix: str) -> RoledSchema:
+    dialect = dialect_of(settings.database.url)
+    if dialect not in WITH_ROLES:
+        raise ConfigurationError("a SQLite file has no roles: the file's owner and mode say who may do what")
+    return cast("RoledSchema", schema_of(settings, prefix))
 
 
 def _facts(settings: Settings, meta: Mapping[str, str] | None, ran: list[Migration]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The relay's dead rows of messages that arrived after all: arrival proves publication (OB-65).
 
-Invariant: only rows of producers whose log is in this very database are looked at, and most of the time none is: whether
-there are any is asked once a tick.
+Invariant: only rows of producers whose log is in this very database, and open to us, are looked at, and most of the time none
+is: whether there are any is asked once a tick.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from outrider.consumer.item import Item
 from outrider.consumer.sessions import Sessions
 from outrider.core.consume_plan import DUPLICATE, HANDLED
+from outrider.core.errors import AccessRefused
 from outrider.core.inbox import over
 from outrider.core.steps import Statement, Steps
 
@@ -25,7 +26,7 @@ class RelayDead:
     async def look(self) -> None:
         """Ask which relays have dead rows. Raises StorageUnavailable."""
         if self._here is None:
-            self._here = [log for log in self._logs if await log.run(_exists("tables_exist"))]
+            self._here = [log for log in self._logs if await _is_here(log)]
         self._dead = [log for log in self._here if await log.run(_exists("has_dead_deliveries"))]
 
     async def close_rows(self, items: Sequence[Item]) -> None:
@@ -38,6 +39,17 @@ class RelayDead:
         """Close the connections. Never raises."""
         for log in self._logs:
             await log.close()
+
+
+async def _is_here(log: Sessions) -> bool:
+    """Whether this database has that log, and its owner lets us see it: else its rows are not ours to close (OB-32)."""
+    try:
+        if not await log.run(_exists("tables_exist")):
+            return False
+        await log.run(_exists("has_dead_deliveries"))
+    except AccessRefused:
+        return False
+    return True
 
 
 def _exists(name: str) -> Steps[bool]:

@@ -15,9 +15,9 @@ from outrider.core.steps import Rows
 from outrider.ports.statements import ParamStyle, Query
 
 TABLES = (
-    "outrider_meta", "outbox_message", "outbox_subscription", "outbox_cursor", "outbox_advance", "outbox_delivery",
-    "outbox_pause", "outbox_pending", "outbox_status", "inbox_consumer", "inbox_key", "inbox_receipt", "inbox_delivery",
-    "outrider_route", "outrider_process", "outrider_audit",
+    "outrider_meta", "outbox_message", "outbox_own", "outbox_subscription", "outbox_cursor", "outbox_advance",
+    "outbox_delivery", "outbox_pause", "outbox_pending", "outbox_status", "inbox_consumer", "inbox_key", "inbox_receipt",
+    "inbox_delivery", "outrider_route", "outrider_process", "outrider_audit",
 )  # fmt: skip
 
 _PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,39}")

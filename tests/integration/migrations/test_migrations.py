@@ -19,6 +19,8 @@ from outrider.runtime.sql import TABLES
 from outrider.testing.schema import create_tables
 
 MADE = {name for name in TABLES if name != "outbox_pending"}
+ALL_SCRIPTS = [f"{number:04}_pre" for number in range(1, SCHEMA_VERSION + 1)]
+LACKING = {"sqlite": {"orders_outbox_own"}, "postgresql": set[str]()}  # what a storage has no use for
 
 
 @pytest.fixture(params=["postgresql", "sqlite"])
@@ -46,8 +48,8 @@ def tables(url: str) -> set[str]:
 def test_tables_are_made_once_with_their_facts(url: str) -> None:
     """OB-17, OB-13: every table and the view under the prefix; schema version, hash function, a random instance."""
     first = migrate(settings(url), "orders_")
-    assert first == ["0001_pre"]
-    assert tables(url) == {f"orders_{name}" for name in MADE}
+    assert first == ALL_SCRIPTS
+    assert tables(url) == {f"orders_{name}" for name in MADE} - LACKING[url.partition(":")[0]]
     meta = schema_of(settings(url), "orders_").meta()
     assert meta is not None
     assert (meta[PRE], meta[POST], meta[HASH]) == (str(SCHEMA_VERSION), "0", HASH_FUNCTION)
@@ -76,7 +78,7 @@ def test_several_processes_migrate_at_once_and_one_does_it(url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(done) == [[], [], [], ["0001_pre"]]
+    assert sorted(done) == [[], [], [], ALL_SCRIPTS]
 
 
 def test_a_new_file_that_another_uses_is_waited_for(tmp_path: Path) -> None:
@@ -91,7 +93,7 @@ def test_a_new_file_that_another_uses_is_waited_for(tmp_path: Path) -> None:
         assert migrating.is_alive()
         other.execute("ROLLBACK")
         migrating.join()
-    assert done == [["0001_pre"]]
+    assert done == [ALL_SCRIPTS]
 
 
 def test_before_anything_is_there_all_is_pending_and_shown_as_sql(url: str) -> None:

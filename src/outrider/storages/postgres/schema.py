@@ -3,16 +3,20 @@
 Invariant: either all scripts given and the facts that tell of them are there, or nothing is (DDL is transactional here).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import psycopg
 from psycopg import sql
 
-from outrider.runtime.sql import fill_tables
+from outrider.runtime.sql import fill_tables, read_sql
 from outrider.storages.postgres.errors import translated
 
 LOCK_SPACE = 0x6F757472
 """First half of the advisory lock's key; the second is the hash of schema and prefix."""
+
+
+Connection = psycopg.Connection[tuple[object, ...]]
 
 
 class PostgresSchema:
@@ -33,11 +37,9 @@ class PostgresSchema:
 
         False where another process was faster; nothing was done then. Raises StorageUnavailable.
         """
-        lock = f"{self._schema or ''}.{self._prefix}"
-        with translated(), self._connect() as connection:
-            connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LOCK_SPACE, lock))
-            if self._schema:
-                connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self._schema)))
+        with self._locked() as connection:
+            if self._schema and not self._there(connection, "SELECT to_regnamespace(%s)", f'"{self._schema}"'):
+                connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self._schema)))
             if self._meta(connection) != if_meta:
                 return False
             for script in scripts:
@@ -50,18 +52,46 @@ class PostgresSchema:
                 connection.execute(write.encode(), (name, value))
         return True
 
+    def make_roles(self) -> None:
+        """Make the service's roles, and give them what they need and nothing else, in one transaction (OB-94).
+
+        Raises AccessRefused where this user may not, StorageUnavailable.
+        """
+        script = self.roles_script()
+        with self._locked() as connection:
+            connection.execute(script.encode())
+
+    def roles_script(self) -> str:
+        """What `make_roles` runs: the tables' schema is looked up where the settings name none. Raises StorageUnavailable."""
+        with translated(), self._connect(autocommit=True) as connection:
+            asked = connection.execute("SELECT quote_ident(coalesce(%s, current_schema()))", (self._schema,))
+            (schema,) = asked.fetchone() or ("public",)
+        return self.fill(read_sql(__package__, "roles.sql")).replace("{schema}", str(schema))
+
     def fill(self, script: str) -> str:
         """A script with the service's table names in it."""
         return fill_tables(script, self._prefix, self._schema)
 
-    def _connect(self, *, autocommit: bool = False) -> psycopg.Connection[tuple[object, ...]]:
+    @contextmanager
+    def _locked(self) -> Iterator[Connection]:
+        """A transaction that nobody else who changes these tables is in."""
+        lock = f"{self._schema or ''}.{self._prefix}"
+        with translated(), self._connect() as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LOCK_SPACE, lock))
+            yield connection
+
+    @staticmethod
+    def _there(connection: Connection, question: str, name: str) -> bool:
+        (found,) = connection.execute(question.encode(), (name,)).fetchone() or (None,)
+        return found is not None
+
+    def _connect(self, *, autocommit: bool = False) -> Connection:
         """Nothing is prepared, since nothing is said often, and a pooler may be in between."""
         return psycopg.connect(self._url, autocommit=autocommit, connect_timeout=5, prepare_threshold=None)
 
-    def _meta(self, connection: psycopg.Connection[tuple[object, ...]]) -> dict[str, str] | None:
+    def _meta(self, connection: Connection) -> dict[str, str] | None:
         table = self.fill("{outrider_meta}")
-        (there,) = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (table,)).fetchone() or (False,)
-        if not there:
+        if not self._there(connection, "SELECT to_regclass(%s)", table):
             return None
         return {
             str(name): str(value) for name, value in connection.execute(f"SELECT name, value FROM {table}".encode())

@@ -109,7 +109,7 @@ FROM {outbox_message}
 WHERE message_id = ANY(CAST(:message_ids AS uuid[]))
 
 -- name: withdraw_messages
-DELETE FROM {outbox_message} WHERE id = ANY(CAST(:log_ids AS bigint[]))
+DELETE FROM {outbox_own} WHERE id = ANY(CAST(:log_ids AS bigint[]))
 
 -- name: get_message
 SELECT

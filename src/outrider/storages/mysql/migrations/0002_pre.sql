@@ -1,0 +1,1 @@
+-- Nothing: only PostgreSQL has a view that a transaction takes its messages back by (OB-94).
