@@ -10,7 +10,7 @@ from faults.options import Options
 from faults.rig import LEASE_SECONDS, rig
 from faults.scenarios import SCENARIOS
 
-WRONG = ("lost", "phantom", "doubled_effects", "inversions", "stuck")
+WRONG = ("lost", "phantom", "doubled_effects", "inversions", "stuck", "undelivered_pruned", "receipts_early")
 DEFAULT_KILLS = {
     "relay": 20,
     "consume": 20,
@@ -20,6 +20,8 @@ DEFAULT_KILLS = {
     "zombie": 5,
     "outage": 0,
     "restart": 10,
+    "amnesia": 3,
+    "prune": 10,
 }
 EXAMPLES = """examples:
   ./run fault relay --kills 200 --messages 50000 --json
@@ -34,7 +36,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         prog="./run fault", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("name", choices=SCENARIOS)
-    parser.add_argument("--kills", type=int, help="faults (default: a few)")
+    parser.add_argument("--kills", "--wipes", type=int, help="faults (default: a few)")
     parser.add_argument("--messages", type=int, default=2000, help="committed messages at least (default 2000)")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of the outage (default 20)")
     parser.add_argument("--transactional", action="store_true", help="with broker.transactional")

@@ -25,6 +25,10 @@ def main(role: str, name: str, cell: Cell, board: Board) -> None:
             asyncio.run(roles.relay(name, cell, board))
         case "consume":
             asyncio.run(roles.consume(name, cell, board))
+        case "read":
+            asyncio.run(roles.read(name, cell, board))
+        case "prune":
+            asyncio.run(roles.prune(name, cell, board))
         case _:
             sys.exit(f"no role {role!r}")
 

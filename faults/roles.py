@@ -20,6 +20,7 @@ from outrider.testing.faults import Board, ConsumerSink, RelaySink
 
 POOL_SIZE = 8
 CONNECT_SECONDS = 0.5
+PRUNED_AT_ONCE = 40
 
 
 def settings(service: str, cell: Cell) -> Settings:
@@ -34,6 +35,11 @@ def settings(service: str, cell: Cell) -> Settings:
             "relay.publish_timeout": int(cell.lease_seconds * 1000 / 3) / 1000,
             "consumer.session_timeout": cell.lease_seconds,
             "runtime.state_dir": cell.state_dir,
+            **(
+                {"sweep.redeliver_after": cell.redeliver_seconds, "sweep.consumers_here": "billing"}
+                if cell.swept
+                else {}
+            ),
         }
     )
 
@@ -57,7 +63,11 @@ async def relay(name: str, cell: Cell, board: Board) -> None:
 
     parts = RelayParts(site(settings("shop", cell), catalog(name)), FanOut(RelaySink(board)))
     await _patiently(parts.prepare)
+    if cell.swept:
+        await parts.upkeep.start()
     await _until_told(parts.relay, board)
+    if cell.swept:
+        await parts.upkeep.stop(1.0)
 
 
 async def consume(name: str, cell: Cell, board: Board) -> None:
@@ -72,7 +82,8 @@ async def consume(name: str, cell: Cell, board: Board) -> None:
 
         url = cell.database.replace("postgresql:", "postgresql+psycopg:", 1)
         transactions = create_engine(url, pool_size=POOL_SIZE, pool_pre_ping=True)
-    consumer = Consumer("billing", made, transactions=transactions, start="beginning")
+    service = "shop" if cell.swept else "billing"
+    consumer = Consumer("billing", made, transactions=transactions, start="beginning", service=service)
 
     @consumer.handler(TYPE)
     def write_effect(event: dict[str, Any], tx: Any, _context: object) -> None:  # noqa: ANN401 - either library's
@@ -80,7 +91,39 @@ async def consume(name: str, cell: Cell, board: Board) -> None:
         execute = tx.execute if cell.broker == "log:" else tx.exec_driver_sql
         execute("INSERT INTO effect (token, key) VALUES (%s, %s)", (event["token"], event["key"]))
 
-    await _until_told(consumer.service(settings("billing", cell), telemetry=FanOut(sink)), board)
+    await _until_told(consumer.service(settings(service, cell), telemetry=FanOut(sink)), board)
+
+
+async def read(name: str, cell: Cell, board: Board) -> None:
+    """Note what is read from the log as the consumer `cell.reader` of shop's own, until SIGTERM."""
+    from outrider import Consumer  # noqa: PLC0415 - as said above
+
+    sink = ConsumerSink(board)
+    consumer = Consumer(cell.reader, catalog(name), transactions=cell.database, start="beginning", service="shop")
+
+    @consumer.handler(TYPE)
+    def take(event: dict[str, Any], tx: Any, _context: object) -> None:  # noqa: ANN401 - psycopg's connection
+        sink.begin()
+        tx.execute("INSERT INTO taken VALUES (%s, %s)", (cell.reader, event["token"]))
+
+    await _until_told(consumer.service(settings("shop", cell), telemetry=FanOut(sink)), board)
+
+
+async def prune(name: str, cell: Cell, board: Board) -> None:
+    """Prune without pause, a few rows at a time, until SIGTERM."""
+    from outrider.bootstrap.pruning import pruner  # noqa: PLC0415 - as said above
+
+    known = settings("shop", cell)
+    made = site(
+        known.model_copy(update={"prune": known.prune.model_copy(update={"batch": PRUNED_AT_ONCE})}), catalog(name)
+    )
+    working = pruner(made, FanOut())
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+    board.mark_ready()
+    while not over.is_set():
+        await working.run_once()
+        await asyncio.sleep(0.05)
 
 
 async def _patiently(prepare: Callable[[], Awaitable[None]]) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 
 import psycopg
 
+from faults.amnesia import amnesia
 from faults.campaign import SETTLE_SECONDS, Stuck, Tally, freeze_in_turn, kill_in_turn, restart_server
 from faults.finish import LOOK_SECONDS, committed_count, figures_of, finish
 from faults.options import Options
+from faults.pruning import prune
 from faults.restarts import restart
 from faults.rig import Rig
 from faults.verdict import Verdict
@@ -143,4 +145,6 @@ SCENARIOS: dict[str, Callable[[Rig, Options, Tick], dict[str, Any]]] = {
     "zombie": zombie,
     "outage": outage,
     "restart": restart,
+    "amnesia": amnesia,
+    "prune": prune,
 }

@@ -35,3 +35,10 @@ class Cell:
     seed: int = 1
     seconds: float = 0.0
     state_dir: str = ""
+    redeliver_seconds: float = 0.0
+    reader: str = ""
+
+    @property
+    def swept(self) -> bool:
+        """Whether the relay sweeps, and the consumer has its inbox among its tables."""
+        return self.redeliver_seconds > 0

@@ -12,7 +12,8 @@ from outrider.core.history import check
 
 Seen = list[tuple[str, str]]
 UNSETTLED = """SELECT (SELECT count(*) FROM shop_outbox_delivery WHERE status <> 'done')
-                    + (SELECT count(*) FROM billing_inbox_delivery WHERE status <> 'done')"""
+                    + (SELECT count(*) FROM billing_inbox_delivery WHERE status <> 'done')
+                    + (SELECT count(*) FROM shop_inbox_delivery WHERE status <> 'done')"""
 """Messages that wait, are parked, retried, dead or quarantined when all is quiet: nothing in a campaign refuses one."""
 
 
@@ -67,10 +68,15 @@ def published(servers: str, topic: str) -> Seen:
     return seen
 
 
+def unsettled(database: str) -> int:
+    """How many messages wait, are parked, retried, dead or quarantined."""
+    ((count,),) = _rows(database, UNSETTLED)
+    return int(count)
+
+
 def judge(database: str, topic: Seen | None) -> Verdict:
     """Compare the committed orders with the topic (where there is one) and with the effects."""
     orders = committed(database)
-    ((stuck,),) = _rows(database, UNSETTLED)
     by_effect = check(orders, effects(database))
     verdict = Verdict(
         committed=sum(map(len, orders.values())),
@@ -78,7 +84,7 @@ def judge(database: str, topic: Seen | None) -> Verdict:
         phantom=len(by_effect.phantom),
         doubled_effects=len(by_effect.repeated),
         inversions=len(by_effect.inversions),
-        stuck=stuck,
+        stuck=unsettled(database),
     )
     if topic is not None:
         by_topic = check(orders, topic)

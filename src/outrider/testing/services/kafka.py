@@ -130,6 +130,12 @@ class KafkaServer:
         """SIGKILL the broker; the log stays as the crash left it."""
         self._process.kill()
 
+    def wipe(self) -> None:
+        """SIGKILL the broker and delete all that it knew: topics, offsets, its identity. `start` makes a new one there."""
+        self.kill()
+        shutil.rmtree(self.folder / "log")
+        self._properties.unlink()
+
     def restart(self) -> None:
         """Stop it if it runs and start it again, on the same port and log."""
         self.stop()
