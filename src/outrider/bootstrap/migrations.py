@@ -37,6 +37,10 @@ class Schema(Protocol):
         """Run scripts and keep facts in one transaction, if the meta table still says `if_meta`."""
         ...
 
+    def drop(self) -> None:
+        """Drop everything: for tables that were made to be thrown away."""
+        ...
+
     def fill(self, script: str) -> str:
         """A script with the table names in it."""
         ...

@@ -8,6 +8,7 @@ from typing import Final
 
 from outrider.admin import operations as admin
 from outrider.admin.changes import Tell, check_reason
+from outrider.bootstrap.bench import Measured, measure
 from outrider.bootstrap.examination import examination
 from outrider.bootstrap.pruning import pruner
 from outrider.bootstrap.settings import make
@@ -23,6 +24,8 @@ RESTING: Final = timedelta(seconds=60)
 """What a healthy message may rest beyond the lease: the longest back-off (32 s), polls, a busy machine."""
 BY_HAND: Final = "pruned by hand"
 """The reason where none is given: pruning does by hand what the relay does by itself."""
+MESSAGES: Final = 20_000
+SLICE_SECONDS: Final = 0.5
 NO_SETTINGS: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -73,6 +76,14 @@ class SiteOperations(admin.Operations):
         async with self._site.session() as session:
             await update_routes(self._site, session)
             return await known_catalog(self._site, session)
+
+    async def bench(
+        self, *, messages: int = MESSAGES, slice_seconds: float = SLICE_SECONDS, tell: Progress | None = None
+    ) -> Measured:
+        """Measure this database and broker, in tables and a topic that are thrown away again; no row of a service is
+        touched. Raises OperationRefused, BrokerUnavailable.
+        """
+        return await measure(self._site, messages, slice_seconds, tell)
 
 
 class Operations(SiteOperations):

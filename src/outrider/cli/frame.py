@@ -108,7 +108,7 @@ class Call:
     @property
     def asks(self) -> bool:
         """Whether what is dangerous needs a yes that nobody has given yet."""
-        return not (self.options["yes"] or self.dry_run)
+        return not (self.options.get("yes") or self.options.get("dry_run"))
 
     def confirm(self, question: str) -> None:
         """Ask before what is dangerous, on a terminal; elsewhere `--yes` must stand there. Raises BadParameter, Abort."""

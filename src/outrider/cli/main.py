@@ -36,6 +36,7 @@ class Commands(LazyGroup):
         "cursor": ("outrider.cli.cursor", "Where the readers of the log stand; rewind one."),
         "prune": ("outrider.cli.prune", "Delete what nobody needs any more, now."),
         "audit": ("outrider.cli.audit", "Who changed what, when and why."),
+        "bench": ("outrider.cli.bench", "Measure this database and broker."),
         "verify": ("outrider.cli.verify", "Prove the invariants on the tables."),
     }
 

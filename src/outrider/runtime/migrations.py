@@ -13,6 +13,19 @@ from uuid import UUID
 from outrider.core.identity import HASH_FUNCTION
 from outrider.core.meta import HASH, INSTANCE, POST, PRE, SERVICE
 
+DROPS: Final = (
+    "DROP VIEW IF EXISTS {outbox_status}",
+    *(
+        f"DROP TABLE IF EXISTS {{{table}}}"
+        for table in (
+            "outbox_cursor", "outbox_subscription", "outbox_advance", "outbox_delivery", "outbox_pause", "outbox_pending",
+            "outbox_message", "inbox_consumer", "inbox_key", "inbox_receipt", "inbox_delivery", "outrider_route",
+            "outrider_process", "outrider_audit", "outrider_meta",
+        )
+    ),
+)  # fmt: skip
+"""Everything that migrations make, gone: for tables that were made to be thrown away, and for no others."""
+
 _FILE: Final = re.compile(r"(\d{4})_(pre|post)\.sql")
 
 

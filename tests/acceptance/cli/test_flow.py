@@ -257,6 +257,16 @@ def test_only_a_consumer_on_the_log_goes_back(shop: "Shop") -> None:
     assert shop.run("verify").code == 0
 
 
+def test_bench_measures_and_asks_first(sqlite_shop: "Shop") -> None:
+    """OB-79, OB-80, OB-81: figures a second as data; where nobody can be asked, --yes must stand there."""
+    sqlite_shop.init()
+    assert sqlite_shop.run("bench").code == 2
+    answer = sqlite_shop.run("bench", "--messages", "1000", "--yes", "--json", "-q")
+    assert (answer.code, answer.err, answer.json["messages"]) == (0, "", 1000)
+    figures = ("commits", "commits_with_add", "add_cost", "added_together", "read", "produced", "relayed")
+    assert all(answer.json[name] > 0 for name in figures), answer.out
+
+
 def test_a_relay_without_a_catalog_lives_by_the_table_of_routes(sqlite_shop: "Shop") -> None:
     """OB-97: service.catalog, else the table that init has filled; with neither it does not start."""
     sqlite_shop.init()

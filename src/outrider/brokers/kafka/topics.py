@@ -16,11 +16,12 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._topic import TopicDescription
+from confluent_kafka.cimpl import NewTopic
 
 from outrider.brokers.kafka.access import Entry
 from outrider.brokers.kafka.config import KafkaSettings, QuietLog, common_config
 from outrider.brokers.kafka.errors import REFUSALS, describe, error_of
-from outrider.core.errors import AccessRefused, BrokerUnavailable, ServiceStateError
+from outrider.core.errors import AccessRefused, BrokerUnavailable, OperationRefused, ServiceStateError
 from outrider.core.outcome import Refusal, Refused
 
 T = TypeVar("T")
@@ -102,6 +103,26 @@ class TopicAdmin:
             missing = refused is not None and refused.code != FORBIDDEN
             found[name] = Topic(refused, missing, _limit(values), _retention(values))
         return found
+
+    async def create(self, topic: str, partitions: int = 1) -> None:
+        """Create a topic to be thrown away again. Raises OperationRefused where that is not permitted, BrokerUnavailable."""
+        future = self._admin().create_topics(
+            [NewTopic(topic, partitions)], operation_timeout=ASK_SECONDS, request_timeout=ASK_SECONDS
+        )[topic]
+        try:
+            await self._answer(future, ASK_SECONDS)
+        except KafkaException as exception:
+            said = describe(error_of(exception))
+            raise OperationRefused(f"topic {topic} could not be made: {said}") from exception
+
+    async def delete(self, topic: str) -> bool:
+        """Delete such a topic; False where the broker would not. Raises BrokerUnavailable."""
+        future = self._admin().delete_topics([topic], operation_timeout=ASK_SECONDS, request_timeout=ASK_SECONDS)[topic]
+        try:
+            await self._answer(future, ASK_SECONDS)
+        except KafkaException:
+            return False
+        return True
 
     def close(self) -> None:
         """Forget the client; its threads end with it."""

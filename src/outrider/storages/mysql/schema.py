@@ -11,6 +11,7 @@ from typing import Any, Final
 import pymysql
 
 from outrider.core.errors import StorageUnavailable
+from outrider.runtime.migrations import DROPS
 from outrider.runtime.mysql_driver import number_of
 from outrider.runtime.mysql_url import server_of
 from outrider.runtime.sql import fill_tables
@@ -68,6 +69,12 @@ class MysqlSchema:
                 cursor.execute(write, (name, value, value))
             connection.commit()
         return True
+
+    def drop(self) -> None:
+        """Drop everything: for tables that were made to be thrown away. Raises StorageUnavailable."""
+        with translated(), closing(self._connect()) as connection, connection.cursor() as cursor:
+            for statement in DROPS:
+                cursor.execute(self.fill(statement))
 
     def fill(self, script: str) -> str:
         """A script with the service's table names in it."""

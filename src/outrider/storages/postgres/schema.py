@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
+from outrider.runtime.migrations import DROPS
 from outrider.runtime.sql import fill_tables, read_sql
 from outrider.storages.postgres.errors import translated
 
@@ -67,6 +68,12 @@ class PostgresSchema:
             asked = connection.execute("SELECT quote_ident(coalesce(%s, current_schema()))", (self._schema,))
             (schema,) = asked.fetchone() or ("public",)
         return self.fill(read_sql(__package__, "roles.sql")).replace("{schema}", str(schema))
+
+    def drop(self) -> None:
+        """Drop everything: for tables that were made to be thrown away. Raises StorageUnavailable."""
+        with translated(), self._connect() as connection:
+            for statement in DROPS:
+                connection.execute(self.fill(statement).encode())
 
     def fill(self, script: str) -> str:
         """A script with the service's table names in it."""

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from outrider.core.errors import StorageUnavailable
+from outrider.runtime.migrations import DROPS
 from outrider.runtime.sql import fill_tables
 
 BUSY_TIMEOUT_SECONDS = 10.0
@@ -63,6 +64,17 @@ class SqliteSchema:
             except sqlite3.OperationalError as error:
                 raise StorageUnavailable(f"{type(error).__name__}: {error}") from error
         return True
+
+    def drop(self) -> None:
+        """Drop everything: for tables that were made to be thrown away. Raises StorageUnavailable."""
+        with closing(self._open()) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                for statement in DROPS:
+                    connection.execute(self.fill(statement))
+                connection.commit()
+            except sqlite3.OperationalError as error:
+                raise StorageUnavailable(f"{type(error).__name__}: {error}") from error
 
     def fill(self, script: str) -> str:
         """A script with the service's table names in it."""
