@@ -47,7 +47,7 @@ async def _pause(call: Call, kind: PauseKind, topic: str, subject: str, until: s
         call.out.say(f"{what} is paused{ends}; to end it: outrider resume {what} --reason …")
 
 
-def spoken(kind: PauseKind, topic: str, subject: str) -> str:
+def spoken(kind: str, topic: str, subject: str) -> str:
     """What is paused, in the words that `pause` and `resume` take."""
     if kind == "subscription":
         words = ["relay"] if subject == RELAY_SUBSCRIPTION else ["consumer", subject]

@@ -5,6 +5,7 @@ from collections import defaultdict
 from outrider.bootstrap.operations import operations
 from outrider.bootstrap.wiring import site
 from outrider.cli.frame import Call, command, new_app
+from outrider.cli.pause import spoken
 from outrider.core.overview import COUNT_MAX, LaneLine, Overview, counted
 
 app = new_app()
@@ -30,15 +31,14 @@ async def status(call: Call) -> None:
     if seen.pauses:
         call.out.text("")
         call.out.table(
-            ("paused", "what", "since", "until", "by", "reason"),
+            ("paused", "since", "until", "by", "reason"),
             [
                 (
-                    pause.kind,
-                    pause.subject or pause.topic,
+                    spoken(pause.kind, pause.topic, pause.subject),
                     pause.paused_at,
                     pause.until,
                     pause.actor,
-                    pause.code or pause.reason,
+                    ": ".join(part for part in (pause.code, pause.reason) if part),
                 )
                 for pause in seen.pauses
             ],

@@ -26,6 +26,6 @@ async def verify(call: Call) -> int:
             [(one.invariant, one.found, ", ".join(one.subjects) + (", …" if one.more else "")) for one in found],
         )
     call.out.say(
-        "invariants broken: a person must look" if found else "nothing lost, stuck or out of order: I1 to I7 hold"
+        "invariants broken: a person must look" if found else "nothing lost, stuck or out of order: I1 to I8 hold"
     )
     return FAILED if found else DONE

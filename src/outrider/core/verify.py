@@ -39,6 +39,7 @@ CHECKS: Final = (
     Check("I6", "verify_incomplete", "dead without code, reason or time"),
     Check("I6", "verify_dead_consumed", "dead although its receipts are there"),
     Check("I7", "verify_positions", "a position that went back"),
+    Check("I8", "verify_repeated", "more messages passed than the log ever had: some went out twice without a fault"),
     Check("I7", "verify_done", "an exception row that is done, without saying when and how"),
 )
 

@@ -80,3 +80,13 @@ def test_a_later_message_that_may_overtake_a_parked_one_is_found(shop: "Shop") -
     shop.kill([1], "parked", "key")
     shop.kill([4], "retrying")
     assert ("I3", "a parked message that a later one of its key may overtake") in found(shop)
+
+
+def test_more_passed_than_there_ever_was_is_found(shop: "Shop") -> None:
+    """OB-3, OB-79: what went by twice without a fault shows in the count of a subscription (I8)."""
+    shop.init()
+    shop.add(3)
+    shop.run("relay", "--once", "-q")
+    assert found(shop) == set()
+    shop.sql("UPDATE orders_outbox_cursor SET passed = 4")
+    assert found(shop) == {("I8", "more messages passed than the log ever had: some went out twice without a fault")}

@@ -51,10 +51,9 @@ def rewind_lane(db: MemoryAccess, params: Params) -> Rows:
     """Move the cursor, and take the lane from its owner."""
     cursor = _cursor(db, params)
     then = _then(cursor, params)
-    high_id = max((row["id"] for row in db.rows("outbox_message") if is_passed(then, row)), default=0)
     db.update(
         "outbox_cursor", cursor, done=then["done"], target=then["target"], last_id=then["last_id"],
-        high_id=max(high_id, cursor["floor_id"]), passed=params["then_passed"], owner=None, lease_until=None,
+        passed=params["then_passed"], owner=None, lease_until=None,
         epoch=cursor["epoch"] + 1, starts=0, marked_id=None, advanced_at=db.now,
     )  # fmt: skip
     return []

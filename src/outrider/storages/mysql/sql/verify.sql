@@ -128,6 +128,14 @@ JOIN {outbox_subscription} AS s ON s.id = a.subscription_id
 WHERE a.passed < a.passed_before OR a.floor_id < a.floor_before OR a.last_id < a.last_before
 LIMIT :limit
 
+-- name: verify_repeated
+-- Ids leave gaps and are never used twice, and rewound lanes count anew: what passed once each is at most the highest id.
+SELECT CONCAT(s.name, ': ', SUM(c.passed), ' passed, the highest id is ', MAX(c.high_id)) AS subject
+FROM {outbox_cursor} AS c
+JOIN {outbox_subscription} AS s ON s.id = c.subscription_id
+GROUP BY s.id, s.name HAVING SUM(c.passed) > MAX(c.high_id)
+ORDER BY s.id LIMIT :limit
+
 -- name: verify_done
 SELECT CONCAT('message ', log_id, ' in the log''s rows') AS subject FROM {outbox_delivery}
 WHERE status = 'done' AND (done_at IS NULL OR resolution IS NULL)

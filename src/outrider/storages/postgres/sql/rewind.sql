@@ -30,7 +30,6 @@ SELECT count(*) FROM (
 -- name: rewind_lane
 UPDATE {outbox_cursor} AS c
 SET done = CAST(:then_done AS pg_snapshot), target = CAST(:then_target AS pg_snapshot), last_id = :then_last_id,
-    high_id = greatest(c.floor_id, (SELECT m.id FROM {outbox_message} AS m WHERE {before_then} ORDER BY m.id DESC LIMIT 1)),
     passed = :then_passed, owner = NULL, lease_until = NULL, epoch = c.epoch + 1, starts = 0, marked_id = NULL,
     advanced_at = clock_timestamp()
 WHERE c.subscription_id = :subscription_id AND c.lane = :lane

@@ -24,7 +24,7 @@ SELECT count(*) FROM (
 
 -- name: rewind_lane
 UPDATE {outbox_cursor}
-SET last_id = :then_last_id, high_id = max(floor_id, :then_last_id), passed = :then_passed, owner = NULL,
+SET last_id = :then_last_id, passed = :then_passed, owner = NULL,
     lease_until = NULL, epoch = epoch + 1, starts = 0, marked_id = NULL, advanced_at = :now
 WHERE subscription_id = :subscription_id AND lane = :lane
 

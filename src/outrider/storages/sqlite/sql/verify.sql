@@ -128,6 +128,13 @@ JOIN {outbox_subscription} AS s ON s.id = a.subscription_id
 WHERE a.passed < a.passed_before OR a.floor_id < a.floor_before OR a.last_id < a.last_before
 LIMIT :limit
 
+-- name: verify_repeated
+-- Ids leave gaps and are never used twice, and rewound lanes count anew: what passed once each is at most the highest id.
+SELECT s.name || ': ' || sum(c.passed) || ' passed, the highest id is ' || max(c.high_id) FROM {outbox_cursor} AS c
+JOIN {outbox_subscription} AS s ON s.id = c.subscription_id
+GROUP BY s.id, s.name HAVING sum(c.passed) > max(c.high_id)
+ORDER BY s.id LIMIT :limit
+
 -- name: verify_done
 SELECT 'message ' || log_id || ' in the log''s rows' FROM {outbox_delivery}
 WHERE status = 'done' AND (done_at IS NULL OR resolution IS NULL)
