@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from outrider.core.errors import RetentionTooShort
-from outrider.core.steps import Statement, Steps
+from outrider.core.steps import Params, Statement, Steps
 
 MARGIN: Final = timedelta(hours=1)
 """How far beyond the newest receipt that was deleted an arrival cannot be proved new."""
@@ -74,21 +74,25 @@ def next_window(after: int, retention: Retention) -> Steps[Window | None]:
 def prune_window(window: Window, retention: Retention) -> Steps[int]:
     """Delete what may go of a window, with its exception rows that are done; gives the number of messages. In a transaction.
 
-    Statements: `lock_cursors` () locks every cursor row, in order; `prune_messages` (after, upper, keep) → a row for each
-    deleted; `prune_deliveries` (after, upper).
+    Dead and quarantined rows go with their message, after `dead_keep`; what a person discarded waits for no receipt.
+    Statements: `lock_cursors` () locks every cursor row, in order; `prune_messages` (after, upper, keep, dead_keep) → a row
+    for each deleted; `prune_deliveries` (after, upper).
     """
     yield Statement("lock_cursors")
-    params = {"after": window.after, "upper": window.upper}
-    rows = yield Statement("prune_messages", {**params, "keep": retention.keep})
-    yield Statement("prune_deliveries", params)
+    rows = yield Statement("prune_messages", _bounds(window, retention))
+    yield Statement("prune_deliveries", {"after": window.after, "upper": window.upper})
     return len(rows)
 
 
 def count_prunable(window: Window, retention: Retention) -> Steps[int]:
     """How many messages `prune_window` would delete. Statement `prunable_messages`, as `prune_messages` → (count)."""
-    params = {"after": window.after, "upper": window.upper, "keep": retention.keep}
-    rows = yield Statement("prunable_messages", params)
+    rows = yield Statement("prunable_messages", _bounds(window, retention))
     return int(rows[0][0])
+
+
+def _bounds(window: Window, retention: Retention) -> Params:
+    kept = {"keep": retention.keep, "dead_keep": retention.dead_keep}
+    return {"after": window.after, "upper": window.upper, **kept}
 
 
 def prune_receipts(retention: Retention) -> Steps[int]:
@@ -112,15 +116,13 @@ def prune_receipts(retention: Retention) -> Steps[int]:
 
 
 def prune_dead(retention: Retention) -> Steps[int]:
-    """Delete dead and quarantined rows whose time is over, if a time was set. Statements `prune_dead_deliveries`,
-    `prune_dead_inbox` (dead_keep, limit) → a row for each.
+    """Delete dead and quarantined rows of the inbox whose time is over, if a time was set, and whose message is not, or no
+    longer, in this log. Statement `prune_dead_inbox` (dead_keep, limit) → a row for each.
     """
     if retention.dead_keep is None:
         return 0
-    params = {"dead_keep": retention.dead_keep, "limit": retention.batch}
-    log = yield Statement("prune_dead_deliveries", params)
-    inbox = yield Statement("prune_dead_inbox", params)
-    return len(log) + len(inbox)
+    rows = yield Statement("prune_dead_inbox", {"dead_keep": retention.dead_keep, "limit": retention.batch})
+    return len(rows)
 
 
 def prune_rest(retention: Retention) -> Steps[Counter[str]]:

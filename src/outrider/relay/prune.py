@@ -93,7 +93,6 @@ class Pruner:
 
     async def _prune(self, session: StorageSession, report: PruneReport, tell: Tell | None) -> None:
         began = self._clock.boottime()
-        await self._batches(session, report, tell, "dead", steps.prune_dead)
         after = 0
         while (window := await session.run(steps.next_window(after, self._retention))) is not None and window.old:
             if not await session.run(steps.take_lease(self._owner, LEASE)):
@@ -102,6 +101,7 @@ class Pruner:
             report.rows["outbox_message"] += await session.transact(steps.prune_window(window, self._retention))
             after = window.upper
             _tell(tell, report)
+        await self._batches(session, report, tell, "dead", steps.prune_dead)
         await self._batches(session, report, tell, "inbox_receipt", steps.prune_receipts)
         while rest := +(await session.run(steps.prune_rest(self._retention))):
             report.rows += rest

@@ -10,6 +10,7 @@ from outrider.testing.conformance.storage_urls import harness_of
 from outrider.testing.conformance.storages_adding import AddingSuite, ConcurrentAddingSuite
 from outrider.testing.conformance.storages_deliveries import DeliverySuite
 from outrider.testing.conformance.storages_owning import OwningSuite
+from outrider.testing.conformance.storages_pruning import PruningSuite
 from outrider.testing.conformance.storages_reading import ConcurrentReadingSuite, ReadingSuite
 from outrider.testing.conformance.storages_receipts import ConcurrentReceiptSuite, ReceiptSuite
 from outrider.testing.conformance.storages_rewinding import RewindingSuite
@@ -157,4 +158,20 @@ class TestPostgresRewinding(OnPostgres, RewindingSuite):
 
 
 class TestMariaDBRewinding(OnMariaDB, RewindingSuite):
+    pass
+
+
+class TestMemoryPruning(OnMemory, PruningSuite):
+    pass
+
+
+class TestSqlitePruning(OnSqlite, PruningSuite):
+    pass
+
+
+class TestPostgresPruning(OnPostgres, PruningSuite):
+    pass
+
+
+class TestMariaDBPruning(OnMariaDB, PruningSuite):
     pass

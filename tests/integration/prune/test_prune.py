@@ -194,6 +194,37 @@ async def test_a_missing_receipt_of_an_expected_consumer_keeps_the_message(table
     assert table.log() == [1]
 
 
+async def test_what_was_given_up_waits_for_no_receipt(table: Table) -> None:
+    """OB-76, OB-77: a discarded message goes; a dead one only after `dead_keep`, and its row with it."""
+    table.sql(
+        "INSERT INTO orders_outrider_route (type, owner, topic, producers, consumers, consumers_here, version_max,"
+        " on_dead, late, hash, updated_at)"
+        f" VALUES ('t', 'o', 't', '[]', '[\"billing\"]', '[\"billing\"]', 1, 'continue', 'apply', 'h', {table.ago(0)})"
+    )
+    for number, status in ((1, "dead"), (2, "done"), (3, "done")):
+        table.message(number)
+        table.exception(number, status)
+    table.sql("UPDATE orders_outbox_delivery SET resolution = 'discarded', done_at = updated_at WHERE log_id = 2")
+    table.advance(3, 8)
+    await table.pruner().run_once()
+    assert table.log() == [1, 3], "the third was sent, and its receipt is missing"
+    await table.pruner(dead_keep=10 * DAY).run_once()
+    assert table.log() == [1, 3]
+    await table.pruner(dead_keep=DAY).run_once()
+    assert table.log() == [3]
+    assert table.sql("SELECT log_id FROM orders_outbox_delivery") == [(3,)]
+
+
+async def test_a_dead_row_stays_as_long_as_its_message(table: Table) -> None:
+    """OB-76: a message that was never sent must not look published because its dead row was deleted before it."""
+    table.message(1)
+    table.exception(1, "dead")
+    table.advance(1, 6)
+    await table.pruner(dead_keep=DAY).run_once()
+    assert table.log() == [1]
+    assert table.sql("SELECT status FROM orders_outbox_delivery") == [("dead",)]
+
+
 async def test_a_log_that_nobody_reads_goes_by_age(table: Table) -> None:
     """OB-76: only without any subscription does created_at decide."""
     table.sql("DELETE FROM orders_outbox_cursor")

@@ -11,6 +11,7 @@ from outrider.storages.memory.tables import Record
 
 _LEASE = "prune_lease"
 _DAY = timedelta(days=1)
+_DEAD = frozenset({"dead", "quarantined"})
 
 
 def take_prune_lease(db: MemoryAccess, params: Params) -> Rows:
@@ -61,12 +62,12 @@ def prunable_messages(db: MemoryAccess, params: Params) -> Rows:
 
 
 def prune_deliveries(db: MemoryAccess, params: Params) -> Rows:
-    """A row for each done exception row whose message is gone."""
+    """A row for each done or dead exception row whose message is gone."""
     rows = [
         row
         for row in db.rows("outbox_delivery")
         if params["after"] < row["log_id"] <= params["upper"]
-        and row["status"] == "done"
+        and row["status"] in {"done", *_DEAD}
         and db.get("outbox_message", row["log_id"]) is None
     ]
     return _delete(db, "outbox_delivery", rows, ("log_id",))
@@ -104,14 +105,14 @@ def raise_receipts_from(db: MemoryAccess, params: Params) -> Rows:
     return []
 
 
-def prune_dead_deliveries(db: MemoryAccess, params: Params) -> Rows:
-    """A row for each dead or quarantined row of the log deleted."""
-    return _delete(db, "outbox_delivery", _dead(db, "outbox_delivery", params), ("log_id",))
-
-
 def prune_dead_inbox(db: MemoryAccess, params: Params) -> Rows:
     """A row for each dead or quarantined row of the inbox deleted."""
-    return _delete(db, "inbox_delivery", _dead(db, "inbox_delivery", params), ("id",))
+    rows = [
+        row
+        for row in db.rows("inbox_delivery")
+        if _given_up(db, row, params) and not db.by_message_id(row["message_id"])
+    ]
+    return _delete(db, "inbox_delivery", rows[: params["limit"]], ("id",))
 
 
 def prune_journal(db: MemoryAccess, params: Params) -> Rows:
@@ -150,10 +151,10 @@ def _delete(db: MemoryAccess, table: str, rows: Iterable[Record], columns: tuple
     return [tuple(row[column] for column in columns) for row in found]
 
 
-def _dead(db: MemoryAccess, table: str, params: Params) -> list[Record]:
-    until = db.now - params["dead_keep"]
-    rows = [row for row in db.rows(table) if row["status"] in {"dead", "quarantined"} and row["updated_at"] < until]
-    return rows[: params["limit"]]
+def _given_up(db: MemoryAccess, row: Record, params: Params) -> bool:
+    """Whether it is dead or quarantined for longer than such rows are kept."""
+    kept = params["dead_keep"]
+    return row["status"] in _DEAD and kept is not None and bool(row["updated_at"] < db.now - kept)
 
 
 def _prunable(db: MemoryAccess, params: Params) -> list[Record]:
@@ -166,8 +167,11 @@ def _prunable(db: MemoryAccess, params: Params) -> list[Record]:
         for row in rows
         if (not by_age or row["created_at"] < until)
         and all(is_passed(place, row) for lane, lanes, place in bounds if row["key_hash"] % lanes == lane)
-        and all(one["status"] == "done" for one in db.rows("outbox_delivery", log_id=row["id"]))
-        and not _is_missed(db, row)
+        and all(
+            one["status"] == "done" or _given_up(db, one, params)
+            for one in db.rows("outbox_delivery", log_id=row["id"])
+        )
+        and not _is_missed(db, row, params)
     ]
 
 
@@ -186,18 +190,21 @@ def _bounds(db: MemoryAccess, until: datetime) -> list[tuple[int, int, Record | 
     return found
 
 
-def _is_missed(db: MemoryAccess, message: Record) -> bool:
+def _is_missed(db: MemoryAccess, message: Record, params: Params) -> bool:
     """Whether a receipt that is expected here is missing, and nobody gave the message up."""
+    rows = db.rows("outbox_delivery", log_id=message["id"])
+    if any(row["resolution"] == "discarded" or _given_up(db, row, params) for row in rows):
+        return False
     route = db.get("outrider_route", message["type"])
     for name in () if route is None else loads(route["consumers_here"]):
         consumers = db.rows("inbox_consumer", name=name)
-        if not any(_is_settled(db, consumer, message) for consumer in consumers):
+        if not any(_is_settled(db, consumer, message, params) for consumer in consumers):
             return True
     return False
 
 
-def _is_settled(db: MemoryAccess, consumer: Record, message: Record) -> bool:
+def _is_settled(db: MemoryAccess, consumer: Record, message: Record, params: Params) -> bool:
     if db.get("inbox_receipt", consumer["id"], message["message_id"]) is not None:
         return True
     rows = db.rows("inbox_delivery", consumer_id=consumer["id"], message_id=message["message_id"])
-    return any(row["resolution"] == "discarded" for row in rows)
+    return any(row["resolution"] == "discarded" or _given_up(db, row, params) for row in rows)

@@ -34,7 +34,7 @@ SELECT COUNT(*) {prunable}
 
 -- name: prune_deliveries
 DELETE FROM {outbox_delivery}
-WHERE log_id > :after AND log_id <= :upper AND status = 'done'
+WHERE log_id > :after AND log_id <= :upper AND status IN ('done', 'dead', 'quarantined')
   AND NOT EXISTS (SELECT 1 FROM {outbox_message} AS m WHERE m.id = {outbox_delivery}.log_id)
 
 -- name: prune_receipts
@@ -64,24 +64,16 @@ ORDER BY id LIMIT :limit
 -- name: raise_receipts_from
 UPDATE {inbox_consumer} SET receipts_from = GREATEST(COALESCE(receipts_from, :at), :at) WHERE id = :consumer_id
 
--- name: prune_dead_deliveries
-SET @outrider_cutoff = UTC_TIMESTAMP(6) - INTERVAL :dead_keep MICROSECOND;
-SELECT 1 FROM {outbox_delivery}
-WHERE status IN ('dead', 'quarantined') AND updated_at < @outrider_cutoff
-ORDER BY subscription_id, log_id LIMIT :limit
-FOR UPDATE;
-DELETE FROM {outbox_delivery}
-WHERE status IN ('dead', 'quarantined') AND updated_at < @outrider_cutoff
-ORDER BY subscription_id, log_id LIMIT :limit
-
 -- name: prune_dead_inbox
 SET @outrider_cutoff = UTC_TIMESTAMP(6) - INTERVAL :dead_keep MICROSECOND;
 SELECT 1 FROM {inbox_delivery}
 WHERE status IN ('dead', 'quarantined') AND updated_at < @outrider_cutoff
+  AND NOT EXISTS (SELECT 1 FROM {outbox_message} AS m WHERE m.message_id = {inbox_delivery}.message_id)
 ORDER BY id LIMIT :limit
 FOR UPDATE;
 DELETE FROM {inbox_delivery}
 WHERE status IN ('dead', 'quarantined') AND updated_at < @outrider_cutoff
+  AND NOT EXISTS (SELECT 1 FROM {outbox_message} AS m WHERE m.message_id = {inbox_delivery}.message_id)
 ORDER BY id LIMIT :limit
 
 -- name: prune_journal
@@ -110,6 +102,10 @@ DELETE FROM {outrider_process}
 WHERE seen_at < @outrider_cutoff
 ORDER BY owner
 
+-- fragment: given_up
+-- Dead or quarantined for longer than such rows are kept; of no row where they are kept for ever.
+(status IN ('dead', 'quarantined') AND COALESCE(updated_at < UTC_TIMESTAMP(6) - INTERVAL :dead_keep MICROSECOND, FALSE))
+
 -- fragment: prunable
 -- The bounds are found once: the limit keeps them from being merged into the search.
 FROM {outbox_message} AS m
@@ -131,8 +127,11 @@ WHERE m.id > :after AND m.id <= :upper
       WHERE p.log_id = m.id)
   AND NOT EXISTS (
       SELECT 1 FROM {outbox_delivery} AS d
-      WHERE d.message_id = m.message_id AND d.log_id = m.id AND d.status <> 'done')
-  AND NOT EXISTS (
+      WHERE d.message_id = m.message_id AND d.log_id = m.id AND d.status <> 'done' AND NOT {given_up})
+  AND (EXISTS (
+      SELECT 1 FROM {outbox_delivery} AS d
+      WHERE d.message_id = m.message_id AND d.log_id = m.id AND (d.resolution = 'discarded' OR {given_up}))
+    OR NOT EXISTS (
       SELECT 1 FROM {outrider_route} AS route
       WHERE route.type = m.type AND JSON_LENGTH(route.consumers_here) > (
           SELECT COUNT(*) FROM {inbox_consumer} AS c
@@ -141,7 +140,8 @@ WHERE m.id > :after AND m.id <= :upper
                 SELECT 1 FROM {inbox_receipt} AS r WHERE r.consumer_id = c.id AND r.message_id = m.message_id)
               OR EXISTS (
                 SELECT 1 FROM {inbox_delivery} AS i
-                WHERE i.consumer_id = c.id AND i.message_id = m.message_id AND i.resolution = 'discarded'))))
+                WHERE i.consumer_id = c.id AND i.message_id = m.message_id
+                  AND (i.resolution = 'discarded' OR {given_up}))))))
 
 -- fragment: old_journal
 SELECT a.subscription_id, a.lane, a.seq FROM {outbox_advance} AS a

@@ -18,7 +18,7 @@ FROM (SELECT id, created_at FROM {outbox_message} WHERE id > :after ORDER BY id 
 -- name: lock_cursors
 SELECT 1 FROM {outbox_cursor} ORDER BY subscription_id, lane
 
--- name: prune_messages
+-- fragment: journal_bounds
 WITH bounds AS MATERIALIZED (
     SELECT c.lane, s.lanes, (
         SELECT max(a.last_id, a.floor_id) FROM {outbox_advance} AS a
@@ -27,14 +27,19 @@ WITH bounds AS MATERIALIZED (
     FROM {outbox_cursor} AS c
     JOIN {outbox_subscription} AS s ON s.id = c.subscription_id AND s.kind <> 'sweeper'
 )
-DELETE FROM {outbox_message} AS m
+
+-- fragment: given_up
+-- Dead or quarantined for longer than such rows are kept; of no row where they are kept for ever.
+(status IN ('dead', 'quarantined') AND coalesce(updated_at < :now - :dead_keep, FALSE))
+
+-- fragment: prunable
 WHERE m.id > :after AND m.id <= :upper
   AND (EXISTS (SELECT 1 FROM {outbox_subscription}) OR m.created_at < :now - :keep)
   AND NOT EXISTS (
       SELECT 1 FROM bounds AS b WHERE b.lane = m.key_hash % b.lanes AND (b.last_id IS NULL OR m.id > b.last_id))
   AND NOT EXISTS (
       SELECT 1 FROM {outbox_delivery} AS d
-      WHERE d.message_id = m.message_id AND d.log_id = m.id AND d.status <> 'done')
+      WHERE d.message_id = m.message_id AND d.log_id = m.id AND d.status <> 'done' AND NOT {given_up})
   AND NOT EXISTS (
       SELECT 1 FROM {outrider_route} AS route
       JOIN json_each(route.consumers_here) AS expected
@@ -44,40 +49,25 @@ WHERE m.id > :after AND m.id <= :upper
             SELECT 1 FROM {inbox_receipt} AS r WHERE r.consumer_id = c.id AND r.message_id = m.message_id)
         AND NOT EXISTS (
             SELECT 1 FROM {inbox_delivery} AS i
-            WHERE i.consumer_id = c.id AND i.message_id = m.message_id AND i.resolution = 'discarded'))
+            WHERE i.consumer_id = c.id AND i.message_id = m.message_id AND (i.resolution = 'discarded' OR {given_up}))
+        AND NOT EXISTS (
+            SELECT 1 FROM {outbox_delivery} AS d
+            WHERE d.message_id = m.message_id AND d.log_id = m.id AND (d.resolution = 'discarded' OR {given_up})))
+
+-- name: prune_messages
+{journal_bounds}
+DELETE FROM {outbox_message} AS m
+{prunable}
 RETURNING id
 
 -- name: prunable_messages
-WITH bounds AS MATERIALIZED (
-    SELECT c.lane, s.lanes, (
-        SELECT max(a.last_id, a.floor_id) FROM {outbox_advance} AS a
-        WHERE a.subscription_id = c.subscription_id AND a.lane = c.lane AND a.at <= :now - :keep
-        ORDER BY a.seq DESC LIMIT 1) AS last_id
-    FROM {outbox_cursor} AS c
-    JOIN {outbox_subscription} AS s ON s.id = c.subscription_id AND s.kind <> 'sweeper'
-)
+{journal_bounds}
 SELECT count(*) FROM {outbox_message} AS m
-WHERE m.id > :after AND m.id <= :upper
-  AND (EXISTS (SELECT 1 FROM {outbox_subscription}) OR m.created_at < :now - :keep)
-  AND NOT EXISTS (
-      SELECT 1 FROM bounds AS b WHERE b.lane = m.key_hash % b.lanes AND (b.last_id IS NULL OR m.id > b.last_id))
-  AND NOT EXISTS (
-      SELECT 1 FROM {outbox_delivery} AS d
-      WHERE d.message_id = m.message_id AND d.log_id = m.id AND d.status <> 'done')
-  AND NOT EXISTS (
-      SELECT 1 FROM {outrider_route} AS route
-      JOIN json_each(route.consumers_here) AS expected
-      LEFT JOIN {inbox_consumer} AS c ON c.name = expected.value
-      WHERE route.type = m.type
-        AND NOT EXISTS (
-            SELECT 1 FROM {inbox_receipt} AS r WHERE r.consumer_id = c.id AND r.message_id = m.message_id)
-        AND NOT EXISTS (
-            SELECT 1 FROM {inbox_delivery} AS i
-            WHERE i.consumer_id = c.id AND i.message_id = m.message_id AND i.resolution = 'discarded'))
+{prunable}
 
 -- name: prune_deliveries
 DELETE FROM {outbox_delivery} AS d
-WHERE d.log_id > :after AND d.log_id <= :upper AND d.status = 'done'
+WHERE d.log_id > :after AND d.log_id <= :upper AND d.status IN ('done', 'dead', 'quarantined')
   AND NOT EXISTS (SELECT 1 FROM {outbox_message} AS m WHERE m.id = d.log_id)
 RETURNING 1
 
@@ -102,20 +92,13 @@ RETURNING consumer_id, done_at
 -- name: raise_receipts_from
 UPDATE {inbox_consumer} SET receipts_from = max(coalesce(receipts_from, :at), :at) WHERE id = :consumer_id
 
--- name: prune_dead_deliveries
-DELETE FROM {outbox_delivery} AS d
-WHERE (d.subscription_id, d.log_id) IN (
-    SELECT subscription_id, log_id FROM {outbox_delivery}
-    WHERE status IN ('dead', 'quarantined') AND updated_at < :now - :dead_keep
-    LIMIT :limit)
-RETURNING 1
-
 -- name: prune_dead_inbox
 DELETE FROM {inbox_delivery} AS i
 WHERE i.id IN (
-    SELECT id FROM {inbox_delivery}
-    WHERE status IN ('dead', 'quarantined') AND updated_at < :now - :dead_keep
-    ORDER BY id LIMIT :limit)
+    SELECT old.id FROM {inbox_delivery} AS old
+    WHERE old.status IN ('dead', 'quarantined') AND old.updated_at < :now - :dead_keep
+      AND NOT EXISTS (SELECT 1 FROM {outbox_message} AS m WHERE m.message_id = old.message_id)
+    ORDER BY old.id LIMIT :limit)
 RETURNING 1
 
 -- name: prune_journal
