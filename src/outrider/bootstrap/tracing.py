@@ -5,13 +5,17 @@ provider; only the processes of the command line have one set here, and only whe
 OpenTelemetry's own variables.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from outrider.bootstrap.settings import wants_traces
 from outrider.core.errors import MissingExtra
 from outrider.ports.tracing import Tracer
+
+FLUSH_SECONDS: Final = 3.0
+"""How long the end of a process waits for a collector: the work has drained, and spans are worth no more than that."""
 
 
 def tracer_of(system: str) -> Tracer | None:
@@ -33,7 +37,9 @@ def exported(service: str) -> Iterator[None]:
     try:
         yield
     finally:
-        provider.shutdown()
+        last = threading.Thread(target=provider.shutdown, daemon=True)
+        last.start()
+        last.join(FLUSH_SECONDS)
 
 
 def _provider(service: str) -> Any:  # noqa: ANN401 - a class of an extra
@@ -46,7 +52,7 @@ def _provider(service: str) -> Any:  # noqa: ANN401 - a class of an extra
     except ImportError as error:
         raise MissingExtra("otel", "exporting traces") from error
     resource = Resource.create({"service.name": service}).merge(OTELResourceDetector().detect())
-    provider = TracerProvider(resource=resource)
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     return provider

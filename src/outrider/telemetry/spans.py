@@ -34,6 +34,7 @@ from outrider.ports.tracing import Describe
 SYSTEM: Final = "outrider"
 IDS_MAX: Final = 20
 """Message ids that one span of an `add` names."""
+ASK_EVERY: Final = 64
 _OFF: Final = (ProxyTracerProvider, NoOpTracerProvider)
 _PARENT: Final = re.compile(r'"traceparent": ?"(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f][13579bdf])"')
 _STATE: Final = re.compile(r'"tracestate": ?"([^"\\]*)"')
@@ -48,13 +49,18 @@ class Spans:
 
     def __init__(self, system: str = SYSTEM, provider: TracerProvider | None = None) -> None:
         self._system = SYSTEM if system in {"log", "none"} else system
-        self._given = provider is not None
+        self._active = provider is not None
+        self._asked = 0
         self._tracer = trace.get_tracer("outrider", version("outrider"), provider)
 
     @property
     def active(self) -> bool:
-        """Whether a provider was set."""
-        return self._given or not isinstance(trace.get_tracer_provider(), _OFF)
+        """Whether a provider was set: asked for at first and, as that costs 2 µs, at every 64th call until there is one."""
+        if not self._active:
+            if self._asked % ASK_EVERY == 0:
+                self._active = not isinstance(trace.get_tracer_provider(), _OFF)
+            self._asked += 1
+        return self._active
 
     @contextmanager
     def adding(self, service: str) -> Iterator[Describe]:
