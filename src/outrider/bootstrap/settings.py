@@ -262,10 +262,11 @@ def contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
 
 def _unsupported(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     """What the specification names and this release does not do: refused, never silently passed over."""
-    if settings.database.url.startswith(("mysql", "mariadb")):
-        yield ("database.url",), "database.url: MySQL and MariaDB are not supported by this release"
     if settings.broker.transactional and settings.broker.kind != "kafka":
         yield ("broker.transactional",), "broker.transactional: only Kafka has transactions"
+    elif settings.broker.transactional and settings.database.url.startswith(("mysql:", "mariadb:")):
+        line = "MySQL and MariaDB have no single position that a transaction of the broker could keep (OB-101)"
+        yield ("broker.transactional",), f"broker.transactional: {line}"
     if settings.prune.partition_rows:
         yield ("prune.partition_rows",), "prune.partition_rows: partitions are not supported by this release"
 

@@ -17,6 +17,7 @@ from outrider.core.snapshot import Snapshot
 OLD_SNAPSHOT: Final = timedelta(minutes=5)
 POSTGRES_MINIMUM: Final = 14
 SQLITE_MINIMUM: Final = (3, 35)
+MYSQL_MINIMUM: Final = {"MariaDB": (10, 6), "MySQL": (8, 0)}
 
 
 class Verdict(StrEnum):
@@ -66,6 +67,15 @@ class _Rule(NamedTuple):
 _CRASH: Final = "a crash of the host loses committed messages: switch it on"
 _RULES: Final = {
     "replica": _Rule("replica", frozenset({"false"}), Verdict.FAIL, "give the primary's URL: a replica lags (OB-7)"),
+    "read_only": _Rule("replica", frozenset({"off"}), Verdict.FAIL, "give the primary's URL: a replica lags (OB-7)"),
+    "auto_increment_increment": _Rule(
+        "auto_increment_increment", frozenset({"1"}), Verdict.FAIL,
+        "with several writable primaries ids do not rise as they are given: write to one, with an increment of 1 (OB-16)",
+    ),
+    "innodb_flush_log_at_trx_commit": _Rule(
+        "innodb_flush_log_at_trx_commit", frozenset({"1"}), Verdict.WARN,
+        "the last commits are lost in a crash; fine only where that is meant",
+    ),
     "fsync": _Rule("fsync", frozenset({"on"}), Verdict.FAIL, _CRASH),
     "full_page_writes": _Rule("full_page_writes", frozenset({"on"}), Verdict.FAIL, _CRASH),
     "synchronous_commit": _Rule(
@@ -83,8 +93,8 @@ _RULES: Final = {
 
 def _fact(name: str, value: str) -> Finding | None:
     match name:
-        case "version":
-            return _version(value)
+        case "version" | "mysql":
+            return _mysql_version(value) if name == "mysql" else _version(value)
         case "snapshot":
             return _snapshot(value)
         case "sees_sessions":
@@ -106,6 +116,13 @@ def _fact(name: str, value: str) -> Finding | None:
 
 def _found(name: str, good: bool, seen: str, advice: str) -> Finding:
     return Finding(name, Verdict.OK if good else Verdict.FAIL, seen, "" if good else advice)
+
+
+def _mysql_version(value: str) -> Finding:
+    name = "MariaDB" if "mariadb" in value.lower() else "MySQL"
+    minimum = MYSQL_MINIMUM[name]
+    good = tuple(int(part) for part in value.partition("-")[0].split(".")[:2]) >= minimum
+    return _found("server", good, f"{name} {value}", f"at least {'.'.join(map(str, minimum))} is needed (OB-16)")
 
 
 def _version(value: str) -> Finding:

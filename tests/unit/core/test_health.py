@@ -52,3 +52,17 @@ def test_privileges_are_told_by_duty() -> None:
     assert (much.verdict, "REVOKE UPDATE" in much.advice) == (Verdict.WARN, True)
     (nothing,) = judge_privileges({("outbox_message", "SELECT")})
     assert nothing.verdict is Verdict.FAIL
+
+
+def test_a_server_of_mysql_or_mariadb_is_judged_by_its_own_facts() -> None:
+    """OB-16: one writable primary, ids by ones, of a version that has what is needed; OB-7: no replica."""
+    good = [
+        ("mysql", "10.11.19-MariaDB-0+deb12u1"), ("read_only", "off"), ("auto_increment_increment", "1"),
+        ("innodb_flush_log_at_trx_commit", "1"),
+    ]  # fmt: skip
+    assert [one.verdict for one in judge_server(good)] == [Verdict.OK] * 4
+    bad = [
+        ("mysql", "5.7.44-log"), ("read_only", "on"), ("auto_increment_increment", "2"),
+        ("innodb_flush_log_at_trx_commit", "2"),
+    ]  # fmt: skip
+    assert [one.verdict for one in judge_server(bad)] == [Verdict.FAIL, Verdict.FAIL, Verdict.FAIL, Verdict.WARN]

@@ -215,15 +215,17 @@ def test_a_file_that_is_no_toml_or_not_there_is_a_fault(tmp_path: Path, text: st
             load(REQUIRED, config=path, environment={})
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [
-        {"database.url": "mysql://db/shop"}, {"prune.partition_rows": 1000},
-    ],
-)  # fmt: skip
-def test_what_this_release_does_not_do_is_refused_rather_than_passed_over(flags: dict[str, object]) -> None:
+def test_what_this_release_does_not_do_is_refused_rather_than_passed_over() -> None:
     """OB-90: a setting without effect would promise what is not kept."""
-    assert "not supported by this release" in faults(flags)[0]
+    assert "not supported by this release" in faults({"prune.partition_rows": 1000})[0]
+
+
+@pytest.mark.parametrize("scheme", ["mysql", "mariadb"])
+def test_mysql_and_mariadb_take_no_transactions_of_the_broker(scheme: str) -> None:
+    """OB-101: their pending set has no single position that a transaction could keep."""
+    flags: dict[str, object] = {"database.url": f"{scheme}://me@db/shop", "broker.url": "kafka://a:9092"}
+    assert make({**REQUIRED, **flags}).database.url == f"{scheme}://me@db/shop"
+    assert "no single position" in faults({**flags, "broker.transactional": True})[0]
 
 
 def test_only_kafka_takes_transactions() -> None:
