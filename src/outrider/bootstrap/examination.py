@@ -5,6 +5,7 @@ from outrider.bootstrap.brokers import publisher_of, retention_of_topics, topics
 from outrider.bootstrap.pruning import retention
 from outrider.bootstrap.settings_model import Settings
 from outrider.bootstrap.wiring import Site, known_catalog
+from outrider.core.errors import AccessRefused
 from outrider.core.health import ConnectionsNeeded, Finding, Verdict, judge_sources
 
 LANE_CONNECTIONS = 3
@@ -19,11 +20,16 @@ async def examination(made: Site) -> list[Finding]:
         found = await examine(session, retention(made), connections_needed(made.settings))
         if any(one.check == "schema" and one.verdict is Verdict.FAIL for one in found):
             return found
-        catalog = await known_catalog(made, session)
+        try:
+            topics = topics_of(made, (await known_catalog(made, session)).routes.values())
+        except AccessRefused as error:
+            topics = []
+            found.append(
+                Finding("routes", Verdict.WARN, error.reason, "no destination is asked for: set service.catalog")
+            )
     publisher = publisher_of(made)
     if publisher is None:
         return [*found, Finding("broker", Verdict.OK, f"{made.settings.broker.kind}: nothing is published to a broker")]
-    topics = topics_of(made, catalog.routes.values())
     found += await preflight(publisher, topics)
     if found[-1].check != "broker":
         found += judge_sources(retention(made), await retention_of_topics(made, topics))

@@ -14,7 +14,7 @@ from outrider.core.identity import HASH_FUNCTION
 from outrider.core.meta import HASH, INSTANCE, POST, PRE, SERVICE
 
 DROPS: Final = (
-    "DROP VIEW IF EXISTS {outbox_status}",
+    *(f"DROP VIEW IF EXISTS {{{view}}}" for view in ("outbox_status", "outbox_own")),
     *(
         f"DROP TABLE IF EXISTS {{{table}}}"
         for table in (

@@ -51,6 +51,7 @@ SOME = {
     ("prune", "outbox_cursor", "u"): {"advanced_at"},
     ("prune", "inbox_consumer", "u"): {"receipts_from"},
     ("operate", "outbox_cursor", "u"): {"advanced_at"},
+    ("operate", "inbox_consumer", "u"): {"starts"},
     **{
         ("operate", table, "u"): {
             "status", "cause", "attempts", "generation", "next_retry_at", "first_failed_at", "done_at", "resolution",
