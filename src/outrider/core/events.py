@@ -294,11 +294,17 @@ class MessageSwept(MessageEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ResendIgnored(MessageEvent):
+    """The broker took a message that was sent again for a copy of what it has: it reached nobody, and is not done."""
+
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SweepAlarmRaised(TelemetryEvent):
     """Messages that were published have no receipt, and are not sent again. `reason`: `behind` (nothing later of their lane
-    was consumed either), `alarm` (the setting says so), `duplicate` (the broker took what was sent again for a copy, so
-    it reached nobody), `full` (so many are undecided that nothing more is compared). `oldest`: seconds since the first of
-    them was found.
+    was consumed either), `alarm` (the setting says so), `full` (so many are undecided that nothing more is compared).
+    `oldest`: seconds since the first of them was found.
     """
 
     reason: str

@@ -10,6 +10,7 @@
 """
 
 from functools import lru_cache
+from json import loads
 from typing import NamedTuple
 
 LogRow = tuple[int, str, str, str | None, bytes, str, str | None]
@@ -38,6 +39,12 @@ def rfc3339(time: str) -> str:
         return time
     clock = time[11:-3]
     return f"{time[:10]}T{(clock if '.' in clock else clock + '.').ljust(CLOCK_LENGTH, '0')}Z"
+
+
+def generation_of(row: LogRow) -> int:
+    """How often the message was wanted again: 0 the first time."""
+    extra = row[6]
+    return int(loads(extra).get("generation") or 0) if extra and "generation" in extra else 0
 
 
 @lru_cache(maxsize=KINDS_MAX)

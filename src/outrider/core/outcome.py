@@ -39,9 +39,13 @@ PublishOutcome = Refused | Unknown  # the third, acknowledged, is the absence of
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The outcomes of one batch: every row without an entry in `exceptions` (index in the batch) was acknowledged."""
+    """The outcomes of one batch: every row without an entry in `exceptions` (index in the batch) was acknowledged.
+
+    `copies` are those that the broker acknowledged as copies of what it has already, and gave to nobody.
+    """
 
     exceptions: dict[int, PublishOutcome] = field(default_factory=dict)
+    copies: frozenset[int] = frozenset()
 
     @property
     def unknown(self) -> bool:

@@ -27,7 +27,7 @@ DUTIES: Final[Mapping[str, Mapping[str, str]]] = {
         "outrider_audit": _SD, "outrider_process": _SD, "inbox_consumer": _SU, "outbox_cursor": _SU, "outrider_meta": _ALL,
     },
     "operate": {
-        "outbox_message": _S, "outbox_cursor": _SU, "outbox_delivery": _SU, "inbox_delivery": _SU, "inbox_consumer": _SU,
+        "outbox_message": _S, "outbox_cursor": _SU, "outbox_delivery": _SIU, "inbox_delivery": _SU, "inbox_consumer": _SU,
         "inbox_receipt": _S, "outbox_pause": _ALL, "outrider_audit": _SI,
     },
 }  # fmt: skip

@@ -46,6 +46,9 @@ class Publisher(Protocol):
         at what returned before it begins another call. Connecting and looking topics up lie inside the deadline, unless
         `start` or `probe` did it before. A cancelled call leaves nothing behind that is still to be sent. Raises
         ServiceStateError in a forked child, nothing for a message's sake.
+
+        Where the broker says of an acknowledged one that it had it already and kept no second, it is among `copies`; a
+        higher `generation` must not count as the same message there (OB-14, H26).
         """
         ...
 

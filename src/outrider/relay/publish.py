@@ -13,8 +13,8 @@ from operator import itemgetter
 
 from outrider.core.deliveries import KeyOf, key_of
 from outrider.core.errors import LeaseLost, OutriderError
-from outrider.core.events import PublishAcknowledged, PublishStarted
-from outrider.core.log_row import LogRow, parse_kind
+from outrider.core.events import PublishAcknowledged, PublishStarted, ResendIgnored
+from outrider.core.log_row import LogRow, generation_of, parse_kind
 from outrider.core.outcome import Published, PublishOutcome, Refusal, Unknown
 from outrider.ports.broker import Publisher
 from outrider.ports.clock import Clock
@@ -141,6 +141,9 @@ class Sender:
         finally:
             self._lease.sending -= 1
         self._lease.answered, self._lease.marked = True, False
+        for index in sorted(published.copies):
+            if generation := generation_of(rows[index]):
+                self._tell.message(ResendIgnored, rows[index], generation=generation)
         if tracer is not None and started_at is not None:
             codes = {index: outcome.code for index, outcome in published.exceptions.items()}
             tracer.published(rows, codes, started_at, self._clock.now())

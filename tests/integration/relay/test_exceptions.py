@@ -10,6 +10,7 @@ from outrider.core.events import (
     MessageDied,
     MessageParked,
     ParkAlarmRaised,
+    ResendIgnored,
     RetryScheduled,
 )
 from outrider.core.log_row import LogRow
@@ -245,3 +246,20 @@ async def test_a_slow_destination_gets_its_rate_and_holds_nobody_up(rig: Rig) ->
     }  # fmt: skip
     await rig.relays[0].stop(5)
     assert rig.database.rows("SELECT DISTINCT status, attempts FROM {outbox_delivery}") == [("done", 0)]
+
+
+async def test_a_resend_that_the_broker_takes_for_a_copy_is_an_alarm(rig: Rig) -> None:
+    """OB-75, H26: acknowledged as a duplicate, it reached nobody; a first publication may be one after an unknown."""
+    rig.recorder.copies = True
+    rig.database.add("a", "b")
+    await rig.started()
+    await rig.recorder.until(2)
+    now = "now()" if rig.database.is_postgres else "0"
+    rig.database.run(
+        "INSERT INTO {outbox_delivery} (subscription_id, log_id, message_id, topic, message_key, key_hash, status, cause,"
+        f" max_retry, generation, next_retry_at, updated_at) SELECT 1, id, message_id, topic, message_key, key_hash,"
+        f" 'retrying', 'swept', 20, 1, {now}, {now} FROM {{outbox_message}} WHERE message_key = 'b'"
+    )
+    told = await rig.events.wait_for(ResendIgnored)
+    assert (told.log_id, told.generation) == (2, 1)
+    assert len(rig.events.of(ResendIgnored)) == 1

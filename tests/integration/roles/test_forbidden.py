@@ -44,7 +44,9 @@ ALLOWED: dict[str, dict[str, str]] = {
         "inbox_receipt": "s", "outrider_route": "s", "outrider_process": "s", "outrider_audit": "s",
     },
 }  # fmt: skip
-ALLOWED["operate"] = ALLOWED["read"] | {"outbox_pause": "siud", "outrider_audit": "si", "outrider_route": "sd"}
+ALLOWED["operate"] = ALLOWED["read"] | {
+    "outbox_delivery": "si", "outbox_pause": "siud", "outrider_audit": "si", "outrider_route": "sd",
+}  # fmt: skip
 
 # role, table and verb → the columns
 SOME = {

@@ -92,6 +92,7 @@ TO "{p}read", "{p}operate";
 GRANT UPDATE (
     status, cause, attempts, generation, next_retry_at, first_failed_at, done_at, resolution, updated_at
 ) ON {outbox_delivery}, {inbox_delivery} TO "{p}operate";
+GRANT INSERT ON {outbox_delivery} TO "{p}operate";  -- to have a message sent again that went straight through
 GRANT UPDATE (advanced_at) ON {outbox_cursor} TO "{p}operate";  -- it locks them
 GRANT UPDATE (starts) ON {inbox_consumer} TO "{p}operate";  -- the same
 GRANT INSERT, UPDATE, DELETE ON {outbox_pause} TO "{p}operate";
