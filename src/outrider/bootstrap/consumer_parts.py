@@ -17,6 +17,7 @@ from outrider.bootstrap.tracing import tracer_of
 from outrider.bootstrap.wiring import Site
 from outrider.codecs.reading import event_reader
 from outrider.consumer.attempt import Facts
+from outrider.consumer.broker_places import BrokerPlaces
 from outrider.consumer.broker_source import BrokerSource
 from outrider.consumer.config import ConsumerConfig
 from outrider.consumer.consumer import Consumer
@@ -192,6 +193,7 @@ class ConsumerBuild:
                 site.names.group if config.name == config.service else f"{site.names.group}-{config.name}",
                 InboxRows(sessions, facts, config.policy, site.clock, teller),
                 teller,
+                places=BrokerPlaces(sessions, row.id),
                 kind=site.settings.broker.kind,
                 identity=self.options.identity,
             )

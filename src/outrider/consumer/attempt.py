@@ -132,12 +132,12 @@ def attempt(items: Sequence[Item], facts: Facts, *, savepoints: bool) -> Attempt
 
 
 def attempt_due(
-    head: Head, due: Due, facts: Facts, prepare: Callable[[Item], None]
+    head: Head, due: Due, facts: Facts, prepare: Callable[[Item], None], doomed: Failed | None = None
 ) -> Generator[Effect, Any, Item | None]:
     """Try one due row: lock it, receipt, handler, and the row's end, in one transaction.
 
     Gives the item with its outcome, or None where the row was nobody's to try. An outcome that is neither handled nor
-    a duplicate is to be written after the transaction.
+    a duplicate is to be written after the transaction. `doomed` is its outcome without a try, unless it has its receipt.
     """
     item = yield from due.lock(head)
     if item is None:
@@ -147,7 +147,10 @@ def attempt_due(
         recorded = yield from record_receipts(
             facts.consumer_id, [item.message_id], [item.fingerprint], arrays=facts.arrays, texts=[item.id_text]
         )
-        if recorded.new is None:
+        if recorded.new is None and doomed is not None:
+            yield from withdraw_receipts(facts.consumer_id, [item.message_id], arrays=facts.arrays)
+            item.outcome = doomed
+        elif recorded.new is None:
             yield from raise_sequences(facts.consumer_id, _sequences([item]))
             yield item
             item.outcome = HANDLED

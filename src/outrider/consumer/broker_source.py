@@ -5,6 +5,7 @@ Invariant: a message is acknowledged after its transaction has committed or its 
 
 from collections.abc import Collection, Mapping, Sequence
 
+from outrider.consumer.broker_places import BrokerPlaces
 from outrider.consumer.item import Item, received_item
 from outrider.consumer.source import About, Rows
 from outrider.consumer.tell import Teller
@@ -28,6 +29,7 @@ class BrokerSource:
         rows: Rows,
         teller: Teller,
         *,
+        places: BrokerPlaces,
         kind: str,
         identity: Mapping[str, str],
     ) -> None:
@@ -39,11 +41,24 @@ class BrokerSource:
         self._teller = teller
         self._kind = kind
         self._held: frozenset[str] = frozenset()
+        self._left: list[str] = []
+        self._places = places
 
     @property
     def rows(self) -> Rows:
         """The consumer's inbox."""
         return self._rows
+
+    @property
+    def places(self) -> BrokerPlaces:
+        """The partitions."""
+        return self._places
+
+    @property
+    def left(self) -> Sequence[str]:
+        """Partitions that were taken away since this was asked last."""
+        left, self._left = self._left, []
+        return left
 
     @property
     def about(self) -> About:
@@ -60,6 +75,7 @@ class BrokerSource:
         held = self._subscriber.held
         if held != self._held:
             self._teller.shares_changed(self._held, held)
+            self._left += sorted(self._held - held)
             self._held = held
         return [self._item(message) for message in messages]
 

@@ -15,10 +15,11 @@ from outrider.core.inbox import OrderKey
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A row whose time has come: the id that its store knows it by, and its key."""
+    """A row whose time has come: the id that its store knows it by, its key, and its cause."""
 
     id: Hashable
     order_key: OrderKey | None
+    cause: str = ""
 
 
 class Buffer:
@@ -36,6 +37,9 @@ class Buffer:
         self._roomy.set()
         self._closed = False
         self._holding = False
+        self._out = 0
+        self.narrow = False
+        """One message or row at a time: the next is given out when the one before is back."""
 
     @property
     def room(self) -> int:
@@ -77,8 +81,9 @@ class Buffer:
         Their keys are busy until `give_back` or `free_head`.
         """
         while not self._closed:
-            found = None if self._holding else self._next(share)
+            found = None if self._holding or (self.narrow and self._out) else self._next(1 if self.narrow else share)
             if found:
+                self._out += 1
                 if self._ready or self._heads:
                     self._wake(1)
                 return found
@@ -97,14 +102,14 @@ class Buffer:
         for key in dict.fromkeys(item.order_key for item in batch):
             if key is not None:
                 self._release(key)
-        self._roomed()
+        self._returned()
 
     def head_done(self, head: Head) -> None:
         """The row is decided, or nobody's business any more."""
         self._head_ids.discard(head.id)
         if head.order_key is not None:
             self._release(head.order_key)
-        self._roomed()
+        self._returned()
 
     def close(self) -> None:
         """Give out nothing more."""
@@ -168,6 +173,12 @@ class Buffer:
             self._ready.extendleft(reversed(waiting))
         if waiting or self._heads:
             self._wake(1)
+
+    def _returned(self) -> None:
+        self._out -= 1
+        if self.narrow:
+            self._wake(1)
+        self._roomed()
 
     def _roomed(self) -> None:
         if self.room * 2 >= self._limit:

@@ -20,6 +20,7 @@ from outrider.core.inbox import (
     KeyState,
     OrderKey,
     RowFailure,
+    arm_row,
     due_heads,
     fail_row,
     find_keys,
@@ -36,6 +37,7 @@ from outrider.core.inbox_body import ORIGIN_MAX, restored_envelope, stored_attri
 from outrider.core.limits import is_key
 from outrider.core.retry import Bury, Failure, RetryPolicy, decide
 from outrider.core.steps import Steps
+from outrider.core.suspects import NEXT, armed_delay
 from outrider.ports.broker import ReceivedMessage
 from outrider.ports.clock import Clock
 
@@ -68,12 +70,20 @@ class InboxRows:
         """The heads that are due, and where there are none the seconds until one is."""
         found = await self._sessions.run(due_heads(self._facts.consumer_id, limit))
         if found:
-            return [Head(id_, key) for id_, key in found], 0.0
+            return [Head(id_, key, cause) for id_, key, cause in found], 0.0
         return [], await self._sessions.run(next_due(self._facts.consumer_id))
+
+    async def arm(self, head: Head) -> bool:
+        """Write what the row of a suspect says if the process dies of trying it."""
+        cause = NEXT.get(head.cause)
+        if cause is None:
+            return True
+        step = arm_row(int(str(head.id)), head.cause, cause, armed_delay(self._policy, cause))
+        return await self._sessions.transact(step)
 
     def lock(self, head: Head) -> Generator[Effect, Any, Item | None]:
         """Lock the row, and make its message anew from what is stored."""
-        row = yield from lock_head(int(str(head.id)))
+        row = yield from lock_head(int(str(head.id)), armed=head.cause in NEXT)
         if row is None:
             return None
         item = Item(
@@ -159,7 +169,7 @@ class InboxRows:
 
     def _decide(self, item: Item, outcome: Failed | Quarantined) -> RowFailure:
         if isinstance(outcome, Quarantined):
-            return RowFailure(Status.QUARANTINED, item.attempts, None, outcome.code, outcome.text)
+            return RowFailure(Status.QUARANTINED, item.attempts, None, outcome.code, outcome.text, "quarantined")
         decided = decide(
             self._policy,
             outcome.failure,
@@ -188,13 +198,14 @@ class InboxRows:
             "key_hash": key_hash(key, message_id),
             "fingerprint": item.fingerprint,
             "status": str(failure.status),
-            "cause": _CAUSES[type(outcome)],
+            "cause": (isinstance(outcome, Failed) and outcome.cause) or _CAUSES[type(outcome)],
             "attempts": failure.attempts,
             "max_retry": self._policy.max_retry,
             "delay": failure.delay,
             "error_code": failure.code or None,
             "last_error": failure.text or None,
-            "failed": isinstance(outcome, Failed) and outcome.failure is not Failure.UNCOUNTED,
+            "failed": isinstance(outcome, Failed)
+            and (outcome.failure is not Failure.UNCOUNTED or outcome.cause is not None),
         }
         if envelope is None:
             raw = origin if isinstance(origin, ReceivedMessage) else None

@@ -60,6 +60,9 @@ class LogLane:
         self.leaving = False
         """To be handed over: nothing new is read, and no row of it is tried."""
         self.exhausted = False
+        self.starts, self.found_mark = cursor.starts, cursor.marked_id
+        self.marked: int | None = None
+        """The message that is being tried alone: a write of the position must not forget it."""
         self._source = source
         self._router = router
         self._chunks: deque[Chunk] = deque()

@@ -42,6 +42,7 @@ from outrider.core.log_row import parse_kind
 from outrider.core.outcome import Refusal, Refused
 from outrider.core.retry import Bury, RetryAt, RetryPolicy, decide
 from outrider.core.steps import Statement, Steps, T
+from outrider.core.suspects import NEXT, armed_delay, named
 from outrider.ports.clock import Clock
 from outrider.ports.statements import Texts
 
@@ -119,19 +120,29 @@ class LogRows:
             for due in found:
                 if due not in behind:
                     self._due[due.row[0]] = lane, due
-                    heads.append(Head(due.row[0], key_of(due.row)))
+                    heads.append(Head(due.row[0], key_of(due.row), due.cause))
             if not found:
                 rows = await self._sessions.run(_next_due(lane))
                 if rows is not None:
                     seconds = rows if seconds is None else min(seconds, rows)
         return heads, 0.0 if heads else seconds
 
+    async def arm(self, head: Head) -> bool:
+        """Write what the row of a suspect says if the process dies of trying it."""
+        lane, due = self._due.get(int(str(head.id)), (None, None))
+        cause = NEXT.get(head.cause)
+        if cause is None or lane is None or due is None:
+            return True
+        again = RetryAt(armed_delay(self._policy, cause), due.attempts)
+        await self._sessions.transact(_locked(lane, Changes(retried=[(named(due, cause), again, None)])))
+        return True
+
     def lock(self, head: Head) -> Generator[Effect, Any, Item | None]:
         """Lock the row; its message was read with it, for the log never changes."""
         lane, due = self._due.get(int(str(head.id)), (None, None))
         if lane is None or due is None or lane.lost or lane.leaving:
             return None
-        params = {"subscription_id": lane.key.subscription_id, "log_id": due.row[0]}
+        params = {"subscription_id": lane.key.subscription_id, "log_id": due.row[0], "armed": head.cause in NEXT}
         rows = yield Through(Statement("lock_delivery", params), self._texts)
         if not rows:
             return None
@@ -206,7 +217,8 @@ class LogRows:
         refused = Refused(Refusal.PERMANENT, outcome.code, outcome.text)
         delay = decided.due if isinstance(decided, RetryAt) else None
         status = Status(failure.status)
-        cause = HOLD if status is Status.DEAD and item.type in self._hold_types else "handler"
+        own = (isinstance(outcome, Failed) and outcome.cause) or "handler"
+        cause = HOLD if status is Status.DEAD and item.type in self._hold_types else own
         changes.new.append(NewDelivery(origin.row, status, cause, failure.attempts, delay, refused=refused))
         return failure
 

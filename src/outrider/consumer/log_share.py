@@ -20,6 +20,7 @@ from outrider.core.cursors import (
     NOTE_SECONDS,
     advance_stretch,
     check_cluster,
+    mark,
     note_advance,
     read_cluster,
     read_leases,
@@ -146,6 +147,11 @@ class LogShare:
         if note:
             self._noted_at = now
 
+    async def mark(self, lane: LogLane, log_id: int | None, starts: int) -> None:
+        """Mark the message of a lane that is about to be tried alone. Raises LeaseLost."""
+        lane.marked = log_id
+        await self.log.sessions.transact(mark(lane.key, lane.epoch, log_id, starts))
+
     async def give_back(self, reason: str) -> None:
         """Give every lane back as its position is written. Never raises."""
         for lane in list(self.log.owned.values()):
@@ -175,7 +181,8 @@ class LogShare:
     async def _beat(self) -> None:
         """Renew, say that this process lives, and mark what is more than its share: always the highest lanes."""
         for lane in self.log.owned.values():
-            await self.log.sessions.run(renew(lane.key, lane.epoch, self._lease, idle=True))
+            idle = not lane.undecided and lane.marked is None
+            await self.log.sessions.run(renew(lane.key, lane.epoch, self._lease, idle=idle))
         seen = await self.log.sessions.run(beat(self._process, self._lease))
         dead = [owner for owner in seen if self._proof.is_dead(owner)]
         for owner in dead:
@@ -240,5 +247,7 @@ def _subscription(log: LogOfService) -> Steps[Subscription]:
 def _advanced(lane: LogLane, unwritten: tuple[Position, int, int], *, note: bool) -> Steps[None]:
     position, high_id, passed = unwritten
     yield from write_position(lane.key, lane.epoch, position, high_id, passed)
+    if lane.marked is not None:
+        yield from mark(lane.key, lane.epoch, lane.marked, 0)
     if note:
         yield from note_advance(lane.key, position, lane.floor_id, passed)

@@ -11,7 +11,8 @@ from typing import Any, Never
 from outrider.consumer.attempt import Effect
 from outrider.consumer.buffer import Head
 from outrider.consumer.item import Item
-from outrider.consumer.log_lane import LogOrigin
+from outrider.consumer.lane_places import LanePlaces
+from outrider.consumer.log_lane import LogLane, LogOrigin
 from outrider.consumer.log_rows import LogRows
 from outrider.consumer.log_share import LogShare
 from outrider.consumer.source import About, Rows
@@ -34,6 +35,16 @@ class LogSource:
         self._listening: list[asyncio.Task[Never]] = []
         self._idle = PollBackoff(*POLL_SECONDS)
         self._paused = False
+
+    @property
+    def places(self) -> LanePlaces:
+        """The lanes of all logs."""
+        return LanePlaces(self._shares)
+
+    @property
+    def left(self) -> Sequence[LogLane]:
+        """None: a lane that is given back forgets by itself."""
+        return ()
 
     @property
     def rows(self) -> Rows:
@@ -147,10 +158,15 @@ class _RowsOfAll:
         soonest: float | None = None
         for source, rows in self._rows.items():
             found, seconds = await rows.due(limit)
-            heads += [Head((source, head.id), head.order_key) for head in found]
+            heads += [Head((source, head.id), head.order_key, head.cause) for head in found]
             if seconds is not None:
                 soonest = seconds if soonest is None else min(soonest, seconds)
         return heads, soonest
+
+    async def arm(self, head: Head) -> bool:
+        """Arm it in the log that the head is of."""
+        source, known = _known(head)
+        return await self._rows[source].arm(known)
 
     def lock(self, head: Head) -> Generator[Effect, Any, Item | None]:
         """Lock in the log that the head is of."""
@@ -183,7 +199,7 @@ def _known(head: Head) -> tuple[str, Head]:
     """The log that a head is of, and the head as that log knows it."""
     if not isinstance(head.id, tuple):
         raise TypeError("a head of the log names its log")
-    return head.id[0], Head(head.id[1], head.order_key)
+    return head.id[0], Head(head.id[1], head.order_key, head.cause)
 
 
 def _source(item: Item) -> str:

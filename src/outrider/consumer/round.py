@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from outrider.consumer.attempt import BrokenAttempt, Facts, attempt_due
 from outrider.consumer.buffer import Buffer, Head
+from outrider.consumer.caution import Caution
 from outrider.consumer.config import ConsumerConfig
 from outrider.consumer.handling import Handling
 from outrider.consumer.item import Item
@@ -24,6 +25,8 @@ from outrider.core.consume_plan import DatabaseFault, Failed, Parked, Quarantine
 from outrider.core.errors import StorageUnavailable
 from outrider.core.inbox import join_consumer
 from outrider.core.pauses import read_pauses
+from outrider.core.retry import Failure
+from outrider.core.suspects import CRASHED, SUSPECT_LAST
 from outrider.ports.clock import Clock
 from outrider.runtime.supervisor import Supervisor, wait_for_event
 
@@ -38,6 +41,8 @@ QUICK_SECONDS = 0.005
 """A handler quicker than this gains from sharing a transaction; a slower one from going beside others."""
 BATCH_SECONDS = 1.0
 """What a batch is expected to take at most."""
+DOOMED = Failed(CRASHED.code, CRASHED.reason, Failure.PERMANENT, in_place=False)
+"""The outcome of a suspect whose process died of its last try."""
 _NEEDS_ROW = Failed | Parked | Quarantined
 
 
@@ -74,6 +79,7 @@ class Round:
         self._handling = Handling(
             parts.performer, parts.facts, self._preparer, clock, config.in_place_delays, parts.teller.failed
         )
+        self._caution = Caution(parts.source.places, parts.sessions, parts.facts, config.policy, parts.teller)
         self._in_slots: dict[int, Sequence[Item]] = {}
         self._decided: list[Item] = []
         self._look = asyncio.Event()
@@ -107,7 +113,11 @@ class Round:
                 await source.resume()
             busy = self._paused or bool(self._in_slots) or buffer.ready > 0
             items = await source.receive(max(buffer.room, 1), BUSY_SECONDS if busy else IDLE_SECONDS)
+            if left := source.left:
+                await self._caution.leave(left)
             if items:
+                await self._caution.received(items)
+                buffer.narrow = self._caution.active
                 buffer.put(items)
                 await self._clock.sleep(0)  # the slots begin before the next read is sent
         buffer.close()
@@ -117,6 +127,7 @@ class Round:
             self._look.clear()
             await wait_for_event(self._look, BUSY_SECONDS)
         await self._acknowledge()
+        await self._caution.leave()
 
     async def _pause(self) -> None:
         if not self._paused:
@@ -138,6 +149,7 @@ class Round:
             else:
                 self._in_slots[number] = taken
                 await self._decide(taken)
+                self._buffer.narrow = self._caution.active
                 del self._in_slots[number]
                 self._buffer.give_back(taken)
             self._check_threads()
@@ -155,6 +167,7 @@ class Round:
         started = self._clock.boottime()
         todo = [item for item in batch if not self._source.lost(item)]
         self._rows.hold_back(todo)
+        await self._caution.before(todo)
         try:
             await self._handling.handle(todo)
         except ThreadsExhausted:  # what has an outcome is written; the rest is received again by the next process
@@ -164,6 +177,7 @@ class Round:
             await self._rows.write(todo)
             self._look.set()
         await self._parts.relay_dead.close_rows(todo)
+        await self._caution.after(todo)
         seconds = self._clock.boottime() - started
         if todo:
             self._pace = 0.8 * self._pace + 0.2 * seconds / len(todo)
@@ -175,7 +189,10 @@ class Round:
     async def _try_head(self, head: Head) -> None:
         """Try a due row once; a failure of it is counted in its row."""
         started = self._clock.boottime()
-        work = attempt_due(head, self._rows, self._parts.facts, self._preparer)
+        if not await self._rows.arm(head):
+            return
+        doomed = DOOMED if head.cause == SUSPECT_LAST else None
+        work = attempt_due(head, self._rows, self._parts.facts, self._preparer, doomed)
         try:
             item: Item | None = await self._parts.performer.run(work)
         except ThreadsExhausted:

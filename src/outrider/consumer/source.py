@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from outrider.consumer.attempt import Effect
 from outrider.consumer.buffer import Head
 from outrider.consumer.item import Item
+from outrider.consumer.places import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,12 @@ class Rows(Protocol):
         """The heads that are due, and where there are none the seconds until one is (None: no head)."""
         ...
 
+    async def arm(self, head: Head) -> bool:
+        """Before a suspect is tried: write what its row says if the process dies of that. False where it is not to be tried.
+        Raises StorageUnavailable.
+        """
+        ...
+
     def lock(self, head: Head) -> Generator[Effect, Any, Item | None]:
         """Inside a handling transaction: lock the row of `head`; None where it is nobody's to try."""
         ...
@@ -64,6 +71,16 @@ class Source(Protocol):
     @property
     def rows(self) -> Rows:
         """Where what did not go straight through is kept."""
+        ...
+
+    @property
+    def places(self) -> Places:
+        """The shares that messages come from, where their starts are counted (OB-64)."""
+        ...
+
+    @property
+    def left(self) -> Sequence[Any]:
+        """Shares that were taken away since this was asked last."""
         ...
 
     @property

@@ -23,6 +23,7 @@ from outrider.core.events import (
     ReceiptRecorded,
     RetryScheduled,
     SharesChanged,
+    SuspectFound,
 )
 from outrider.core.inbox import RowFailure
 from outrider.ports.telemetry import Telemetry
@@ -77,6 +78,10 @@ class Teller:
         self._telemetry.emit(
             HandlerFailed(*self._message(item), attempt=item.attempts + 1, code=failure.code, duration=item.seconds)
         )
+
+    def suspected(self, item: Item, code: str) -> None:
+        """A message was found marked by processes that died: it seems to kill them."""
+        self._telemetry.emit(SuspectFound(*self._message(item), code=code))
 
     def row_written(self, item: Item, failure: RowFailure, *, parked: bool) -> None:
         """A row was written for `item`, or moved on."""

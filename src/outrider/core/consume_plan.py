@@ -80,13 +80,16 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The handler failed. `in_place`: trying again at once may help. `at_least` is a lower bound of the delay."""
+    """The handler failed. `in_place`: trying again at once may help. `at_least` is a lower bound of the delay; `cause` what
+    its row says, where that is another than its kind's.
+    """
 
     code: str
     text: str
     failure: Failure = Failure.COUNTED
     at_least: timedelta | None = None
     in_place: bool = True
+    cause: str | None = None
 
 
 HandleOutcome = Handled | Duplicate | Ignored | Standing | Parked | Quarantined | Failed

@@ -200,10 +200,19 @@ def release_understood(consumer_id: int, understood: Mapping[str, int]) -> Steps
     return released
 
 
-def due_heads(consumer_id: int, limit: int) -> Steps[list[tuple[int, OrderKey | None]]]:
-    """The heads whose time has come, earliest first. Statement: due_inbox_heads → (id, topic, message_key)."""
+def due_heads(consumer_id: int, limit: int) -> Steps[list[tuple[int, OrderKey | None, str]]]:
+    """The heads whose time has come, earliest first, with their causes.
+
+    Statement: due_inbox_heads → (id, topic, message_key, cause).
+    """
     rows = yield Statement("due_inbox_heads", {"consumer_id": consumer_id, "limit": limit})
-    return [(row[0], None if row[2] is None else (row[1], row[2])) for row in rows]
+    return [(row[0], None if row[2] is None else (row[1], row[2]), row[3]) for row in rows]
+
+
+def arm_row(row_id: int, before: str, cause: str, delay: timedelta) -> Steps[bool]:
+    """Write what holds if the process dies of trying this row; False where somebody else has it. Statement: arm_inbox_row."""
+    rows = yield Statement("arm_inbox_row", {"id": row_id, "before": before, "cause": cause, "delay": delay})
+    return bool(rows)
 
 
 def next_due(consumer_id: int) -> Steps[float | None]:
@@ -233,12 +242,11 @@ class StoredRow(NamedTuple):
     failing_seconds: float
 
 
-def lock_head(row_id: int) -> Steps[StoredRow | None]:
-    """Lock a due head until the transaction ends, skipping one that somebody else holds (OB-67).
-
-    Statement: lock_inbox_head → the columns of `StoredRow`.
+def lock_head(row_id: int, *, armed: bool = False) -> Steps[StoredRow | None]:
+    """Lock a due head, or one that was `armed` just now, until the transaction ends, skipping one that somebody else
+    holds (OB-67). Statement: lock_inbox_head → the columns of `StoredRow`.
     """
-    rows = yield Statement("lock_inbox_head", {"id": row_id})
+    rows = yield Statement("lock_inbox_head", {"id": row_id, "armed": armed})
     if not rows:
         return None
     *columns, failing_seconds = rows[0]
@@ -252,13 +260,14 @@ def finish_row(row_id: int) -> Steps[None]:
 
 @dataclass(frozen=True, slots=True)
 class RowFailure:
-    """What a failed attempt leaves in a row; `delay` None means no further try."""
+    """What a failed attempt leaves in a row; `delay` None means no further try, `cause` that of its kind."""
 
     status: str
     attempts: int
     delay: timedelta | None
     code: str
     text: str
+    cause: str = "failed"
 
 
 def fail_row(row_id: int, failure: RowFailure) -> Steps[bool]:
@@ -266,6 +275,7 @@ def fail_row(row_id: int, failure: RowFailure) -> Steps[bool]:
     params = {
         "id": row_id,
         "status": failure.status,
+        "cause": failure.cause,
         "attempts": failure.attempts,
         "delay": failure.delay,
         "error_code": failure.code,

@@ -6,7 +6,7 @@ that too. Silence alone never kills (OB-36, OB-40, H45, H46).
 """
 
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from outrider.core.deliveries import Due, NewDelivery, insert_new
 from outrider.core.delivery import Status
@@ -15,6 +15,8 @@ from outrider.core.log_row import LogRow
 from outrider.core.outcome import Refusal, Refused
 from outrider.core.retry import RetryPolicy
 from outrider.core.steps import Statement, Steps
+
+T = TypeVar("T")
 
 CAREFUL_STARTS: Final = 2
 """From this start on a lane goes one message at a time, each marked first."""
@@ -40,18 +42,19 @@ CRASHED: Final = Refused(
 UNANSWERED: Final = Refused(
     Refusal.TRANSIENT, "suspect.unknown", "no answer to this message, while others of its destination got theirs"
 )
+VERDICT: Final = timedelta(seconds=1)
 _FIRST_SILENT_SECONDS: Final = 1.0
 
 
-class Start(NamedTuple):
+class Start(NamedTuple, Generic[T]):
     """How an owner begins: `starts` to be written with its first mark, whether it goes carefully, and whom it suspects."""
 
     starts: int
     careful: bool
-    suspect: int | None
+    suspect: T | None
 
 
-def judge_start(starts: int, marked_id: int | None) -> Start:
+def judge_start(starts: int, marked_id: T | None) -> Start[T]:
     """How the owner of a lane begins, by what its predecessors left: `starts` counts it as well.
 
     A mark that is found before the third start proves nothing yet (its writer had got something through, so it may have
@@ -62,6 +65,13 @@ def judge_start(starts: int, marked_id: int | None) -> Start:
     if starts >= SUSPECT_STARTS:
         return Start(0, careful=False, suspect=marked_id)
     return Start(max(starts, CAREFUL_STARTS), careful=True, suspect=None)
+
+
+def armed_delay(policy: RetryPolicy, cause: str) -> timedelta:
+    """How far ahead a suspect's row is due while it is tried under `cause`: the second delay, or, at its last try, a moment,
+    after which it is found dead. Somebody who is still at it holds the row's lock.
+    """
+    return timedelta(seconds=policy.suspect_delays[1]) if cause == SUSPECT_AGAIN else VERDICT
 
 
 def silent_delay(policy: RetryPolicy, failing_for: timedelta, chance: float) -> timedelta:

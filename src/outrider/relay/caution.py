@@ -13,7 +13,7 @@ from outrider.relay.settings import FLIGHTS_MAX
 class Caution:
     """How an owner goes on with its lane. `batch_size` bounds what its predecessors can have had in hand."""
 
-    def __init__(self, start: Start, writer: Writer, lease: Lease, batch_size: int) -> None:
+    def __init__(self, start: Start[int], writer: Writer, lease: Lease, batch_size: int) -> None:
         self._writer, self._lease, self._starts = writer, lease, start.starts
         self._left = FLIGHTS_MAX * batch_size if start.careful else 0
 

@@ -20,7 +20,7 @@ from outrider.core.suspects import Start, judge_start, silent_delay
     ],
 )
 def test_a_message_found_marked_is_the_suspect_from_the_third_start_on(
-    starts: int, marked_id: int | None, found: Start
+    starts: int, marked_id: int | None, found: Start[int]
 ) -> None:
     """OB-36, H45: an advance sets `starts` to 0, so an innocent marked message is not found at a third start."""
     assert judge_start(starts, marked_id) == found

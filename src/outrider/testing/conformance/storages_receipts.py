@@ -214,12 +214,12 @@ class _Inbox:
         return await self.session.run(inbox.insert_row(row(self.id, number, key, status, **changes)))
 
     async def due(self) -> list[int]:
-        return [head for head, _ in await self.session.run(inbox.due_heads(self.id, 100))]
+        return [head for head, _, _ in await self.session.run(inbox.due_heads(self.id, 100))]
 
     async def finish_head_of(self, key: str) -> UUID:
         """Handle a due head of `key` and promote the next."""
         heads = await self.session.run(inbox.due_heads(self.id, 100))
-        head = next(one for one, found in heads if found == (TOPIC, key))
+        head = next(one for one, found, _ in heads if found == (TOPIC, key))
         async with self.session.transaction() as tx:
             stored = await tx.run(inbox.lock_head(head))
             assert stored is not None

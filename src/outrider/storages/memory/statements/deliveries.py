@@ -176,9 +176,9 @@ def lock_delivery(db: MemoryAccess, params: Params) -> Rows:
     """(attempts, microseconds since the first failure) of a due row, unless another transaction holds it."""
     key = (params["subscription_id"], params["log_id"])
     row = db.get("outbox_delivery", *key)
-    if row is None or row["status"] not in {"retrying", "waiting"} or row["next_retry_at"] > db.now:
+    if row is None or row["status"] not in {"retrying", "waiting"}:
         return []
-    if db.is_locked("outbox_delivery", *key):
+    if not (row["next_retry_at"] <= db.now or params["armed"]) or db.is_locked("outbox_delivery", *key):
         return []
     db.lock("outbox_delivery", *key)
     return [(row["attempts"], _failing(db, row))]

@@ -137,10 +137,10 @@ def release_inbox_rows(db: MemoryAccess, params: Params) -> Rows:
 
 
 def due_inbox_heads(db: MemoryAccess, params: Params) -> Rows:
-    """(id, topic, message_key), earliest first."""
+    """(id, topic, message_key, cause), earliest first."""
     due = [row for row in _of_status(db, params, "retrying") if row["next_retry_at"] <= db.now]
     due.sort(key=lambda row: (row["next_retry_at"], row["id"]))
-    return [(row["id"], row["topic"], row["message_key"]) for row in due[: params["limit"]]]
+    return [(row["id"], row["topic"], row["message_key"], row["cause"]) for row in due[: params["limit"]]]
 
 
 def next_inbox_due(db: MemoryAccess, params: Params) -> Rows:
@@ -152,7 +152,7 @@ def next_inbox_due(db: MemoryAccess, params: Params) -> Rows:
 def lock_inbox_head(db: MemoryAccess, params: Params) -> Rows:
     """The row, locked, if it is due and nobody else holds it."""
     row = db.get("inbox_delivery", params["id"])
-    if row is None or row["status"] != "retrying" or row["next_retry_at"] > db.now:
+    if row is None or row["status"] != "retrying" or not (row["next_retry_at"] <= db.now or params["armed"]):
         return []
     if db.is_locked("inbox_delivery", params["id"]):
         return []
@@ -175,11 +175,39 @@ def fail_inbox_row(db: MemoryAccess, params: Params) -> Rows:
     row = db.get("inbox_delivery", params["id"])
     if row is None or row["status"] != "retrying":
         return []
-    changes = {name: params[name] for name in ("status", "attempts", "error_code", "last_error")}
+    changes = {name: params[name] for name in ("status", "cause", "attempts", "error_code", "last_error")}
     changes |= {"next_retry_at": _after(db, params["delay"]), "updated_at": db.now}
     changes["first_failed_at"] = row["first_failed_at"] or db.now
     db.update("inbox_delivery", row, **changes)
     return [(row["id"],)]
+
+
+def arm_inbox_row(db: MemoryAccess, params: Params) -> Rows:
+    """(id) where the row was due under the cause before, and nobody has it."""
+    row = db.get("inbox_delivery", params["id"])
+    if row is None or row["status"] != "retrying" or row["cause"] != params["before"] or row["next_retry_at"] > db.now:
+        return []
+    if db.is_locked("inbox_delivery", params["id"]):
+        return []
+    db.update(
+        "inbox_delivery", row, cause=params["cause"], next_retry_at=_after(db, params["delay"]), updated_at=db.now
+    )
+    return [(row["id"],)]
+
+
+def read_starts(db: MemoryAccess, params: Params) -> Rows:
+    """(starts); the row stays locked."""
+    db.lock("inbox_consumer", params["consumer_id"])
+    row = db.get("inbox_consumer", params["consumer_id"])
+    return [] if row is None else [(row["starts"],)]
+
+
+def write_starts(db: MemoryAccess, params: Params) -> Rows:
+    """Keep them."""
+    row = db.get("inbox_consumer", params["consumer_id"])
+    if row is not None:
+        db.update("inbox_consumer", row, starts=params["starts"])
+    return []
 
 
 def find_key_sequences(db: MemoryAccess, params: Params) -> Rows:

@@ -3,7 +3,7 @@
 -- name: lock_delivery
 SELECT attempts, COALESCE(TIMESTAMPDIFF(MICROSECOND, first_failed_at, UTC_TIMESTAMP(6)), 0) AS failing FROM {outbox_delivery}
 WHERE subscription_id = :subscription_id AND log_id = :log_id AND status IN ('retrying', 'waiting')
-    AND next_retry_at <= UTC_TIMESTAMP(6)
+    AND (next_retry_at <= UTC_TIMESTAMP(6) OR :armed)
 FOR UPDATE SKIP LOCKED
 
 -- name: next_delivery_due

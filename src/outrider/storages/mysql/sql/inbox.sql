@@ -100,7 +100,7 @@ WHERE consumer_id = :consumer_id AND status = 'quarantined' AND error_code IN ('
     AND type = :type AND version = :version
 
 -- name: due_inbox_heads
-SELECT id, topic, message_key FROM {inbox_delivery}
+SELECT id, topic, message_key, cause FROM {inbox_delivery}
 WHERE consumer_id = :consumer_id AND status = 'retrying' AND next_retry_at <= UTC_TIMESTAMP(6)
 ORDER BY next_retry_at, id
 LIMIT :limit
@@ -113,7 +113,7 @@ WHERE consumer_id = :consumer_id AND status = 'retrying'
 SELECT id, message_id, origin, topic, message_key, sequence, fingerprint, type, version, content_type, headers, body,
     attempts, max_retry, generation, TIMESTAMPDIFF(MICROSECOND, first_failed_at, UTC_TIMESTAMP(6)) / 1e6 AS failing_seconds
 FROM {inbox_delivery}
-WHERE id = :id AND status = 'retrying' AND next_retry_at <= UTC_TIMESTAMP(6)
+WHERE id = :id AND status = 'retrying' AND (next_retry_at <= UTC_TIMESTAMP(6) OR :armed)
 FOR UPDATE SKIP LOCKED
 
 -- name: finish_inbox_row
@@ -126,9 +126,23 @@ SELECT id FROM {inbox_delivery}
 WHERE id = :id AND status = 'retrying'
 FOR UPDATE;
 UPDATE {inbox_delivery}
-SET status = :status, attempts = :attempts, next_retry_at = UTC_TIMESTAMP(6) + INTERVAL :delay MICROSECOND, error_code = :error_code,
+SET status = :status, cause = :cause, attempts = :attempts, next_retry_at = UTC_TIMESTAMP(6) + INTERVAL :delay MICROSECOND, error_code = :error_code,
     last_error = :last_error, first_failed_at = coalesce(first_failed_at, UTC_TIMESTAMP(6)), updated_at = UTC_TIMESTAMP(6)
 WHERE id = :id AND status = 'retrying'
+
+-- name: arm_inbox_row
+SELECT id FROM {inbox_delivery}
+WHERE id = :id AND status = 'retrying' AND cause = :before AND next_retry_at <= UTC_TIMESTAMP(6)
+FOR UPDATE SKIP LOCKED;
+UPDATE {inbox_delivery}
+SET cause = :cause, next_retry_at = UTC_TIMESTAMP(6) + INTERVAL :delay MICROSECOND, updated_at = UTC_TIMESTAMP(6)
+WHERE id = :id AND status = 'retrying' AND cause = :before AND next_retry_at <= UTC_TIMESTAMP(6)
+
+-- name: read_starts
+SELECT starts FROM {inbox_consumer} WHERE id = :consumer_id FOR UPDATE
+
+-- name: write_starts
+UPDATE {inbox_consumer} SET starts = :starts WHERE id = :consumer_id
 
 -- name: find_key_sequences
 SELECT topic, message_key, sequence FROM {inbox_key}

@@ -4,7 +4,8 @@
 SELECT attempts, CAST(coalesce(extract(epoch FROM clock_timestamp() - first_failed_at) * 1000000, 0) AS bigint)
 FROM {outbox_delivery}
 WHERE subscription_id = CAST(:subscription_id AS smallint) AND log_id = CAST(:log_id AS bigint)
-    AND status IN ('retrying', 'waiting') AND next_retry_at <= clock_timestamp()
+    AND status IN ('retrying', 'waiting')
+    AND (next_retry_at <= clock_timestamp() OR CAST(:armed AS boolean))
 FOR UPDATE SKIP LOCKED
 
 -- name: next_delivery_due

@@ -111,7 +111,7 @@ WHERE consumer_id = CAST(:consumer_id AS smallint) AND status = 'quarantined'
 RETURNING message_id, type, topic
 
 -- name: due_inbox_heads
-SELECT id, topic, message_key FROM {inbox_delivery}
+SELECT id, topic, message_key, cause FROM {inbox_delivery}
 WHERE consumer_id = CAST(:consumer_id AS smallint) AND status = 'retrying' AND next_retry_at <= clock_timestamp()
 ORDER BY next_retry_at, id
 LIMIT CAST(:limit AS integer)
@@ -125,7 +125,8 @@ SELECT id, message_id, origin, topic, message_key, sequence, fingerprint, type, 
     CAST(headers AS text), body, attempts, max_retry, generation,
     CAST(extract(epoch FROM clock_timestamp() - first_failed_at) AS double precision)
 FROM {inbox_delivery}
-WHERE id = CAST(:id AS bigint) AND status = 'retrying' AND next_retry_at <= clock_timestamp()
+WHERE id = CAST(:id AS bigint) AND status = 'retrying'
+    AND (next_retry_at <= clock_timestamp() OR CAST(:armed AS boolean))
 FOR UPDATE SKIP LOCKED
 
 -- name: finish_inbox_row
@@ -136,12 +137,29 @@ WHERE id = CAST(:id AS bigint)
 
 -- name: fail_inbox_row
 UPDATE {inbox_delivery}
-SET status = CAST(:status AS text), attempts = CAST(:attempts AS smallint),
+SET status = CAST(:status AS text), cause = CAST(:cause AS text), attempts = CAST(:attempts AS smallint),
     next_retry_at = clock_timestamp() + CAST(:delay AS interval), error_code = CAST(:error_code AS text),
     last_error = CAST(:last_error AS text), first_failed_at = coalesce(first_failed_at, clock_timestamp()),
     updated_at = clock_timestamp()
 WHERE id = CAST(:id AS bigint) AND status = 'retrying'
 RETURNING id
+
+-- name: arm_inbox_row
+UPDATE {inbox_delivery}
+SET cause = CAST(:cause AS text), next_retry_at = clock_timestamp() + CAST(:delay AS interval),
+    updated_at = clock_timestamp()
+WHERE id = (
+    SELECT id FROM {inbox_delivery}
+    WHERE id = CAST(:id AS bigint) AND status = 'retrying' AND cause = CAST(:before AS text)
+        AND next_retry_at <= clock_timestamp()
+    FOR UPDATE SKIP LOCKED)
+RETURNING id
+
+-- name: read_starts
+SELECT CAST(starts AS text) FROM {inbox_consumer} WHERE id = CAST(:consumer_id AS smallint) FOR UPDATE
+
+-- name: write_starts
+UPDATE {inbox_consumer} SET starts = CAST(:starts AS jsonb) WHERE id = CAST(:consumer_id AS smallint)
 
 -- name: find_key_sequences
 SELECT k.topic, k.message_key, k.sequence

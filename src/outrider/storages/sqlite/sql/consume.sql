@@ -3,7 +3,7 @@
 -- name: lock_delivery
 SELECT attempts, coalesce(:now - first_failed_at, 0) AS failing FROM {outbox_delivery}
 WHERE subscription_id = :subscription_id AND log_id = :log_id AND status IN ('retrying', 'waiting')
-    AND next_retry_at <= :now
+    AND (next_retry_at <= :now OR :armed)
 
 -- name: next_delivery_due
 SELECT (min(next_retry_at) - :now) / 1000000.0 AS seconds FROM {outbox_delivery}

@@ -90,7 +90,7 @@ WHERE consumer_id = :consumer_id AND status = 'quarantined' AND error_code IN ('
 RETURNING message_id, type, topic
 
 -- name: due_inbox_heads
-SELECT id, topic, message_key FROM {inbox_delivery}
+SELECT id, topic, message_key, cause FROM {inbox_delivery}
 WHERE consumer_id = :consumer_id AND status = 'retrying' AND next_retry_at <= :now
 ORDER BY next_retry_at, id
 LIMIT :limit
@@ -103,7 +103,7 @@ WHERE consumer_id = :consumer_id AND status = 'retrying'
 SELECT id, message_id, origin, topic, message_key, sequence, fingerprint, type, version, content_type, headers, body,
     attempts, max_retry, generation, (:now - first_failed_at) / 1000000.0 AS failing_seconds
 FROM {inbox_delivery}
-WHERE id = :id AND status = 'retrying' AND next_retry_at <= :now
+WHERE id = :id AND status = 'retrying' AND (next_retry_at <= :now OR :armed)
 
 -- name: finish_inbox_row
 UPDATE {inbox_delivery}
@@ -112,10 +112,21 @@ WHERE id = :id
 
 -- name: fail_inbox_row
 UPDATE {inbox_delivery}
-SET status = :status, attempts = :attempts, next_retry_at = :now + :delay, error_code = :error_code,
+SET status = :status, cause = :cause, attempts = :attempts, next_retry_at = :now + :delay, error_code = :error_code,
     last_error = :last_error, first_failed_at = coalesce(first_failed_at, :now), updated_at = :now
 WHERE id = :id AND status = 'retrying'
 RETURNING id
+
+-- name: arm_inbox_row
+UPDATE {inbox_delivery} SET cause = :cause, next_retry_at = :now + :delay, updated_at = :now
+WHERE id = :id AND status = 'retrying' AND cause = :before AND next_retry_at <= :now
+RETURNING id
+
+-- name: read_starts
+SELECT starts FROM {inbox_consumer} WHERE id = :consumer_id
+
+-- name: write_starts
+UPDATE {inbox_consumer} SET starts = :starts WHERE id = :consumer_id
 
 -- name: find_key_sequences
 SELECT topic, message_key, sequence FROM {inbox_key}
