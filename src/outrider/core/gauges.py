@@ -4,12 +4,11 @@ Invariant: a look costs the same however long the backlog is: rows are counted u
 the distance in ids is taken. Source: spec/outbox.md OB-92.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from outrider.core.overview import COUNT_MAX, CountLine, LaneLine, PauseLine, lane_line, pause_line, read_now
-from outrider.core.steps import Rows, Statement, Steps
+from outrider.core.overview import COUNT_MAX, CountLine, LaneLine, lane_line, pause_line, read_now
+from outrider.core.steps import Statement, Steps
 
 SUSPECT: Final = "suspect"
 SWEEPER: Final = "sweeper"
@@ -26,36 +25,59 @@ class LaneGauge(NamedTuple):
 
 
 class Gauges(NamedTuple):
-    """What was measured. Ages are seconds; None where this database has no such thing."""
+    """What was measured. Ages are seconds; None where this database has no such thing, or does not tell this user."""
 
     lanes: tuple[LaneGauge, ...] = ()
     rows: tuple[CountLine, ...] = ()
     paused: tuple[str, ...] = ()
+    newest_id: int = 0
     table_bytes: int | None = None
     snapshot_age: float | None = None
     unconsumed_age: float | None = None
 
 
-def measure() -> Steps[Gauges]:
-    """Measure. Statements as in `overview`, and `measure_tables` () → rows (what, reader, value), each at most once for a
-    reader: `newest_id`; `table_bytes` of the tables with their indexes; `snapshot_age_us` of the oldest open snapshot but
-    ours; `unconsumed_age_us` of the oldest message that the sweeper has an unfinished row for; `suspect 0` and `suspect 1`,
-    unfinished rows that are suspect, of the log and of the inbox.
+def measure_tables(found: Gauges) -> Steps[Gauges]:
+    """Add sizes and ages. Statement `measure_tables` () → rows (what, '', value), each at most once: `newest_id`;
+    `table_bytes` of the tables with their indexes; `snapshot_age_us` of the oldest open snapshot but ours;
+    `unconsumed_age_us` of the oldest message that the sweeper has an unfinished row for.
     """
-    lanes = yield Statement("list_lanes", {"limit": COUNT_MAX + 1})
-    pauses = yield Statement("list_pauses")
-    counts = yield Statement("count_exceptions")
-    measured = yield Statement("measure_tables")
-    now = yield from read_now()
-    values = {str(what): int(value) for what, _, value in measured}
-    return Gauges(
-        lanes=tuple(_lane(line, now, values["newest_id"]) for line in map(lane_line, lanes) if line.kind != SWEEPER),
-        rows=(*(CountLine(*row) for row in counts), *_suspects(measured)),
-        paused=_paused(map(pause_line, pauses)),
+    rows = yield Statement("measure_tables")
+    values = {str(what): int(value) for what, _, value in rows}
+    return found._replace(
+        newest_id=values["newest_id"],
         table_bytes=values.get("table_bytes"),
         snapshot_age=_seconds(values.get("snapshot_age_us")),
         unconsumed_age=_seconds(values.get("unconsumed_age_us")),
     )
+
+
+def measure_lanes(found: Gauges) -> Steps[Gauges]:
+    """Add what lies before each lane. Statement as in `overview`."""
+    lanes = yield Statement("list_lanes", {"limit": COUNT_MAX + 1})
+    now = yield from read_now()
+    lines = (_lane(line, now, found.newest_id) for line in map(lane_line, lanes) if line.kind != SWEEPER)
+    return found._replace(lanes=tuple(lines))
+
+
+def measure_rows(found: Gauges) -> Steps[Gauges]:
+    """Add exception rows by status, and those that are suspect. Statements as in `overview`, and `count_suspects` () →
+    rows (place, reader, count) of unfinished rows.
+    """
+    counts = yield Statement("count_exceptions")
+    suspects = yield Statement("count_suspects")
+    lines = (CountLine(int(place), str(reader), SUSPECT, int(count)) for place, reader, count in suspects)
+    return found._replace(rows=(*(CountLine(*row) for row in counts), *lines))
+
+
+def measure_pauses(found: Gauges) -> Steps[Gauges]:
+    """Add the paused destinations. Statement as in `overview`."""
+    pauses = yield Statement("list_pauses")
+    topics = (line.topic for line in map(pause_line, pauses) if line.kind == "destination")
+    return found._replace(paused=tuple(dict.fromkeys(topics)))
+
+
+PARTS: Final = (measure_tables, measure_lanes, measure_rows, measure_pauses)
+"""What is measured, one after the other: a user who may not do one may do the next."""
 
 
 def _lane(line: LaneLine, now: datetime, newest_id: int) -> LaneGauge:
@@ -64,17 +86,6 @@ def _lane(line: LaneLine, now: datetime, newest_id: int) -> LaneGauge:
         backlog = max(backlog, (newest_id - line.last_id) // line.lanes)
     age = 0.0 if line.oldest_at is None else max(0.0, (now - line.oldest_at).total_seconds())
     return LaneGauge(line.subscription, line.lane, backlog, age)
-
-
-def _suspects(measured: Rows) -> Iterable[CountLine]:
-    for what, reader, value in measured:
-        kind, _, place = str(what).partition(" ")
-        if kind == SUSPECT:
-            yield CountLine(int(place), str(reader), SUSPECT, int(value))
-
-
-def _paused(pauses: Iterable[PauseLine]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(line.topic for line in pauses if line.kind == "destination"))
 
 
 def _seconds(microseconds: int | None) -> float | None:

@@ -86,7 +86,7 @@ METRICS: Final = (
            (MessageSwept,)),
     Metric("pruned_total", "counter", ("service",), "Rows deleted, of all tables.", (LogPruned,)),
     Metric("snapshot_age_seconds", "gauge", ("service",),
-           "Age of the oldest open snapshot in the database, whoever's: it holds back vacuum.", (GaugesRead,)),
+           "Age of the oldest open snapshot in the database, whoever's: it holds back vacuum (PostgreSQL).", (GaugesRead,)),
     Metric("trace_dropped_total", "counter", ("service",), "Messages added without their malformed trace context.",
            (TraceDropped,)),
     Metric("table_bytes", "gauge", ("service",), "The service's tables with their indexes; on SQLite the whole file.",

@@ -2,8 +2,9 @@
 
 import psycopg
 
+from outrider.bootstrap.monitor import read_gauges
 from outrider.core.events import CursorAdvanced, LaneTaken
-from outrider.core.gauges import Gauges, LaneGauge, measure
+from outrider.core.gauges import Gauges, LaneGauge
 from outrider.core.overview import CountLine
 from tests.integration.relay.rig import Database, Rig
 
@@ -11,7 +12,7 @@ from tests.integration.relay.rig import Database, Rig
 async def measured(database: Database) -> Gauges:
     session = await database.storage().connect()
     try:
-        return await session.run(measure())
+        return await read_gauges(session)
     finally:
         await session.close()
 

@@ -10,10 +10,14 @@ import pytest
 from outrider import Catalog, Message, Outbox, Reject, Relay
 from outrider.bootstrap.consumer import Consumer
 from outrider.bootstrap.migrations import make_roles, migrate, roles_sql
+from outrider.bootstrap.monitor import read_gauges
 from outrider.bootstrap.settings import make
+from outrider.bootstrap.wiring import site
 from outrider.consumer.router import Context
 from outrider.core.errors import AccessRefused, ConfigurationError, MessageIdConflict
 from outrider.core.events import CursorAdvanced, MessageDied, ReceiptRecorded
+from outrider.core.gauges import Gauges
+from outrider.core.overview import CountLine
 from outrider.testing.events import EventSink
 from tests.acceptance.cli.conftest import CATALOG
 from tests.integration.consumer.scripted import OrderPlaced, Script, order_catalog, placed, running, settings
@@ -120,6 +124,20 @@ async def test_consume_and_subscribe_handle_what_comes(roled: RoledShop, broker:
     assert count(roled, "billing_outbox_message") == 3
     table = "billing_inbox_delivery" if script else "orders_outbox_delivery"
     assert sorted(row[0] for row in roled.shop.sql(f"SELECT status FROM {table}")) == ["dead", "done"]
+
+
+def test_a_process_measures_what_its_role_may(roled: RoledShop) -> None:
+    """OB-92, OB-94: a relay all of it; a consumer its rows and the pauses, and no word on what it may not see."""
+    dead_shop(roled)
+    for role, lanes, size in (("relay", 1, True), ("consume", 0, False)):
+        found = asyncio.run(measured(roled.user(role).url))
+        assert (len(found.lanes), found.table_bytes is not None) == (lanes, size), role
+        assert found.rows == (CountLine(0, "relay", "dead", 2),), role
+
+
+async def measured(url: str) -> Gauges:
+    async with site(settings(url, **{"service.name": "orders"}), CATALOG).session(check=False) as session:
+        return await read_gauges(session)
 
 
 def dead_shop(roled: RoledShop) -> None:

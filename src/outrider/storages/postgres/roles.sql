@@ -39,7 +39,7 @@ GRANT SELECT (type, hash) ON {outrider_route} TO "{p}add";
 
 -- relay, and the sweeper in its process, which looks for receipts
 GRANT SELECT ON {outbox_message}, {inbox_consumer}, {inbox_receipt} TO "{p}relay";
-GRANT SELECT (id, consumer_id, message_id, status, cause, resolution) ON {inbox_delivery} TO "{p}relay";
+GRANT SELECT (id, consumer_id, message_id, status, cause, error_code, resolution) ON {inbox_delivery} TO "{p}relay";
 GRANT SELECT, INSERT, UPDATE ON
     {outbox_subscription}, {outbox_cursor}, {outbox_delivery}, {outrider_route}, {outrider_meta}
 TO "{p}relay";

@@ -161,22 +161,26 @@ def count_exceptions(db: MemoryAccess, params: Params) -> Rows:  # noqa: ARG001 
 
 
 def measure_tables(db: MemoryAccess, params: Params) -> Rows:  # noqa: ARG001  every statement is called alike
-    """(what, reader, value): the newest id, the age of what the sweeper waits for, suspects."""
+    """(what, reader, value): the newest id, and the age of what the sweeper waits for."""
     lines: list[Row] = [("newest_id", "", max((int(row["id"]) for row in db.rows("outbox_message")), default=0))]
     sweepers = {row["id"] for row in db.rows("outbox_subscription") if row["kind"] == "sweeper"}
-    waiting = [row["log_id"] for row in db.rows("outbox_delivery")
-               if row["subscription_id"] in sweepers and row["status"] != "done"]  # fmt: skip
+    rows = db.rows("outbox_delivery")
+    waiting = [row["log_id"] for row in rows if row["subscription_id"] in sweepers and row["status"] != "done"]
     found = [message for log_id in waiting if (message := db.get("outbox_message", log_id)) is not None]
     if found:
         oldest = min(message["created_at"] for message in found)
         lines.append(("unconsumed_age_us", "", (db.now - oldest) // timedelta(microseconds=1)))
-    rows = (*_log_exceptions(db), *_inbox_exceptions(db))
-    suspects = Counter(
+    return lines
+
+
+def count_suspects(db: MemoryAccess, params: Params) -> Rows:  # noqa: ARG001  every statement is called alike
+    """(place, reader, count) of the unfinished rows that are suspect."""
+    counts = Counter(
         (place[0], reader)
-        for place, reader, row in rows
+        for place, reader, row in (*_log_exceptions(db), *_inbox_exceptions(db))
         if row["status"] not in {"done", "dead"} and str(row["error_code"]).startswith("suspect.")
     )
-    return lines + [(f"suspect {place}", reader, suspects[place, reader]) for place, reader in sorted(suspects)]
+    return [(*key, counts[key]) for key in sorted(counts)]
 
 
 def list_processes(db: MemoryAccess, params: Params) -> Rows:  # noqa: ARG001  every statement is called alike

@@ -219,12 +219,13 @@ FROM {outbox_delivery} AS d
 JOIN {outbox_subscription} AS s ON s.id = d.subscription_id AND s.kind = 'sweeper'
 JOIN {outbox_message} AS m ON m.id = d.log_id
 WHERE d.status <> 'done' GROUP BY s.kind
-UNION ALL
-SELECT 'suspect 0', s.name, COUNT(*) FROM {outbox_delivery} AS d
+
+-- name: count_suspects
+SELECT 0, s.name, COUNT(*) FROM {outbox_delivery} AS d
 JOIN {outbox_subscription} AS s ON s.id = d.subscription_id
 WHERE d.status NOT IN ('done', 'dead') AND d.error_code IN ('suspect.crash', 'suspect.unknown') GROUP BY s.name
 UNION ALL
-SELECT 'suspect 1', c.name, COUNT(*) FROM {inbox_delivery} AS i
+SELECT 1, c.name, COUNT(*) FROM {inbox_delivery} AS i
 JOIN {inbox_consumer} AS c ON c.id = i.consumer_id
 WHERE i.status NOT IN ('done', 'dead') AND i.error_code IN ('suspect.crash', 'suspect.unknown') GROUP BY c.name
 
