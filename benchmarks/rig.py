@@ -15,7 +15,7 @@ import psycopg
 from confluent_kafka.admin import AdminClient
 
 from benchmarks.shop import TABLES, topic
-from outrider.testing.services import KafkaServer, PostgresServer
+from outrider.testing.services import KafkaServer, MariaDBServer, PostgresServer
 
 PARTITIONS = 4
 GROUP_SECONDS = 30.0
@@ -70,7 +70,7 @@ class Part:
 
 @dataclass
 class Rig:
-    """A PostgreSQL and, where it is asked for, a Kafka of the benchmark's own; a folder for its files."""
+    """A PostgreSQL, a MariaDB and a Kafka, each where it is asked for, of the benchmark's own; a folder for its files."""
 
     stack: ExitStack
     folder: Path
@@ -82,6 +82,11 @@ class Rig:
     def postgres(self) -> PostgresServer:
         """The PostgreSQL server, started when first asked for."""
         return self.stack.enter_context(PostgresServer())
+
+    @cached_property
+    def mariadb(self) -> MariaDBServer:
+        """The MariaDB server, started when first asked for."""
+        return self.stack.enter_context(MariaDBServer())
 
     @cached_property
     def kafka(self) -> KafkaServer:

@@ -245,7 +245,6 @@ async def test_a_malformed_trace_is_counted_and_stops_nothing(caller: Caller) ->
     assert [(one.service, one.messages) for one in caller.sink.of(TraceDropped)] == [("orders", 2)]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.database != "mysql"], ids=name_of, indirect=True)
 async def test_status_and_due_see_the_transaction(caller: Caller) -> None:
     """OB-24, OB-82: a message that nobody has read is pending and due; an unknown one is not found."""
     (added,) = await caller.add(placed())

@@ -4,6 +4,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import psycopg
 import psycopg_pool
+import pymysql
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import sessionmaker
 
 from outrider.bootstrap.settings_model import Settings
+from outrider.runtime.mysql_url import server_of
 from outrider.testing.events import EventSink
 from outrider.testing.schema import create_tables
 from tests.integration.consumer.scripted import settings
@@ -36,6 +39,10 @@ class Database:
         return self.url.startswith("postgresql")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
+        if self.url.startswith("mariadb"):
+            with closing(pymysql.connect(**server_of(self.url), autocommit=True)) as made, made.cursor() as cursor:
+                cursor.execute(query)
+                return [tuple(map(_word, row)) for row in cursor.fetchall()]
         if self.is_postgres:
             with psycopg.connect(self.url, autocommit=True) as connection:
                 found = connection.execute(query.encode())
@@ -57,6 +64,10 @@ class Database:
         return self.rows(f"SELECT {columns} FROM billing_inbox_delivery ORDER BY id")
 
 
+def _word(value: Any) -> Any:
+    return value.decode() if isinstance(value, bytes) else value
+
+
 def prepared(url: str) -> Database:
     for prefix in ("billing_", "orders_"):
         create_tables(url, prefix)
@@ -68,6 +79,11 @@ def prepared(url: str) -> Database:
 @pytest.fixture
 def postgres(postgres_url: str) -> Database:
     return prepared(postgres_url)
+
+
+@pytest.fixture
+def mariadb(mariadb_url: str) -> Database:
+    return prepared(mariadb_url)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ SELECT id FROM {inbox_consumer} WHERE id = :consumer_id FOR UPDATE
 INSERT INTO {inbox_receipt} (consumer_id, message_id, fingerprint, consumed_at)
 VALUES (:consumer_id, :message_id, :fingerprint + 0 * LAST_INSERT_ID(1), UTC_TIMESTAMP(6))
 ON DUPLICATE KEY UPDATE fingerprint = fingerprint + 0 * LAST_INSERT_ID(2);
-SELECT :message_id AS message_id, EXISTS (SELECT 1 FROM {inbox_delivery} WHERE consumer_id = :consumer_id) AS has_rows
+SELECT CAST(:message_id AS BINARY(16)) AS message_id, EXISTS (SELECT 1 FROM {inbox_delivery} WHERE consumer_id = :consumer_id) AS has_rows
 FROM DUAL WHERE LAST_INSERT_ID() = 1
 
 -- name: withdraw_receipts
