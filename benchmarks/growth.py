@@ -1,19 +1,24 @@
-"""What size does: a million pending, an old snapshot held open, a late commit below two million rows, a parked hot key.
+"""What size does: a million pending, an old snapshot held open, a late commit below two million rows, a parked hot key;
+and what the indexes of `migrate --search` add to an add.
 
 Every drain is timed from the first `BatchRead` to the last `CursorAdvanced`, by a relay to the null publisher.
 """
 
 import time
+from itertools import count
 
 import psycopg
 
 from benchmarks import growth_rows
+from benchmarks.enqueue import BLOCK, SHARE
+from benchmarks.enqueue_sync import PsycopgShop, SyncSides
 from benchmarks.figures import Figure, Result, figure, ratio
-from benchmarks.ours import NULL_BROKER, defaults, prepare_database, rewind
+from benchmarks.ours import NULL_BROKER, defaults, prepare_database, rewind, settings
 from benchmarks.read_log import read_again
 from benchmarks.rig import Rig, rig
 from benchmarks.rounds import Options, interleave, progress
-from benchmarks.shop import TABLE, fill
+from benchmarks.shop import PREFIX, TABLE, fill
+from outrider.bootstrap.migrations import make_search
 
 NAMESPACE = "bench"
 MILLION, SMALL = 5, 20
@@ -90,6 +95,30 @@ class Bench:
 
         return interleave({"without": without, "parked": with_parked}, self._options.rounds)
 
+    def search_index_cost(self) -> dict[str, list[float]]:
+        """Microseconds of a business transaction with `add`, with the indexes of `migrate --search` and without."""
+        names = {"plain": "unsearched", "searched": "searched"}
+        sides: dict[str, SyncSides[psycopg.Connection]] = {}
+        for side, name in names.items():
+            database = self._filled(name, self._options.messages)
+            if side == "searched":
+                make_search(settings(database), PREFIX)
+            sides[side] = SyncSides(PsycopgShop(database), NAMESPACE, count(self._options.messages))
+        turns = max(1, self._options.messages // SHARE // BLOCK)
+
+        def adding() -> float:
+            spent = dict.fromkeys(sides, 0.0)
+            for _ in range(turns):
+                for name, side in sides.items():
+                    spent[name] += side.block("add", BLOCK)
+            for name, seconds in spent.items():
+                samples[name].append(seconds / turns / BLOCK * 1e6)
+            return sum(spent.values())
+
+        samples: dict[str, list[float]] = {name: [] for name in sides}
+        interleave({"adding": adding}, self._options.rounds)
+        return {name: values[1:] for name, values in samples.items()}  # without the warm-up
+
     def _filled(self, name: str, messages: int) -> str:
         database = self._rig.database(name)
         prepare_database(database)
@@ -141,5 +170,9 @@ def run(options: Options) -> Result:
         if options.wants("hot_key_slowdown"):
             samples |= (found := bench.hot_key())
             figures["hot_key_slowdown"] = ratio(found, "without", "parked")
-    sides = {f"{name}_per_s": figure(values) for name, values in samples.items()}
+        sides = {f"{name}_per_s": figure(values) for name, values in samples.items()}
+        if options.wants("search_index_cost"):
+            found = bench.search_index_cost()
+            sides |= {f"{name}_us": figure(values) for name, values in found.items()}
+            figures["search_index_cost"] = ratio(found, "searched", "plain")
     return Result(figures, sides, defaults(), {"held_seconds": HELD_SECONDS})

@@ -13,6 +13,7 @@ from outrider.bootstrap.settings_model import Settings
 from outrider.core.errors import ConfigurationError, SchemaMismatch
 from outrider.core.meta import INSTANCE, POST, PRE, SCHEMA_VERSION
 from outrider.runtime.migrations import Migration, facts_after, shipped
+from outrider.runtime.sql import read_sql
 from outrider.runtime.system_clock import SystemClock
 
 PACKAGES: Final = {
@@ -35,6 +36,10 @@ class Schema(Protocol):
 
     def apply(self, scripts: list[str], facts: Mapping[str, str], *, if_meta: Mapping[str, str] | None) -> bool:
         """Run scripts and keep facts in one transaction, if the meta table still says `if_meta`."""
+        ...
+
+    def make_indexes(self, script: str) -> None:
+        """Run statements that make indexes, beside the writers where the database can. Safe to repeat."""
         ...
 
     def drop(self) -> None:
@@ -110,6 +115,20 @@ def pending_sql(settings: Settings, prefix: str) -> str:
     upsert = UPSERT.get(dialect_of(settings.database.url), "ON CONFLICT (name) DO UPDATE SET value = excluded.value")
     parts.append(schema.fill(f"-- what has run\n{told}{upsert};\n"))
     return "\n".join(parts)
+
+
+def make_search(settings: Settings, prefix: str) -> None:
+    """Make the indexes that operators' lists use and that each add pays for; safe to repeat. Raises StorageUnavailable."""
+    schema_of(settings, prefix).make_indexes(_search(settings))
+
+
+def search_sql(settings: Settings, prefix: str) -> str:
+    """The statements that make them, for a person or another tool."""
+    return schema_of(settings, prefix).fill(_search(settings))
+
+
+def _search(settings: Settings) -> str:
+    return read_sql(PACKAGES[dialect_of(settings.database.url)], "search.sql")
 
 
 def make_roles(settings: Settings, prefix: str) -> list[str]:

@@ -70,6 +70,12 @@ class MysqlSchema:
             connection.commit()
         return True
 
+    def make_indexes(self, script: str) -> None:
+        """Run statements that make indexes; one that is there already counts as made. Raises StorageUnavailable."""
+        with translated(), closing(self._connect()) as connection, connection.cursor() as cursor:
+            for statement in statements(self.fill(script)):
+                _execute(cursor, statement)
+
     def drop(self) -> None:
         """Drop everything: for tables that were made to be thrown away. Raises StorageUnavailable."""
         with translated(), closing(self._connect()) as connection, connection.cursor() as cursor:

@@ -69,6 +69,15 @@ class PostgresSchema:
             (schema,) = asked.fetchone() or ("public",)
         return self.fill(read_sql(__package__, "roles.sql")).replace("{schema}", str(schema))
 
+    def make_indexes(self, script: str) -> None:
+        """Run statements that make indexes beside the writers, each by itself. Safe to repeat.
+
+        Raises AccessRefused where this user may not, StorageUnavailable.
+        """
+        with translated(), self._connect(autocommit=True) as connection:
+            for statement in self.fill(script).split(";\n"):
+                connection.execute(statement.encode())
+
     def drop(self) -> None:
         """Drop everything: for tables that were made to be thrown away. Raises StorageUnavailable."""
         with translated(), self._connect() as connection:

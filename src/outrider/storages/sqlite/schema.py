@@ -65,6 +65,15 @@ class SqliteSchema:
                 raise StorageUnavailable(f"{type(error).__name__}: {error}") from error
         return True
 
+    def make_indexes(self, script: str) -> None:
+        """Run statements that make indexes. Safe to repeat. Raises StorageUnavailable."""
+        with closing(self._open()) as connection:
+            try:
+                for statement in statements(self.fill(script)):
+                    connection.execute(statement)
+            except sqlite3.OperationalError as error:
+                raise StorageUnavailable(f"{type(error).__name__}: {error}") from error
+
     def drop(self) -> None:
         """Drop everything: for tables that were made to be thrown away. Raises StorageUnavailable."""
         with closing(self._open()) as connection:
