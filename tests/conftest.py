@@ -9,13 +9,16 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
 import hypothesis
+import pymysql
 import pytest
 
+from outrider.runtime.mysql_url import server_of
 from outrider.testing.services import KafkaServer, MariaDBServer, PostgresServer, ServerMissing
 from outrider.testing.services.kafka import kafka_jars
 from outrider.testing.services.mariadb import mariadb_programs
@@ -110,9 +113,36 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.drop_database(name)
 
 
+class GivenServer:
+    """A MariaDB or MySQL that somebody else runs, to make databases in."""
+
+    running = True
+
+    def __init__(self, url: str) -> None:
+        self._server = server_of(url)
+        self._place = url.partition("://")[2].rpartition("/")[0]
+
+    def create_database(self, name: str) -> str:
+        self._execute(f"CREATE DATABASE `{name}`")
+        return f"mariadb://{self._place}/{name}"
+
+    def drop_database(self, name: str) -> None:
+        self._execute(f"DROP DATABASE IF EXISTS `{name}`")
+
+    def _execute(self, statement: str) -> None:
+        with closing(pymysql.connect(**self._server, autocommit=True)) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
 @pytest.fixture(scope="session")
-def mariadb_server() -> Iterator[MariaDBServer]:
-    """The process's MariaDB, started by the first test that asks. A test that kills one starts its own."""
+def mariadb_server() -> Iterator[MariaDBServer | GivenServer]:
+    """The process's MariaDB, started by the first test that asks. A test that kills one starts its own.
+
+    With MYSQL_TEST_URL that server serves instead, which may be a MySQL.
+    """
+    if given := os.environ.get("MYSQL_TEST_URL"):
+        yield GivenServer(given)
+        return
     try:
         server = MariaDBServer(place=_place())
     except ServerMissing as missing:
@@ -122,7 +152,7 @@ def mariadb_server() -> Iterator[MariaDBServer]:
 
 
 @pytest.fixture
-def mariadb_url(mariadb_server: MariaDBServer) -> Iterator[str]:
+def mariadb_url(mariadb_server: MariaDBServer | GivenServer) -> Iterator[str]:
     """The URL of a fresh, empty database of this test's own."""
     name = f"test_{uuid.uuid4().hex[:16]}"
     yield mariadb_server.create_database(name)
