@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from outrider.core.steps import Statement, Steps
+from outrider.core.sweep import SWEEPER
 
 COUNT_MAX: Final = 10_000
 
@@ -15,7 +16,8 @@ COUNT_MAX: Final = 10_000
 class LaneLine(NamedTuple):
     """A lane: who owns it and until when (`lease_left` None or past: nobody), how much lies before it.
 
-    `backlog` is at most COUNT_MAX + 1, which means more than COUNT_MAX; `oldest_at` the creation of the oldest of them.
+    `backlog` is at most COUNT_MAX + 1, which means more than COUNT_MAX; `oldest_at` the creation of the oldest of them. The
+    sweeper has neither.
     """
 
     subscription_id: int
@@ -95,11 +97,18 @@ def overview() -> Steps[Overview]:
     now = yield from read_now()
     return Overview(
         at=now,
-        lanes=[lane_line(row) for row in lanes],
+        lanes=[line for row in lanes for line in _shown(lane_line(row))],
         pauses=[pause_line(row) for row in pauses],
         counts=[CountLine(*row) for row in counts],
         processes=[ProcessLine(*row) for row in processes],
     )
+
+
+def _shown(line: LaneLine) -> list[LaneLine]:
+    """The sweeper leads by its first lane and lags behind on purpose: one line, and no backlog."""
+    if line.kind != SWEEPER:
+        return [line]
+    return [line._replace(backlog=0, oldest_at=None)] if line.lane == 0 else []
 
 
 def counted(rows: int) -> str:

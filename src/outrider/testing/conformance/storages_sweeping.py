@@ -20,6 +20,7 @@ from outrider.core.inbox import InboxConsumer, insert_row, join_consumer
 from outrider.core.lane import LaneKey, Subscription
 from outrider.core.log_row import LogRow
 from outrider.core.operations import Filter, list_exceptions
+from outrider.core.overview import overview
 from outrider.core.routes import route_rows, write_routes
 from outrider.core.subscriptions import find_subscription
 from outrider.core.sweep import MISSING, SWEEPER, SweepPolicy
@@ -240,6 +241,13 @@ class SweepingSuite:
         report = await shop.sweep()
         assert (await shop.sweeper()).lanes == 1
         assert (report.found, report.resent) == (1, 1)
+
+    async def test_the_sweeper_is_not_shown_as_lagging(self, shop: Sweeping) -> None:
+        """OB-74: it is `redeliver_after` behind on purpose; who leads is shown once."""
+        await shop.published(1, 2)
+        lines = (await shop.reading.session.run(overview())).lanes
+        assert [(line.kind, line.backlog) for line in lines] == [("relay", 0), ("sweeper", 0)]
+        assert (lines[1].owner, lines[1].oldest_at) == ("one", None)
 
     async def test_only_what_the_relay_has_passed_and_settled_may_be_sent_again(self, shop: Sweeping) -> None:
         """OB-41: no row only behind the written position; a row only from done or dead, and of the generation read."""

@@ -346,7 +346,7 @@ def _lane(db: MemoryAccess, subscription: Record, row: Record, limit: int) -> Ro
             and not is_passed(row, message)
         ),
     )
-    lease_left = None if row["lease_until"] is None else row["lease_until"] - db.now
+    lease_left = None if row["lease_until"] is None else (row["lease_until"] - db.now) // timedelta(microseconds=1)
     return (
         subscription["id"], subscription["name"], subscription["kind"], subscription["broker"], row["lane"],
         subscription["lanes"], row["owner"], row["epoch"], lease_left, row["done"], row["target"], row["last_id"],
