@@ -10,8 +10,11 @@ from faults.options import Options
 from faults.rig import LEASE_SECONDS, rig
 from faults.scenarios import SCENARIOS
 
-WRONG = ("lost", "phantom", "doubled_effects", "inversions", "stuck", "undelivered_pruned", "receipts_early")
+WRONG = (
+    "lost", "phantom", "doubled_effects", "inversions", "stuck", "undelivered_pruned", "receipts_early", "innocents_dead",
+)  # fmt: skip
 DEFAULT_KILLS = {
+    "poison": 5,
     "relay": 20,
     "consume": 20,
     "add": 20,

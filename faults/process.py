@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from faults import roles
+from faults import poison, roles
 from faults.load import Load
 from faults.shop import Cell
 from outrider.testing.faults import Board, die_with_parent
@@ -29,6 +29,12 @@ def main(role: str, name: str, cell: Cell, board: Board) -> None:
             asyncio.run(roles.read(name, cell, board))
         case "prune":
             asyncio.run(roles.prune(name, cell, board))
+        case "poison-load":
+            poison.Load(cell, board).run()
+        case "poisoned-relay":
+            asyncio.run(roles.relay(name, cell, board, poison.poisoned))
+        case "poisoned-consume":
+            asyncio.run(roles.consume(name, cell, board, poison.handle))
         case _:
             sys.exit(f"no role {role!r}")
 

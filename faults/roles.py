@@ -14,6 +14,8 @@ from outrider.bootstrap.settings_model import Settings
 from outrider.bootstrap.wiring import make_subscription, site, update_routes
 from outrider.core.catalog import Catalog
 from outrider.core.errors import StorageUnavailable
+from outrider.core.lane import LaneKey
+from outrider.ports.broker import Publisher
 from outrider.runtime.service import Service
 from outrider.telemetry.fan_out import FanOut
 from outrider.testing.faults import Board, ConsumerSink, RelaySink
@@ -21,6 +23,7 @@ from outrider.testing.faults import Board, ConsumerSink, RelaySink
 POOL_SIZE = 8
 CONNECT_SECONDS = 0.5
 PRUNED_AT_ONCE = 40
+SUSPECT_DELAYS = "4 s, 5 s"
 
 
 def settings(service: str, cell: Cell) -> Settings:
@@ -35,6 +38,7 @@ def settings(service: str, cell: Cell) -> Settings:
             "relay.publish_timeout": int(cell.lease_seconds * 1000 / 3) / 1000,
             "consumer.session_timeout": cell.lease_seconds,
             "runtime.state_dir": cell.state_dir,
+            "retry.suspect_delays": SUSPECT_DELAYS,
             **(
                 {"sweep.redeliver_after": cell.redeliver_seconds, "sweep.consumers_here": "billing"}
                 if cell.swept
@@ -57,11 +61,16 @@ async def init(name: str, cell: Cell) -> None:
                 await make_subscription(made, session)
 
 
-async def relay(name: str, cell: Cell, board: Board) -> None:
-    """Publish until SIGTERM."""
+Publishers = Callable[[LaneKey], Publisher]
+
+
+async def relay(name: str, cell: Cell, board: Board, hook: Callable[[Publishers], Publishers] | None = None) -> None:
+    """Publish until SIGTERM; `hook` puts something between the relay and its publishers."""
     from outrider.bootstrap.relay import RelayParts  # noqa: PLC0415 - as said above
 
     parts = RelayParts(site(settings("shop", cell), catalog(name)), FanOut(RelaySink(board)))
+    if hook is not None:
+        parts.relay._publishers = hook(parts.relay._publishers)  # noqa: SLF001 - the fault is ours, not the relay's
     await _patiently(parts.prepare)
     if cell.swept:
         await parts.upkeep.start()
@@ -70,8 +79,10 @@ async def relay(name: str, cell: Cell, board: Board) -> None:
         await parts.upkeep.stop(1.0)
 
 
-async def consume(name: str, cell: Cell, board: Board) -> None:
-    """Write effects until SIGTERM: in SQLAlchemy's transactions from a broker, in our own connections from the log."""
+async def consume(name: str, cell: Cell, board: Board, handle: Callable[..., None] | None = None) -> None:
+    """Write effects until SIGTERM: in SQLAlchemy's transactions from a broker, in our own connections from the log. `handle`
+    is what handles instead.
+    """
     from outrider import Consumer  # noqa: PLC0415 - as said above
 
     sink = ConsumerSink(board)
@@ -86,8 +97,11 @@ async def consume(name: str, cell: Cell, board: Board) -> None:
     consumer = Consumer("billing", made, transactions=transactions, start="beginning", service=service)
 
     @consumer.handler(TYPE)
-    def write_effect(event: dict[str, Any], tx: Any, _context: object) -> None:  # noqa: ANN401 - either library's
+    def write_effect(event: dict[str, Any], tx: Any, context: object) -> None:  # noqa: ANN401 - either library's
         sink.begin()
+        if handle is not None:
+            handle(event, tx, context)
+            return
         execute = tx.execute if cell.broker == "log:" else tx.exec_driver_sql
         execute("INSERT INTO effect (token, key) VALUES (%s, %s)", (event["token"], event["key"]))
 

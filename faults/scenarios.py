@@ -15,6 +15,7 @@ from faults.amnesia import amnesia
 from faults.campaign import SETTLE_SECONDS, Stuck, Tally, freeze_in_turn, kill_in_turn, restart_server
 from faults.finish import LOOK_SECONDS, committed_count, figures_of, finish
 from faults.options import Options
+from faults.poison import poison
 from faults.pruning import prune
 from faults.restarts import restart
 from faults.rig import Rig
@@ -147,4 +148,5 @@ SCENARIOS: dict[str, Callable[[Rig, Options, Tick], dict[str, Any]]] = {
     "restart": restart,
     "amnesia": amnesia,
     "prune": prune,
+    "poison": poison,
 }

@@ -17,6 +17,7 @@ SHORT = {
     "restart": Options(kills=4, messages=200, seconds=0, transactional=False, seed=16),
     "amnesia": Options(kills=1, messages=0, seconds=0, transactional=False, seed=17),
     "prune": Options(kills=3, messages=0, seconds=0, transactional=False, seed=18),
+    "poison": Options(kills=1, messages=400, seconds=0, transactional=False, seed=19),
     "outage": Options(kills=0, messages=300, seconds=6, transactional=False, seed=15),
 }
 
@@ -42,5 +43,8 @@ def test_nothing_is_lost_doubled_or_out_of_order_under_faults(name: str) -> None
     if name == "prune":  # OB-76, OB-77: nothing undelivered goes, no receipt before its message
         assert figures["pruned_meanwhile"] > 0, figures
         assert figures["undelivered_pruned"] == figures["receipts_early"] == 0, figures
+    if name == "poison":  # OB-36, OB-40, OB-64: each kind is set aside with its reason, and nothing else is
+        assert figures["set_aside"] == figures["poisons"] == 5, figures
+        assert figures["innocents_dead"] == 0, figures
     if name == "outage":
         assert figures["dead"] == figures["attempts_counted"] == 0, figures
