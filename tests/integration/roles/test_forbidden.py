@@ -45,20 +45,22 @@ ALLOWED: dict[str, dict[str, str]] = {
     },
 }  # fmt: skip
 ALLOWED["operate"] = ALLOWED["read"] | {
-    "outbox_delivery": "si", "outbox_pause": "siud", "outrider_audit": "si", "outrider_route": "sd",
-}  # fmt: skip
+    "outbox_cursor": "su",
+    "outbox_advance": "sd",
+    "outbox_delivery": "siud",
+    "outbox_pause": "siud",
+    "outrider_audit": "si",
+    "outrider_route": "sd",
+}
 
 # role, table and verb → the columns
 SOME = {
     ("prune", "outbox_cursor", "u"): {"advanced_at"},
     ("prune", "inbox_consumer", "u"): {"receipts_from"},
-    ("operate", "outbox_cursor", "u"): {"advanced_at"},
     ("operate", "inbox_consumer", "u"): {"starts"},
-    **{
-        ("operate", table, "u"): {
-            "status", "cause", "attempts", "generation", "next_retry_at", "first_failed_at", "done_at", "resolution",
-            "updated_at",
-        } for table in ("outbox_delivery", "inbox_delivery")
+    ("operate", "inbox_delivery", "u"): {
+        "status", "cause", "attempts", "generation", "next_retry_at", "first_failed_at", "done_at", "resolution",
+        "updated_at",
     },
 }  # fmt: skip
 

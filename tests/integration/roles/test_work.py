@@ -145,6 +145,11 @@ def dead_shop(roled: RoledShop) -> None:
     roled.shop.add(5)
     assert roled.shop.run("relay", "--once").code == 0
     roled.shop.kill([2, 3])
+    roled.shop.sql(
+        "INSERT INTO orders_outbox_subscription (id, name, kind, lanes) VALUES (9, 'billing', 'handler', 1)",
+        "INSERT INTO orders_outbox_cursor (subscription_id, lane, done, target, cluster)"
+        " SELECT 9, 0, done, target, cluster FROM orders_outbox_cursor WHERE lane = 0",
+    )
 
 
 def test_prune_deletes_what_is_done(roled: RoledShop) -> None:
@@ -163,6 +168,7 @@ READING: tuple[tuple[str, ...], ...] = (
 CHANGING: tuple[tuple[str, ...], ...] = (
     ("pause", "destination", TOPIC), ("resume", "destination", TOPIC), ("pause", "relay"), ("resume", "relay"),
     ("dead", "replay", "--id", "2"), ("dead", "discard", "--id", "3"), ("messages", "resend", "1"),
+    ("cursor", "rewind", "billing", "--to", "1h"),
 )  # fmt: skip
 
 
@@ -176,7 +182,7 @@ def test_read_shows_all_but_bodies_and_changes_nothing(roled: RoledShop) -> None
         assert "permission denied" not in answer.out + answer.err, verb
     before = roled.shop.sql("SELECT status FROM orders_outbox_delivery ORDER BY 1")
     for verb in (*CHANGING, ("messages", "show", "1", "--body")):
-        reason = () if "show" in verb else ("--reason", "test", "--yes")
+        reason = () if "--body" in verb else ("--reason", "test", "--yes")
         answer = roled.ask(user, *verb, *reason)
         assert answer.code != 0, verb
         assert "permission denied" in answer.err, f"{verb}: {answer.err}"

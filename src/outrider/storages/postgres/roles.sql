@@ -91,10 +91,11 @@ TO "{p}read", "{p}operate";
 -- operate: what a person may mend, and nobody without a word in the audit table
 GRANT UPDATE (
     status, cause, attempts, generation, next_retry_at, first_failed_at, done_at, resolution, updated_at
-) ON {outbox_delivery}, {inbox_delivery} TO "{p}operate";
-GRANT INSERT ON {outbox_delivery} TO "{p}operate";  -- to have a message sent again that went straight through
-GRANT UPDATE (advanced_at) ON {outbox_cursor} TO "{p}operate";  -- it locks them
-GRANT UPDATE (starts) ON {inbox_consumer} TO "{p}operate";  -- the same
+) ON {inbox_delivery} TO "{p}operate";
+GRANT INSERT, UPDATE, DELETE ON {outbox_delivery} TO "{p}operate";  -- what is replayed, sent again, read again
+GRANT UPDATE ON {outbox_cursor} TO "{p}operate";  -- to go back to a time
+GRANT DELETE ON {outbox_advance} TO "{p}operate";
+GRANT UPDATE (starts) ON {inbox_consumer} TO "{p}operate";  -- it locks them
 GRANT INSERT, UPDATE, DELETE ON {outbox_pause} TO "{p}operate";
 GRANT INSERT ON {outrider_audit} TO "{p}operate";
 GRANT DELETE ON {outrider_route} TO "{p}operate";
