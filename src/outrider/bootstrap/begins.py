@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from outrider.bootstrap.registry import dialect_of
-from outrider.bootstrap.secured import libpq_tls
+from outrider.bootstrap.secured import libpq_tls, with_tls
 from outrider.bootstrap.settings_model import Database
 from outrider.consumer.config import THREADS_LOST_MAX
 from outrider.core.errors import CatalogError, MissingExtra
@@ -125,6 +125,8 @@ _KNOWN: Final[dict[str, Callable[[Any], Begins]]] = {
 
 
 def _by_url(url: str, *, prefer_async: bool, database: Database) -> Begins:
+    if url.startswith(("mysql://", "mariadb://")):
+        return _own_mysql(with_tls(url, database.tls), prefer_async=prefer_async, database=database)
     if url.startswith(("postgresql://", "postgres://")) or "=" in url:
         try:
             pools = import_module("psycopg_pool")
@@ -143,8 +145,6 @@ def _by_url(url: str, *, prefer_async: bool, database: Database) -> Begins:
             return Begins(made, asynchronous=True, open=pool.open, close=pool.close, at_once=size)
         made = _psycopg_pool(pool).transactions
         return Begins(made, asynchronous=False, open=_awaited(pool.open), close=_awaited(pool.close), at_once=size)
-    if url.startswith(("mysql://", "mariadb://")):
-        return _own_mysql(url, prefer_async=prefer_async, database=database)
     path = url.removeprefix("sqlite:///")
     if "://" in path:
         raise CatalogError(f"transactions={url.partition('://')[0]}://…: give {SUPPORTED}")

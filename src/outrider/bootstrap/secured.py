@@ -16,6 +16,7 @@ SYSTEM: Final = "system"
 """As `ca`: the authorities that this machine trusts."""
 CHECKING: Final = ("verify-ca", "verify-full")
 LIBPQ: Final = {"mode": "sslmode", "ca": "sslrootcert", "cert": "sslcert", "key": "sslkey"}
+SERVERS: Final = ("postgresql:", "mysql:", "mariadb:")
 LIBRDKAFKA: Final = {
     "cert": "ssl.certificate.location",
     "key": "ssl.key.location",
@@ -31,11 +32,19 @@ Fault = tuple[tuple[str, ...], str]
 
 
 def database_url(database: Database) -> str:
-    """The URL that a driver of PostgreSQL connects to, TLS in it; another database's as it is."""
-    told = libpq_tls(database.tls)
-    if not told or not database.url.startswith("postgresql:"):
-        return database.url
-    return f"{database.url}{'&' if '?' in database.url else '?'}{urlencode(told, quote_via=quote)}"
+    """The URL that our own connections go to, with TLS as the settings say."""
+    return with_tls(database.url, database.tls)
+
+
+def with_tls(url: str, tls: DatabaseTls) -> str:
+    """A database's URL with TLS in it, in libpq's words, which our connections to MySQL and MariaDB understand as well.
+
+    As it is where it says something about TLS itself, and a file's.
+    """
+    told = libpq_tls(tls)
+    if not told or "sslmode=" in url or not url.startswith(SERVERS):
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(told, quote_via=quote)}"
 
 
 def libpq_tls(tls: DatabaseTls) -> dict[str, str]:
@@ -95,6 +104,8 @@ def _database_faults(database: Database) -> Iterator[Fault]:
         yield ("database.tls",), "database.tls: a SQLite file has no connection to secure"
     if tls.ca and mode not in CHECKING:
         yield ("database.tls.mode",), f"database.tls.ca: is not looked at in mode {mode}: say verify-ca or verify-full"
+    if mode == "prefer" and database.url.startswith(("mysql:", "mariadb:")):
+        yield ("database.tls.mode",), "database.tls.mode: prefer is PostgreSQL's alone; say require, or verify-full"
     if tls.ca in {None, SYSTEM} and mode == "verify-ca":
         yield ("database.tls.ca",), "database.tls.ca: verify-ca needs a file; who trusts the system's must verify-full"
     if twice := {name for name, _ in parse_qsl(database.url.partition("?")[2])} & set(LIBPQ.values()):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import psycopg
+import pymysql
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but the package does not say so
     AdminClient,
@@ -16,7 +17,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but
     UserScramCredentialUpsertion,
 )
 
-from outrider.testing.services import Authority, Certificate, KafkaServer, PostgresServer, ServerMissing
+from outrider.runtime.mysql_url import server_of
+from outrider.testing.services import Authority, Certificate, KafkaServer, MariaDBServer, PostgresServer, ServerMissing
 from outrider.testing.services.processes import free_port
 
 # what must never be shown
@@ -70,6 +72,46 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
                 connection.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{SECRET}'".encode())
         client, impostor = authority.issue("orders_cert"), stranger.issue("orders_cert.false")
         yield Secured(server, authority, stranger, client, impostor)
+
+
+@dataclass(frozen=True, slots=True)
+class SecuredMariaDB:
+    """A server behind TLS, and who signed what."""
+
+    server: MariaDBServer
+    authority: Authority
+    stranger: Authority
+    client: Certificate
+    impostor: Certificate
+
+    def url(self, user: str, password: str = "", host: str = "localhost") -> str:
+        """The database as one user reaches it."""
+        return f"mariadb://{user}:{password}@{host}:{self.server.port}/test"
+
+
+@pytest.fixture(scope="module")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredMariaDB]:
+    """A MariaDB server for `localhost`, with a user for each way to come in."""
+    folder = tmp_path_factory.mktemp("certificates")
+    try:
+        authority, stranger, server = Authority(folder), Authority(folder, "stranger"), MariaDBServer()
+    except ServerMissing as missing:
+        _lacking(missing)
+    own = authority.issue("server", ["localhost"])
+    for name, path in (("server.crt", own.cert), ("server.key", own.key), ("ca.crt", authority.ca)):
+        shutil.copyfile(path, server.folder / name)
+        _give(server.folder / name, server)
+    server.settings |= {
+        "ssl_cert": str(server.folder / "server.crt"), "ssl_key": str(server.folder / "server.key"),
+        "ssl_ca": str(server.folder / "ca.crt"),
+    }  # fmt: skip
+    with server:
+        with pymysql.connect(**server_of(server.url)) as connection, connection.cursor() as cursor:
+            for user, wants in (("orders_pass", "SSL"), ("orders_cert", "X509"), ("orders_renewed", "SSL")):
+                cursor.execute(f"CREATE USER {user}@'%' IDENTIFIED BY '{SECRET}' REQUIRE {wants}")
+                cursor.execute(f"GRANT ALL ON test.* TO {user}@'%'")
+        client, impostor = authority.issue("orders_cert"), stranger.issue("orders_cert.false")
+        yield SecuredMariaDB(server, authority, stranger, client, impostor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +182,7 @@ def _lacking(missing: ServerMissing) -> NoReturn:
     pytest.skip(f"lacks its server: {missing}")
 
 
-def _give(path: Path, server: PostgresServer) -> None:
+def _give(path: Path, server: PostgresServer | MariaDBServer) -> None:
     """Let the server's user read a file, and nobody else."""
     path.chmod(0o600)
     owner = server.folder.stat()

@@ -1,19 +1,21 @@
 """TLS and passwords in the settings, as the drivers take them, and what contradicts itself. OB-90."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from outrider.bootstrap.secured import database_url, kafka_client
+from outrider.bootstrap.secured import connection_faults, database_url, kafka_client
 from outrider.bootstrap.settings import make, notify_url
+from outrider.bootstrap.settings_model import Broker, Database, DatabaseTls
 from outrider.core.errors import ConfigurationError
 
 POSTGRES = {"service.name": "orders", "database.url": "postgresql://me:pw@db/shop"}
 KAFKA = {**POSTGRES, "broker.url": "kafka://a:9093"}
 
 
-def said(values: dict[str, str]) -> list[str]:
+def faults_of(values: dict[str, str]) -> list[str]:
     with pytest.raises(ConfigurationError) as caught:
         make(values)
     return list(vars(caught.value)["faults"])
@@ -85,9 +87,18 @@ def test_contradictions_are_named(file: str, tmp_path: Path) -> None:
         ),
         ({"broker.tls.ca": file}, "broker.tls: only Kafka is reached so; broker.url is log:"),
     ):
-        found = said(POSTGRES | given)
+        found = faults_of(POSTGRES | given)
         assert found[0].startswith(fault), found
         assert len(found) == 1, found
+
+
+def test_mariadb_is_told_the_same_in_the_same_words(file: str) -> None:
+    database = Database(url="mariadb://me@db/shop", tls=DatabaseTls(ca=file))
+    assert database_url(database) == f"mariadb://me@db/shop?sslmode=verify-full&sslrootcert={quote(file, safe='')}"
+    wanted = Database(url="mariadb://me@db/shop", tls=DatabaseTls(mode="prefer"))
+    ((keys, said),) = connection_faults(wanted, Broker())
+    assert keys == ("database.tls.mode",)
+    assert "prefer is PostgreSQL's alone" in said
 
 
 def test_a_hint_goes_over_a_secured_connection_too(file: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 import asyncmy
 
 from outrider.core.backoff import OutageBackoff
-from outrider.core.errors import ConfigurationError, StorageUnavailable
+from outrider.core.errors import AccessRefused, ConfigurationError, StorageUnavailable
 from outrider.core.steps import Rows, Statement, Steps, run_async
 from outrider.ports.clock import Clock
 from outrider.ports.statements import Texts
@@ -173,19 +173,32 @@ class MysqlStorage:
         self._clock = clock
         self._statement_timeout = statement_timeout_seconds
         self._idle_timeout = idle_timeout_seconds
+        self._let_in = False
 
     async def connect(self, *, plan_once: bool = False) -> MysqlSession:  # noqa: ARG002 - planned each time, and quickly
         """Open a connection to the primary."""
+        connection = await self._open()
         with translated():
-            connection = await asyncmy.connect(
-                **self._server, charset="utf8mb4", autocommit=True, connect_timeout=CONNECT_SECONDS
-            )
             try:
                 await self._prepare(connection)
             except BaseException:
                 connection.close()
                 raise
         return MysqlSession(connection, self._texts, self._clock)
+
+    async def _open(self) -> Connection:
+        """A password or certificate that was good once is waited for when it is refused later: it is being renewed."""
+        try:
+            with translated():
+                opened = await asyncmy.connect(
+                    **self._server, charset="utf8mb4", autocommit=True, connect_timeout=CONNECT_SECONDS
+                )
+        except AccessRefused as error:
+            if self._let_in:
+                raise StorageUnavailable(str(error)) from error
+            raise
+        self._let_in = True
+        return opened
 
     async def listen(self) -> WakeupListener:
         """In-process hints only: other processes are found by polling."""
