@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Final
 
 from outrider.admin import operations as admin
@@ -11,7 +10,7 @@ from outrider.admin.changes import Tell, check_reason
 from outrider.bootstrap.bench import Measured, measure
 from outrider.bootstrap.examination import examination
 from outrider.bootstrap.pruning import pruner
-from outrider.bootstrap.settings import make
+from outrider.bootstrap.settings import NO_SETTINGS, make
 from outrider.bootstrap.wiring import Site, known_catalog, site, update_routes
 from outrider.core.catalog import Catalog
 from outrider.core.health import Finding
@@ -26,7 +25,6 @@ BY_HAND: Final = "pruned by hand"
 """The reason where none is given: pruning does by hand what the relay does by itself."""
 MESSAGES: Final = 20_000
 SLICE_SECONDS: Final = 0.5
-NO_SETTINGS: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 class SiteOperations(admin.Operations):

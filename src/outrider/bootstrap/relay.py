@@ -1,11 +1,12 @@
 """The public `Relay`: publishes what a service's transactions committed, given its adapters."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from outrider.bootstrap.brokers import publisher_of, topics_of, transactional_publisher_of
 from outrider.bootstrap.process import process_of, proof_of
 from outrider.bootstrap.registry import adapter, dialect_of
-from outrider.bootstrap.settings import make
+from outrider.bootstrap.settings import NO_SETTINGS, make
 from outrider.bootstrap.settings_model import Settings
 from outrider.bootstrap.tracing import tracer_of
 from outrider.bootstrap.upkeep import Upkeep
@@ -34,8 +35,9 @@ class Relay:
     """Publishes a service's messages: `await Relay(catalog, "orders", database=…, broker=…).run()`.
 
     `database` and `broker` are URLs; what follows are settings of `relay.*` by name (`lanes=4`, `batch_size=200`,
-    `lease="30 s"`). Environment and files are not read. Prunes too, as `prune.*` says by default. Several processes share
-    the lanes by leases. Raises ConfigurationError naming all faults.
+    `lease="30 s"`), `settings` others by their names in `outrider.toml`, as `{"broker.tls.ca": "ca.pem"}`. Environment and
+    files are not read. Prunes too, as `prune.*` says. Several processes share the lanes by leases. Raises ConfigurationError
+    naming all faults.
     """
 
     def __init__(
@@ -47,9 +49,10 @@ class Relay:
         broker: str,
         db_schema: str | None = None,
         telemetry: Telemetry | None = None,
+        settings: Mapping[str, object] = NO_SETTINGS,
         **relay_settings: object,
     ) -> None:
-        values: dict[str, object] = {"service.name": service, "database.url": database, "broker.url": broker}
+        values = {**settings, "service.name": service, "database.url": database, "broker.url": broker}
         if db_schema is not None:
             values["database.db_schema"] = db_schema
         values |= {f"relay.{name}": value for name, value in relay_settings.items()}

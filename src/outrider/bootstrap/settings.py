@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -25,6 +26,7 @@ OPEN_KEYS: Final = "broker.destinations"
 DESTINATION_KEYS: Final = ("max_bytes", "partitioner", "rate")
 PLACEHOLDERS: Final = {"service.name": "unnamed", "database.url": "sqlite:///unnamed"}
 SHOWN_MAX: Final = 60
+NO_SETTINGS: Final[Mapping[str, object]] = MappingProxyType({})
 FORMS: Final = {
     "service.name": "must be lower-case letters, digits and dashes, at most 32",
     "service.catalog": "must be module:name",

@@ -65,6 +65,8 @@ async def test_wrong_settings_and_missing_tables_are_refused_at_start(catalog: C
     """OB-90, OB-34: all faults at once; SchemaMismatch says what to run; none: and log: have no relay."""
     with pytest.raises(ConfigurationError, match=r"(?s)relay\.batchsize.*relay\.lanes"):
         Relay(catalog, "orders", database=database, broker="memory:", lanes=0, batchsize=3)
+    with pytest.raises(ConfigurationError, match=r"broker\.sasl\.mechanism, broker\.sasl\.password"):
+        Relay(catalog, "orders", database=database, broker="kafka://a", settings={"broker.sasl.username": "me"})
     for broker in ("none:", "log:"):
         with pytest.raises(ConfigurationError, match="no work"):
             Relay(catalog, "orders", database=database, broker=broker)
