@@ -22,7 +22,7 @@ PACKAGES: Final = {
     "sqlite": "outrider.storages.sqlite",
 }
 UPSERT: Final = {"mysql": "ON DUPLICATE KEY UPDATE value = VALUES(value)"}
-WITH_ROLES: Final = frozenset({"postgresql"})
+WITH_ROLES: Final = frozenset({"postgresql", "mysql"})
 ROLES: Final = ("add", "relay", "consume", "subscribe", "prune", "read", "operate", "migrate")
 RANDOM_BYTES: Final = 16  # of an instance id
 

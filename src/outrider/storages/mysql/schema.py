@@ -14,7 +14,7 @@ from outrider.core.errors import StorageUnavailable
 from outrider.runtime.migrations import DROPS
 from outrider.runtime.mysql_driver import number_of
 from outrider.runtime.mysql_url import server_of
-from outrider.runtime.sql import fill_tables
+from outrider.runtime.sql import fill_tables, read_sql
 from outrider.storages.mysql.errors import translated
 
 CONNECT_SECONDS: Final = 5
@@ -81,6 +81,18 @@ class MysqlSchema:
         with translated(), closing(self._connect()) as connection, connection.cursor() as cursor:
             for statement in DROPS:
                 cursor.execute(self.fill(statement))
+
+    def make_roles(self) -> None:
+        """Make the service's roles, and give them what they need (OB-94). Raises AccessRefused where this user may not,
+        StorageUnavailable.
+        """
+        with translated(), closing(self._connect()) as connection, connection.cursor() as cursor:
+            for statement in statements(self.roles_script()):
+                cursor.execute(statement)
+
+    def roles_script(self) -> str:
+        """What `make_roles` runs."""
+        return self.fill(read_sql(__package__, "roles.sql"))
 
     def fill(self, script: str) -> str:
         """A script with the service's table names in it."""
