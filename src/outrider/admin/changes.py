@@ -82,7 +82,7 @@ class Changer:
             raise OperationRefused("the rate must be at least 1 a second")
         report = ChangeReport()
         after: tuple[int, int, int] | None = None
-        limit = PAGE_MAX if change.rate is None else min(change.rate, PAGE_MAX)
+        limit = PAGE_MAX if change.rate is None or change.dry_run else min(change.rate, PAGE_MAX)
         # what fails again while this runs is a new row to look at, not one to change twice
         bounded = replace(change.wanted, until=change.wanted.until or now)
         while True:
