@@ -16,7 +16,7 @@ SHORT = {
     "zombie transactional": Options(kills=2, messages=200, seconds=0, transactional=True, seed=14),
     "restart": Options(kills=4, messages=200, seconds=0, transactional=False, seed=16),
     "amnesia": Options(kills=1, messages=0, seconds=0, transactional=False, seed=17),
-    "prune": Options(kills=3, messages=0, seconds=0, transactional=False, seed=18),
+    "prune": Options(kills=2, messages=0, seconds=0, transactional=False, seed=18),
     "poison": Options(kills=1, messages=400, seconds=0, transactional=False, seed=19),
     "outage": Options(kills=0, messages=300, seconds=6, transactional=False, seed=15),
 }
