@@ -87,12 +87,14 @@ async def test_messages_travel_within_tls(kafka: SecuredKafka) -> None:
 
 
 async def test_a_certificate_of_ones_own_opens_a_port_for_known_clients(kafka: SecuredKafka) -> None:
-    """Mutual TLS: with ours, without one, and with one that another authority signed."""
+    """Mutual TLS: with ours, without one, and with one that another authority signed, or that has expired."""
     url, ca, own, false = kafka.url("mutual"), str(kafka.authority.ca), kafka.client, kafka.impostor
     assert await carried(kafka, settings(url, tls_ca=ca, tls_cert=str(own.cert), tls_key=str(own.key))) == [1, 2, 3]
     assert "broker.tls.cert" in (await refusal(settings(url, tls_ca=ca))).remedy
-    known = settings(url, tls_ca=ca, tls_cert=str(false.cert), tls_key=str(false.key))
-    assert "broker.tls.cert" in (await refusal(known)).remedy
+    old = kafka.authority.issue("orders.old", days=-1)
+    for wrong in (false, old):
+        known = settings(url, tls_ca=ca, tls_cert=str(wrong.cert), tls_key=str(wrong.key))
+        assert "broker.tls.cert" in (await refusal(known)).remedy
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
