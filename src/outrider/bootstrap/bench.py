@@ -79,6 +79,8 @@ class Measured:
 
 async def measure(made: Site, messages: int, slice_seconds: float, tell: Tell | None = None) -> Measured:
     """Measure. Raises OperationRefused where no table or topic may be made, StorageUnavailable, BrokerUnavailable."""
+    if made.storage.dialect == "mysql":
+        raise OperationRefused("bench measures PostgreSQL and SQLite in this release, neither MySQL nor MariaDB")
     mark = made.clock.random_bytes(3).hex()
     scratch, found = _scratch(made.settings, mark), Measured(broker=made.settings.broker.kind, messages=messages)
     async with _thrown_away(scratch, found):

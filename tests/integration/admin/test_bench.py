@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from outrider import Catalog
 from outrider.bootstrap.operations import Operations
-from outrider.core.errors import BrokerUnavailable, OutriderError
+from outrider.core.errors import BrokerUnavailable, OperationRefused, OutriderError
 from outrider.testing.services import KafkaServer
 
 
@@ -69,3 +69,9 @@ async def test_an_error_in_between_leaves_nothing_behind(postgres_url: str) -> N
         await verbs(postgres_url, "kafka://127.0.0.1:9").bench(messages=1_000, slice_seconds=0.02)
     assert isinstance(caught.value, BrokerUnavailable)
     assert tables(postgres_url) == []
+
+
+async def test_what_cannot_be_measured_is_refused_in_words() -> None:
+    """OB-79: on MySQL and MariaDB nothing is begun."""
+    with pytest.raises(OperationRefused, match="PostgreSQL and SQLite"):
+        await verbs("mariadb://nobody@127.0.0.1:9/shop", "log:").bench()
