@@ -19,6 +19,7 @@ DEFAULT_KILLS = {
     "consume": 20,
     "add": 20,
     "postgres": 4,
+    "mariadb": 4,
     "kafka": 2,
     "zombie": 5,
     "outage": 0,
@@ -26,9 +27,13 @@ DEFAULT_KILLS = {
     "amnesia": 3,
     "prune": 10,
 }
+DATABASES = ("postgresql", "mariadb")
+ON_POSTGRES = ("postgres", "outage", "amnesia", "prune")
+"""Campaigns that look into PostgreSQL's own tables."""
 EXAMPLES = """examples:
   ./run fault relay --kills 200 --messages 50000 --json
   ./run fault relay --kills 200 --messages 50000 --transactional --json
+  ./run fault consume --database mariadb --kills 100 --messages 20000 --json
   ./run fault outage --seconds 90 --messages 20000
 """
 
@@ -43,6 +48,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--messages", type=int, default=2000, help="committed messages at least (default 2000)")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of the outage (default 20)")
     parser.add_argument("--transactional", action="store_true", help="with broker.transactional")
+    parser.add_argument(
+        "--database", choices=DATABASES, default="postgresql", help="where the log lies (default postgresql)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of all chance (default 1)")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     return parser.parse_args(arguments)
@@ -58,11 +66,15 @@ def run(name: str, options: Options, *, quiet: bool = False) -> dict[str, Any]:
         if not quiet and sys.stderr.isatty():
             print(f"\r{name}: {done}/{options.kills}", end="", file=sys.stderr, flush=True)
 
+    database = "mariadb" if name == "mariadb" else options.database
+    if database == "mariadb" and name in ON_POSTGRES:
+        raise RuntimeError(f"{name} looks into PostgreSQL's own tables")
     started = time.monotonic()
-    with rig() as made:
+    with rig(database) as made:
         figures = SCENARIOS[name](made, options, tick)
     return {
-        "campaign": name, "seed": options.seed, "transactional": options.transactional, "lease_s": LEASE_SECONDS,
+        "campaign": name, "database": database, "seed": options.seed, "transactional": options.transactional,
+        "lease_s": LEASE_SECONDS,
         "publish_timeout_s": round(LEASE_SECONDS / 3, 2), "kafka_session_s": LEASE_SECONDS, **figures,
         "took_s": round(time.monotonic() - started, 1),
     }  # fmt: skip
@@ -72,7 +84,9 @@ def main() -> int:
     """Run from the command line."""
     arguments = parse()
     kills = DEFAULT_KILLS[arguments.name] if arguments.kills is None else arguments.kills
-    options = Options(kills, arguments.messages, arguments.seconds, arguments.transactional, arguments.seed)
+    options = Options(
+        kills, arguments.messages, arguments.seconds, arguments.transactional, arguments.seed, arguments.database
+    )
     figures = run(arguments.name, options)
     if arguments.json:
         print(json.dumps(figures))

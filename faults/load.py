@@ -9,10 +9,10 @@ import threading
 import time
 import uuid
 
-import psycopg
-
+from faults.database import ERRORS, Connection, connected
 from faults.shop import TYPE, Cell, catalog
 from outrider import Message, Outbox
+from outrider.core.errors import StorageError
 from outrider.testing.faults import Board
 
 THREADS = 3
@@ -50,27 +50,23 @@ class Load:
         pause = THREADS / self._cell.rate
         while not self._stop.is_set():
             try:
-                with psycopg.connect(self._cell.database, autocommit=True, connect_timeout=5) as connection:
+                with connected(self._cell.database) as connection:
                     while not self._stop.is_set():
                         begun = time.monotonic()
                         self._place_one(connection, chance)
                         self._stop.wait(max(0.0, pause * 2 * chance.random() - (time.monotonic() - begun)))
-            except psycopg.Error:
+            except (*ERRORS, StorageError):
                 self._stop.wait(0.1)
 
-    def _place_one(self, connection: psycopg.Connection[tuple[object, ...]], chance: random.Random) -> None:
+    def _place_one(self, connection: Connection, chance: random.Random) -> None:
         token, key = uuid.uuid4().hex, f"customer-{chance.randrange(self._cell.keys)}"
         fate = chance.random()
         self._count(begun=1)
         try:
-            with connection.transaction(force_rollback=fate < self._cell.rollbacks):
-                row = connection.execute(
-                    "INSERT INTO customer VALUES (%s, 1) ON CONFLICT (key) DO UPDATE SET n = customer.n + 1 RETURNING n",
-                    (key,),
-                ).fetchone()
-                assert row is not None
-                connection.execute("INSERT INTO placed VALUES (%s, %s, %s)", (token, key, row[0]))
-                self._outbox.add(connection, Message(TYPE, {"token": token, "key": key, "n": row[0]}, key=key))
+            with connection.transaction(rolled_back=fate < self._cell.rollbacks):
+                count = connection.count_up(key)
+                connection.rows("INSERT INTO placed VALUES (%s, %s, %s)", token, key, count)
+                self._outbox.add(connection.raw, Message(TYPE, {"token": token, "key": key, "n": count}, key=key))
                 if fate > 1 - SLOW_SHARE:
                     time.sleep(SLOW_SECONDS)
             self._count(committed=fate >= self._cell.rollbacks)

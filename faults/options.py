@@ -12,3 +12,4 @@ class Options:
     seconds: float
     transactional: bool
     seed: int
+    database: str = "postgresql"

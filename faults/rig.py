@@ -8,30 +8,29 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import psycopg
-
-from faults.shop import TABLES, Cell
+from faults.database import connected
+from faults.shop import MARIADB_TABLES, TABLES, Cell
 from outrider.testing.faults import Victim
-from outrider.testing.services import KafkaServer, PostgresServer
+from outrider.testing.services import KafkaServer, MariaDBServer, PostgresServer
 
 LEASE_SECONDS = 2.0
 
 
 @dataclass
 class Rig:
-    """A PostgreSQL and a Kafka of the campaign's own."""
+    """A database server and a Kafka of the campaign's own."""
 
-    postgres: PostgresServer
+    server: PostgresServer | MariaDBServer
     kafka: KafkaServer
     folder: Path
     running: list[Victim] = field(default_factory=list)
 
     def cell(self, name: str, *, broker: str | None = None, partitions: int = 4, **settings: object) -> Cell:
         """Make a database with the application's and Outrider's tables, and its topic."""
-        database = self.postgres.create_database(name)
-        with psycopg.connect(database, autocommit=True) as connection:
-            for table in TABLES:
-                connection.execute(table.encode())
+        database = self.server.create_database(name)
+        with connected(database) as connection:
+            for table in TABLES if isinstance(self.server, PostgresServer) else MARIADB_TABLES:
+                connection.rows(table)
         url = broker or f"kafka://{self.kafka.bootstrap_servers}"
         cell = replace(Cell(database, url, LEASE_SECONDS), **settings)  # type: ignore[arg-type]  # checked by Cell itself
         if url.startswith("kafka:"):
@@ -76,12 +75,13 @@ def as_json(cell: Cell) -> str:
 
 
 @contextmanager
-def rig() -> Iterator[Rig]:
-    """Start the servers, and end them and every process of the campaign afterwards."""
+def rig(database: str = "postgresql") -> Iterator[Rig]:
+    """Start Kafka and the `database`, postgresql or mariadb; and end them and every process of the campaign afterwards."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outrider-faults-")))
-        postgres = stack.enter_context(PostgresServer())
+        server: PostgresServer | MariaDBServer = MariaDBServer() if database == "mariadb" else PostgresServer()
+        stack.enter_context(server)
         kafka = stack.enter_context(KafkaServer(quick=True))
-        made = Rig(postgres, kafka, folder)
+        made = Rig(server, kafka, folder)
         stack.callback(made.end)
         yield made

@@ -83,6 +83,7 @@ async def consume(name: str, cell: Cell, board: Board, handle: Callable[..., Non
     """Write effects until SIGTERM: in SQLAlchemy's transactions from a broker, in our own connections from the log. `handle`
     is what handles instead.
     """
+    from faults.database import alchemy_url, spoken  # noqa: PLC0415 - as said above
     from outrider import Consumer  # noqa: PLC0415 - as said above
 
     sink = ConsumerSink(board)
@@ -91,8 +92,7 @@ async def consume(name: str, cell: Cell, board: Board, handle: Callable[..., Non
     if cell.broker != "log:":
         from sqlalchemy import create_engine  # noqa: PLC0415 - as said above
 
-        url = cell.database.replace("postgresql:", "postgresql+psycopg:", 1)
-        transactions = create_engine(url, pool_size=POOL_SIZE, pool_pre_ping=True)
+        transactions = create_engine(alchemy_url(cell.database), pool_size=POOL_SIZE, pool_pre_ping=True)
     service = "shop" if cell.swept else "billing"
     consumer = Consumer("billing", made, transactions=transactions, start="beginning", service=service)
 
@@ -102,8 +102,12 @@ async def consume(name: str, cell: Cell, board: Board, handle: Callable[..., Non
         if handle is not None:
             handle(event, tx, context)
             return
-        execute = tx.execute if cell.broker == "log:" else tx.exec_driver_sql
-        execute("INSERT INTO effect (token, key) VALUES (%s, %s)", (event["token"], event["key"]))
+        write = spoken(cell.database, "INSERT INTO effect (token, key) VALUES (%s, %s)")
+        if cell.broker != "log:":
+            tx.exec_driver_sql(write, (event["token"], event["key"]))
+            return
+        with tx.cursor() as cursor:
+            cursor.execute(write, (event["token"], event["key"]))
 
     await _until_told(consumer.service(settings(service, cell), telemetry=FanOut(sink)), board)
 

@@ -89,7 +89,12 @@ def add_(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
 
 def postgres(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
     """SIGKILL PostgreSQL under producers, relay and consumer."""
-    return _server(rig, options, tick, rig.postgres)
+    return _server(rig, options, tick, rig.server)
+
+
+def mariadb(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
+    """SIGKILL MariaDB under producers, relay and consumer."""
+    return _server(rig, options, tick, rig.server)
 
 
 def kafka(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
@@ -142,6 +147,7 @@ SCENARIOS: dict[str, Callable[[Rig, Options, Tick], dict[str, Any]]] = {
     "consume": consume,
     "add": add_,
     "postgres": postgres,
+    "mariadb": mariadb,
     "kafka": kafka,
     "zombie": zombie,
     "outage": outage,

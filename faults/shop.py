@@ -12,6 +12,12 @@ TABLES = (
     "CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, token text NOT NULL, key text NOT NULL)",
 )
 
+MARIADB_TABLES = (
+    "CREATE TABLE customer (`key` VARBINARY(64) PRIMARY KEY, n BIGINT NOT NULL)",
+    "CREATE TABLE placed (token CHAR(32) PRIMARY KEY, `key` VARCHAR(64) NOT NULL, n BIGINT NOT NULL)",
+    "CREATE TABLE effect (id BIGINT AUTO_INCREMENT PRIMARY KEY, token CHAR(32) NOT NULL, `key` VARCHAR(64) NOT NULL)",
+)
+
 
 def catalog(namespace: str) -> Catalog:
     """The services `shop`, which adds, and `billing`, which consumes."""

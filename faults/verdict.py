@@ -5,9 +5,9 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import psycopg
 from confluent_kafka import Consumer, TopicPartition
 
+from faults.database import connected
 from outrider.core.history import check
 
 Seen = list[tuple[str, str]]
@@ -99,5 +99,5 @@ def judge(database: str, topic: Seen | None) -> Verdict:
 
 
 def _rows(database: str, query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(database) as connection:
-        return connection.execute(query.encode()).fetchall()
+    with connected(database) as connection:
+        return connection.rows(query)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pymysql
 
 from outrider.core.errors import BrokerUnavailable
 from outrider.core.identity import key_hash
@@ -24,8 +25,12 @@ from outrider.ports.storage import Storage
 from outrider.relay.relay import Relay
 from outrider.relay.rules import Routes
 from outrider.relay.settings import RelaySettings
+from outrider.runtime.mysql_url import server_of
 from outrider.runtime.proof import ProofOfLife
 from outrider.runtime.system_clock import SystemClock
+from outrider.storages.mysql.log_reader import MysqlLogReader
+from outrider.storages.mysql.queries import queries as mysql_queries
+from outrider.storages.mysql.storage import MysqlStorage
 from outrider.storages.postgres.log_reader import PostgresLogReader
 from outrider.storages.postgres.queries import queries as postgres_queries
 from outrider.storages.postgres.storage import PostgresStorage
@@ -61,13 +66,21 @@ class Database:
     def is_postgres(self) -> bool:
         return self.url.startswith("postgresql")
 
+    @property
+    def is_mysql(self) -> bool:
+        return self.url.startswith("mariadb")
+
     def storage(self) -> Storage:
         if self.is_postgres:
             return PostgresStorage(self.url, postgres_queries(PREFIX), channel="orders")
+        if self.is_mysql:
+            return MysqlStorage(self.url, mysql_queries(PREFIX), listener=NoHints, clock=SystemClock())
         texts = sqlite_queries(PREFIX, now_us=SystemClock().now_us)
         return SqliteStorage(self.url.removeprefix("sqlite:///"), texts, listener=NoHints)
 
     def log(self) -> LogReader:
+        if self.is_mysql:
+            return MysqlLogReader()
         return PostgresLogReader() if self.is_postgres else SqliteLogReader()
 
     @contextmanager
@@ -76,6 +89,11 @@ class Database:
         if self.is_postgres:
             with psycopg.connect(self.url) as connection:
                 yield Writing(connection, is_postgres=True)
+            return
+        if self.is_mysql:
+            with pymysql.connect(**server_of(self.url), charset="utf8mb4") as raw:
+                yield MysqlWriting(raw)
+                raw.commit()
             return
         connection_ = sqlite3.connect(self.url.removeprefix("sqlite:///"), isolation_level=None, timeout=10)
         connection_.execute("BEGIN IMMEDIATE")
@@ -108,6 +126,8 @@ class Database:
 
     def pause(self, kind: str, topic: str = "", subject: str = "") -> None:
         now = "clock_timestamp()" if self.is_postgres else str(SystemClock().now_us())
+        if self.is_mysql:
+            now = "UTC_TIMESTAMP(6)"
         self.run(
             "INSERT INTO {outbox_pause} (kind, topic, subject, automatic, paused_at)"
             f" VALUES ('{kind}', '{topic}', '{subject}', false, {now})"
@@ -156,6 +176,50 @@ class Writing:
         self._connection.execute(
             f'INSERT INTO "{PREFIX}outbox_message" ({columns}) VALUES ({", ".join(marks)})', values
         )
+        return str(message_id)
+
+
+class MysqlWriting(Writing):
+    """The same on MariaDB: a message has a side row for each subscription."""
+
+    def __init__(self, connection: "pymysql.connections.Connection[pymysql.cursors.Cursor]") -> None:
+        super().__init__(connection, is_postgres=False)
+
+    def run(self, query: str) -> list[tuple[Any, ...]]:
+        query = query.replace("{outbox_", f"{PREFIX}outbox_").replace("{outrider_", f"{PREFIX}outrider_")
+        with self._connection.cursor() as cursor:
+            cursor.execute(query.replace("}", ""))
+            found = cursor.fetchall() if cursor.description else []
+        return [tuple(value.decode() if isinstance(value, bytes) else value for value in row) for row in found]
+
+    def add(
+        self,
+        key: str | None,
+        *,
+        body: str | None = None,
+        topic: str = TOPIC,
+        type_: str = "order.placed",
+        max_retry: int = 20,
+        deliver_in: timedelta | None = None,
+    ) -> str:
+        message_id = uuid.uuid4()
+        due = None if deliver_in is None else (datetime.now(UTC) + deliver_in).replace(tzinfo=None)
+        hashed = key_hash(key, message_id)
+        values = [
+            message_id.bytes, type_, 1, topic, key, hashed, (body or str(message_id)).encode(), "application/json",
+            max_retry, due,
+        ]  # fmt: skip
+        marks = ", ".join(["%s"] * len(values))
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {PREFIX}outbox_message ({COLUMNS}, created_at) VALUES ({marks}, UTC_TIMESTAMP(6))", values
+            )
+            cursor.execute(
+                f"INSERT INTO {PREFIX}outbox_pending (subscription_id, log_id, key_hash)"
+                f" SELECT s.id, LAST_INSERT_ID(), %s FROM {PREFIX}outrider_meta AS gate"
+                f" JOIN {PREFIX}outbox_subscription AS s ON gate.name = 'subscriptions' LOCK IN SHARE MODE",
+                (hashed,),
+            )
         return str(message_id)
 
 

@@ -283,7 +283,8 @@ async def test_reading_passes_over_what_has_a_delivery_row(rig: Rig) -> None:
     key = LaneKey(1, 0)
     start = cursors.parse_position("1:1:", "1:1:", 0) if rig.database.is_postgres else Position()
     rows = (await session.run(log.read(start, key, 1, 0, 10, pass_over=True))).rows
-    assert [row[0] for row in rows] == [2]
-    assert [row[0] for row in (await session.run(log.read(start, key, 1, 1, 10))).rows] == [2]
+    left = [] if rig.database.is_mysql else [2]  # what was delivered has no side row any more
+    assert [row[0] for row in rows] == left
+    assert [row[0] for row in (await session.run(log.read(start, key, 1, 1, 10))).rows] == left
     assert await session.run(deliveries.read_blocked(key, 1)) == set()
     await session.close()
