@@ -26,6 +26,7 @@ DEFAULT_KILLS = {
     "restart": 10,
     "amnesia": 3,
     "prune": 10,
+    "lanes": 8,
 }
 DATABASES = ("postgresql", "mariadb")
 ON_POSTGRES = ("postgres", "outage", "amnesia", "prune")
@@ -44,7 +45,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         prog="./run fault", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("name", choices=SCENARIOS)
-    parser.add_argument("--kills", "--wipes", type=int, help="faults (default: a few)")
+    parser.add_argument(
+        "--kills", "--changes", "--wipes", type=int, help="faults, or changes of the number of lanes (default: a few)"
+    )
     parser.add_argument("--messages", type=int, default=2000, help="committed messages at least (default 2000)")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of the outage (default 20)")
     parser.add_argument("--transactional", action="store_true", help="with broker.transactional")

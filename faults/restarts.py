@@ -32,7 +32,7 @@ def restart(rig: Rig, options: Options, tick: Callable[[], None]) -> dict[str, A
         state.mkdir()
         cell = rig.cell(
             role, broker=broker, rate=rate, seed=options.seed + number, lease_seconds=SHIPPED_LEASE_SECONDS,
-            transactional=options.transactional, state_dir=str(state),
+            transactional=options.transactional and role == "relay", state_dir=str(state),
         )  # fmt: skip
         load = rig.spawn("load", role, cell)
         tally, owner = _kill_and_restart(rig, role, cell, kills, tick)

@@ -14,6 +14,7 @@ import psycopg
 from faults.amnesia import amnesia
 from faults.campaign import SETTLE_SECONDS, Stuck, Tally, freeze_in_turn, kill_in_turn, restart_server
 from faults.finish import LOOK_SECONDS, committed_count, figures_of, finish
+from faults.laning import lanes
 from faults.options import Options
 from faults.poison import poison
 from faults.pruning import prune
@@ -155,4 +156,5 @@ SCENARIOS: dict[str, Callable[[Rig, Options, Tick], dict[str, Any]]] = {
     "amnesia": amnesia,
     "prune": prune,
     "poison": poison,
+    "lanes": lanes,
 }

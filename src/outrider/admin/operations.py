@@ -17,6 +17,8 @@ from outrider.core.audit import AuditFilter, AuditLine
 from outrider.core.delivery import Event
 from outrider.core.errors import MessageNotFound, OperationRefused
 from outrider.core.events import DestinationPaused, DestinationResumed
+from outrider.core.lane_change import check_lanes, follow, want_lanes
+from outrider.core.marks import had_transactions
 from outrider.core.operations import PAGE_MAX, ExceptionLine, Filter, MessageLine
 from outrider.core.overview import Overview, overview, read_now
 from outrider.core.rewind import RewoundLane, rewind
@@ -31,6 +33,15 @@ PauseKind = Literal["destination", "key", "subscription"]
 RATE: Final = 100
 ANY: Final = Filter()
 ALL: Final = AuditFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class LaneChangeReport:
+    """A change of the number of lanes: from, to, and whether it is done already."""
+
+    was: int
+    wanted: int
+    done: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +223,33 @@ class Operations:
                 said = {"subscription": subscription, "to": to.isoformat()}
                 await tx.run(audits.write(self._actor, "cursor rewind", said, sum(one.again for one in lanes), reason))
         return lanes
+
+    async def change_lanes(
+        self, subscription: str, lanes: int, *, reason: str = "", dry_run: bool = False
+    ) -> LaneChangeReport:
+        """Want `lanes` lanes for a subscription; its own number calls a change off. The relays, or the consumers on the log,
+        carry it out: at once to a whole multiple, else when all lanes have been read to a common position (OB-45). Where
+        nothing is to be read first and no lane is held it is done here. Raises OperationRefused.
+        """
+        check_reason(reason, dry_run=dry_run)
+        async with self._session() as session:
+            if dry_run:
+                found = await session.run(check_lanes(subscription, lanes))
+                return LaneChangeReport(found.lanes, lanes, done=False)
+            async with session.transaction() as tx:
+                found = await tx.run(want_lanes(subscription, lanes))
+                said = {"subscription": subscription, "lanes": f"{found.lanes} to {lanes}"}
+                await tx.run(audits.write(self._actor, "cursor lanes", said, lanes, reason))
+            return LaneChangeReport(found.lanes, lanes, done=await self.lanes_changed(subscription, lanes))
+
+    async def lanes_changed(self, subscription: str, lanes: int) -> bool:
+        """Whether the subscription has that many lanes now; a change that needs no reading is done where nobody holds one."""
+        async with self._session() as session:
+            found = await session.run(check_lanes(subscription, lanes))
+            if found.lanes != lanes and lanes % found.lanes == 0 and not await session.run(had_transactions(found)):
+                async with session.transaction() as tx:
+                    found, _ = await tx.run(follow(subscription))
+        return found.lanes == lanes
 
     async def forget_route(self, type_name: str, *, reason: str = "", dry_run: bool = False) -> bool:
         """Remove a type that nobody uses any more from the table of routes (OB-97). False where it is not there."""

@@ -1,4 +1,4 @@
-"""`outrider cursor`: where the readers of the log stand, and how one goes back."""
+"""`outrider cursor`: where the readers of the log stand, how one goes back, and their lanes."""
 
 from functools import partial
 from typing import Annotated
@@ -8,10 +8,10 @@ import typer
 from outrider.bootstrap.operations import operations
 from outrider.bootstrap.wiring import site
 from outrider.cli.filters import instant
-from outrider.cli.frame import Call, command, new_app
+from outrider.cli.frame import DONE, LATER, Call, command, new_app
 from outrider.core.overview import COUNT_MAX, counted
 
-app = new_app("Where the readers of the log stand; rewind one.")
+app = new_app("Where the readers of the log stand; rewind one, change its lanes.")
 
 SHOW = (
     ("outrider cursor show", "one line a lane"),
@@ -19,6 +19,12 @@ SHOW = (
 )
 
 
+LANES = (
+    ('outrider cursor lanes relay 4 --reason "more throughput"', "four lanes instead of one or two: at once"),
+    ("outrider cursor lanes relay 3 --dry-run", "what that would need"),
+)
+LOOK_SECONDS = 0.2
+"""How often a change of lanes is looked at."""
 REWIND = (
     ("outrider cursor rewind billing --to 2h --dry-run", "how many messages billing would read again"),
     (
@@ -30,7 +36,7 @@ REWIND = (
 
 @app.callback()
 def group() -> None:
-    """Where the readers of the log stand; rewind one."""
+    """Where the readers of the log stand; rewind one, change its lanes."""
 
 
 @command(app, "show", examples=SHOW)
@@ -61,6 +67,41 @@ async def show(call: Call) -> None:
             for line in seen.lanes
         ],
     )  # fmt: skip
+
+
+@command(app, "lanes", examples=LANES, writes=True)
+async def lanes(
+    call: Call,
+    subscription: Annotated[
+        str, typer.Argument(metavar="SUBSCRIPTION", help="`relay`, or the consumer that reads the log.")
+    ],
+    number: Annotated[int, typer.Argument(metavar="LANES", min=1, help="How many; as many as there are calls it off.")],
+    wait: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long to wait until it is done.")] = 60.0,
+) -> int:
+    """Change the number of lanes while relays or consumers run; they carry it out. Exit 75 where it is not done yet."""
+    reason = call.reason()
+    made = site(call.settings())
+    async with made.session():  # says SchemaMismatch in words
+        pass
+    verbs = operations(made, actor=call.actor)
+    report = await verbs.change_lanes(subscription, number, reason=reason, dry_run=call.dry_run)
+    done, until = report.done, made.clock.boottime() + wait
+    while not (done or call.dry_run) and made.clock.boottime() < until:
+        await made.clock.sleep(LOOK_SECONDS)
+        done = await verbs.lanes_changed(subscription, number)
+    if call.out.as_json:
+        call.out.json(
+            {"dry_run": call.dry_run, "subscription": subscription, "was": report.was, "lanes": number, "done": done}
+        )
+    how = "copies positions" if number % report.was == 0 else "reads all lanes to a common position first"
+    call.out.say(f"{subscription}: {report.was} to {number} lanes, {how}; {_state(done=done, dry_run=call.dry_run)}")
+    return DONE if done or call.dry_run else LATER
+
+
+def _state(*, done: bool, dry_run: bool) -> str:
+    if dry_run:
+        return "nothing is changed"
+    return "done" if done else "relays or consumers will carry it out"
 
 
 @command(app, "rewind", examples=REWIND, writes=True)

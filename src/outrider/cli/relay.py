@@ -5,11 +5,13 @@ from typing import Annotated
 import typer
 
 from outrider.bootstrap.monitor import Monitor
+from outrider.bootstrap.operations import operations
 from outrider.bootstrap.relay import RelayParts
 from outrider.bootstrap.tracing import exported
 from outrider.bootstrap.upkeep import Upkeep
 from outrider.bootstrap.wiring import Site, site
 from outrider.cli.frame import DONE, LATER, PARTLY, Call, command, log_sink, new_app
+from outrider.core.subscriptions import RELAY_SUBSCRIPTION
 from outrider.relay.relay import RelayReport
 from outrider.runtime.collector import relax_collector
 from outrider.runtime.shutdown import serve
@@ -29,7 +31,9 @@ BATCHES = 20
 async def relay(
     call: Call,
     once: Annotated[bool, typer.Option("--once", help="Publish what is there, then end.")] = False,
-    lanes: Annotated[int | None, typer.Option(min=1, help="Lanes, where the subscription is made now.")] = None,
+    lanes: Annotated[
+        int | None, typer.Option(min=1, help="How many lanes: made so, or changed to that while relays run.")
+    ] = None,
 ) -> int:
     """Publish committed messages to the broker, in order per key, and prune. SIGTERM drains; a second one exits at once."""
     made = site(call.settings(relay__lanes=lanes))
@@ -48,16 +52,25 @@ async def relay(
     if once:
         parts = RelayParts(made, sink)
         await parts.prepare()
+        await _change_lanes(call, made, lanes)
         return told(call, await drained(call, made, parts))
     with exported(f"{made.service}-relay"):
-        return await _relaying(call, made, sink)
+        return await _relaying(call, made, sink, lanes)
 
 
-async def _relaying(call: Call, made: Site, sink: LogSink) -> int:
+async def _change_lanes(call: Call, made: Site, lanes: int | None) -> None:
+    """Want that many, where there are others; this relay helps to carry it out (OB-45)."""
+    verbs = operations(made, actor=call.actor)
+    if lanes is not None and not await verbs.lanes_changed(RELAY_SUBSCRIPTION, lanes):
+        await verbs.change_lanes(RELAY_SUBSCRIPTION, lanes, reason="relay --lanes")
+
+
+async def _relaying(call: Call, made: Site, sink: LogSink, lanes: int | None) -> int:
     """Publish until a signal."""
     async with Monitor(made, sink, "relay") as monitor:
         parts = RelayParts(made, monitor.telemetry)
         await parts.prepare()
+        await _change_lanes(call, made, lanes)
         call.out.say(f"relaying {made.service} to {made.settings.broker.kind}")
         relax_collector()
         monitor.watch([parts.relay, parts.upkeep])

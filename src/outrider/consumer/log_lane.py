@@ -122,6 +122,11 @@ class LogLane:
         """Whether messages of it are in hand."""
         return bool(self._chunks)
 
+    def rest(self) -> None:
+        """With nothing in hand, all that was read may be written, empty ticks too."""
+        if not self._chunks:
+            self._settled = self.reading
+
     @property
     def unwritten(self) -> tuple[Position, int, int] | None:
         """Position, highest id and count of messages that may be written; None where nothing moved."""

@@ -6,7 +6,7 @@ with nothing of it in hand, its position written. Source: spec/outbox.md OB-22, 
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -31,6 +31,7 @@ from outrider.core.cursors import (
 )
 from outrider.core.errors import ConfigurationError, LeaseLost, OutriderError
 from outrider.core.lane import Cursor, Held, Subscription, fair_share
+from outrider.core.lane_change import LaneChange, can_reach, follow, stands_at
 from outrider.core.position import Position
 from outrider.core.processes import Process, beat, leave
 from outrider.core.steps import Steps
@@ -38,6 +39,7 @@ from outrider.core.subscriptions import Start, ensure_subscription, find_subscri
 from outrider.ports.clock import Clock
 from outrider.ports.log_reader import LogReader
 from outrider.ports.wakeup import WakeupListener
+from outrider.runtime.goal import GoalReader
 from outrider.runtime.proof import ProofOfLife
 
 READ_MAX: Final = 500
@@ -87,7 +89,9 @@ class LogShare:
         self._proof = proof or ProofOfLife(process.owner, None)
         self._found: Subscription | None = None
         self._share = 0
-        self._beat_at = self._take_at = 0.0
+        self._beat_at = self._take_at = self._look_at = 0.0
+        self._change: LaneChange | None = None
+        self._reader: LogReader = log.reader
         self._advanced_at = self._noted_at = 0.0
         self._interval = ADVANCE_SECONDS
         self._dropped: dict[int, Held] = {}
@@ -114,7 +118,7 @@ class LogShare:
             if lane.leaving:
                 continue
             most = min(READ_MAX, limit - len(items))
-            reading = self.log.reader.read(lane.reading, lane.key, lane.lanes, lane.floor_id, most, pass_over=True)
+            reading = self._reader.read(lane.reading, lane.key, lane.lanes, lane.floor_id, most, pass_over=True)
             batch = await self.log.sessions.run(reading)
             items += lane.take(batch)
             if batch.rows:
@@ -127,7 +131,11 @@ class LogShare:
         if now >= self._beat_at:
             self._beat_at = now + self._lease.total_seconds() / 3
             await self._beat()
-        for lane in [lane for lane in self.log.owned.values() if lane.leaving]:
+        if now >= self._look_at and self._found is not None:
+            self._look_at = now + TAKE_SECONDS
+            await self._follow(self._found)
+        for lane in [lane for lane in self.log.owned.values() if lane.leaving or self._gives_up(lane)]:
+            lane.leaving = True
             await self._hand_over(lane)
         if now >= self._take_at and self._found is not None and len(self.log.owned) < self._share:
             self._take_at = now + TAKE_SECONDS
@@ -195,6 +203,7 @@ class LogShare:
         """Give a surplus lane back once nothing of it is in hand."""
         if lane.undecided or self.log.rows.tries(lane):
             return
+        lane.rest()
         await self._write(lane, note=True)
         await self.log.sessions.run(release(lane.key, lane.epoch))
         lane.lost = True
@@ -216,11 +225,35 @@ class LogShare:
         self._teller.lane_taken(self.log.service, lane, owner, cursor.starts)
         await self.log.rows.take_up(lane, self._router.understood)
 
+    async def _follow(self, subscription: Subscription) -> None:
+        """Do the next thing where another number of lanes is wanted (OB-45)."""
+        found, self._change = await self.log.sessions.transact(follow(subscription.name))
+        self._found = found
+        goal = None if self._change is None else self._change.goal
+        self._reader = self.log.reader if goal is None else GoalReader(self.log.reader, goal)
+        if found.lanes != subscription.lanes:
+            await self._beat()
+
+    def _gives_up(self, lane: LogLane) -> bool:
+        """Whether a change of lanes asks for it: while they are handed over, and once it stands at the goal."""
+        if self._change is None:
+            return False
+        goal = self._change.goal
+        return goal is None or stands_at(lane.reading, goal) or not can_reach(lane.reading, goal)
+
     async def _taken(self, subscription: Subscription) -> Cursor | None:
         """A lane that was ours, is free, or is a dead process's."""
         owner, sessions = self._process.owner, self.log.sessions
-        over = self._dropped.popitem()[1] if self._dropped else None
-        cursor = await sessions.run(take_lane(subscription, owner, self._lease, over=over))
+        cursor = None
+        if self._change is None:
+            over = self._dropped.popitem()[1] if self._dropped else None
+            cursor = await sessions.run(take_lane(subscription, owner, self._lease, over=over))
+        elif self._change.goal is None:
+            return None
+        elif self._change.left:
+            wanted, *left = self._change.left
+            self._change = replace(self._change, left=tuple(left))
+            cursor = await sessions.run(take_lane(subscription, owner, self._lease, wanted))
         if cursor is None:
             _, held = await sessions.run(read_leases(subscription.id))
             over = next((one for one in held if self._proof.is_dead(one.owner)), None)

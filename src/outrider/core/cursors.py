@@ -16,6 +16,7 @@ from outrider.core.lane import Cursor, Held, LaneKey, Subscription
 from outrider.core.position import Position
 from outrider.core.snapshot import Snapshot
 from outrider.core.steps import Statement, Steps
+from outrider.core.subscriptions import find_subscription
 
 NOTE_SECONDS: Final = 1.0
 """How often a journal row of the position is written (OB-22)."""
@@ -55,6 +56,8 @@ def take_lane(
 
     `over` asks for a lane whose lease need not run out: `owner` itself held it until its connection was lost (OB-19; then
     nobody died, so `starts` is 1 and nothing is marked), or its owner is proved dead (OB-100). None where all are held.
+    The number of lanes is read once more under the epoch, which a change of it raises: the statement itself may have seen
+    the one before (OB-45).
 
     Statement `take_lane`, params `subscription_id`, `lane` (int or None), `owner`, `lease` (timedelta), `over_owner` and
     `over_epoch` (None without `over`) → at most one row `(lane, lanes, done, target, last_id, high_id, floor_id, cluster,
@@ -69,10 +72,11 @@ def take_lane(
         raise InvariantViolated("one statement took more than one lane")
     if not rows:
         return None
-    taken, lanes, done, target, last_id, high_id, floor_id, cluster, epoch, starts, marked_id, passed = rows[0]
+    taken, _, done, target, last_id, high_id, floor_id, cluster, epoch, starts, marked_id, passed = rows[0]
+    found = yield from find_subscription(subscription.name)
     return Cursor(
         key=LaneKey(subscription.id, taken),
-        lanes=lanes,
+        lanes=subscription.lanes if found is None else found.lanes,
         position=replace(parse_position(done, target, last_id), high_id=high_id),
         high_id=high_id,
         floor_id=floor_id,

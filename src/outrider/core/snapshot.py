@@ -27,6 +27,10 @@ class Snapshot:
     def __str__(self) -> str:
         return f"{self.xmin}:{self.xmax}:{','.join(map(str, self.xip))}"
 
+    def covers(self, earlier: "Snapshot") -> bool:
+        """Whether all that `earlier` sees is visible in this snapshot too."""
+        return earlier.xmax <= self.xmax and not any(earlier.sees(xid) for xid in self.xip)
+
     def sees(self, xid: int) -> bool:
         """Say whether the rows of transaction `xid`, if it committed, are visible in this snapshot."""
         return xid < self.xmin or (xid < self.xmax and xid not in self.xip)

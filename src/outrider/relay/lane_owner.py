@@ -90,6 +90,16 @@ class LaneOwner:
         self.cursor: Cursor | None = None
 
     @property
+    def once(self) -> bool:
+        """Whether it ends by itself."""
+        return self._once
+
+    @property
+    def lane(self) -> int | None:
+        """The lane that it has or asks for."""
+        return self._wanted if self.cursor is None else self.cursor.key.lane
+
+    @property
     def tally(self) -> Tally:
         """What was done so far."""
         return self._pipeline.tally

@@ -6,13 +6,21 @@ is taken again with a higher epoch; a mistake that only a deployer can mend ends
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from outrider.core import cursors, deliveries, pauses, processes, subscriptions
+from outrider.core import cursors, deliveries, lane_change, marks, pauses, processes, subscriptions
 from outrider.core.backoff import OutageBackoff
-from outrider.core.errors import ConfigurationError, InvariantViolated, OutriderError, StorageError, StorageUnavailable
+from outrider.core.errors import (
+    BrokerUnavailable,
+    ConfigurationError,
+    InvariantViolated,
+    OutriderError,
+    StorageError,
+    StorageUnavailable,
+)
 from outrider.core.events import DrainEnded, DrainStarted, ParkAlarmRaised, ServiceFailed, WakeupHeard
 from outrider.core.lane import Held, LaneKey, Subscription, fair_share
+from outrider.core.lane_change import LaneChange
 from outrider.core.processes import Process
 from outrider.core.text import clean_text
 from outrider.ports.broker import Publisher
@@ -26,6 +34,7 @@ from outrider.relay.lane_owner import LaneContext, LaneOwner
 from outrider.relay.rules import Routes
 from outrider.relay.settings import WATCH_SECONDS, RelaySettings
 from outrider.relay.watch import Watch
+from outrider.runtime.goal import GoalReader
 from outrider.runtime.proof import ProofOfLife
 from outrider.runtime.service import Service
 from outrider.runtime.supervisor import Supervisor, first_error, wait_for_event
@@ -213,6 +222,9 @@ class Relay(Service):
         share = 1
         while not self._stopping.is_set():
             self._watch.read(await session.run(pauses.read_pauses(self._broker)))
+            found, change = await self._follow(session, context)
+            if found.lanes != context.subscription.lanes:
+                context, beat_at = self._context(found), self._clock.boottime()
             if self._clock.boottime() >= beat_at:
                 beat_at = self._clock.boottime() + lease.total_seconds() / 3
                 alive = await self._beat(session)
@@ -221,6 +233,10 @@ class Relay(Service):
                     owner.stop("share")
                 if any(owner.cursor is not None and owner.cursor.key.lane == 0 for owner in self._owners):
                     await self._look_at_parked(session, context.subscription)
+            if change is not None:
+                await self._toward(change, session, context, group)
+                await wait_for_event(self._stopping, WATCH_SECONDS)
+                continue
             while self._dropped and len(self._owners) < share:
                 self._begin(LaneOwner(context, over=self._dropped.popitem()[1]), group)
             free, held = await session.run(cursors.read_leases(context.subscription.id))
@@ -229,6 +245,49 @@ class Relay(Service):
                 self._begin(LaneOwner(context, over=over), group)
             self._joined = True
             await wait_for_event(self._stopping, WATCH_SECONDS)
+
+    async def _follow(self, session: StorageSession, context: LaneContext) -> tuple[Subscription, LaneChange | None]:
+        """The subscription as it is now; where another number of lanes is wanted, the next thing is done (OB-45). Where there
+        were transactions, every lane's earlier owners are fenced before the number changes (OB-101).
+        """
+        drain = self._transactional or await session.run(marks.had_transactions(context.subscription))
+        found, change = await session.transact(lane_change.follow(self._name, drain=drain, fenced=False))
+        if change is None or not change.ready:
+            return found, change
+        try:
+            await self._end_transactions(found)
+        except BrokerUnavailable as error:
+            self._failed(error)
+            return found, change
+        return await session.transact(lane_change.follow(self._name, drain=drain))
+
+    async def _end_transactions(self, subscription: Subscription) -> None:
+        for lane in range(subscription.lanes):
+            key = LaneKey(subscription.id, lane)
+            publisher = self._publishers(key)
+            try:
+                await publisher.end_transactions(key)
+            finally:
+                await publisher.close()
+
+    async def _toward(
+        self, change: LaneChange, session: StorageSession, context: LaneContext, group: Supervisor
+    ) -> None:
+        """Hand every lane over; where there is a goal, bring those that are left there, each by a pass of its own."""
+        self._dropped.clear()
+        for owner in self._owners:
+            if not owner.once:
+                owner.stop()
+        if change.goal is None:
+            return
+        _, held = await session.run(cursors.read_leases(context.subscription.id))
+        bounded = replace(context, log=GoalReader(self._log, change.goal))
+        begun = {owner.lane for owner in self._owners}
+        for over in held:
+            if self._proof.is_dead(over.owner):
+                self._begin(LaneOwner(bounded, over=over, once=True), group)
+        for lane in set(change.left) - begun:
+            self._begin(LaneOwner(bounded, lane=lane, once=True), group)
 
     async def _beat(self, session: StorageSession) -> int:
         """Say that this process lives, and give how many do; the rows of those that are dead are removed."""

@@ -9,6 +9,7 @@ from outrider.testing.conformance.storage_harness import StorageHarness
 from outrider.testing.conformance.storage_urls import harness_of
 from outrider.testing.conformance.storages_adding import AddingSuite, ConcurrentAddingSuite
 from outrider.testing.conformance.storages_deliveries import DeliverySuite
+from outrider.testing.conformance.storages_lanes import CommonPositionSuite, LanesSuite
 from outrider.testing.conformance.storages_owning import OwningSuite
 from outrider.testing.conformance.storages_pruning import PruningSuite
 from outrider.testing.conformance.storages_reading import ConcurrentReadingSuite, ReadingSuite
@@ -174,4 +175,20 @@ class TestPostgresPruning(OnPostgres, PruningSuite):
 
 
 class TestMariaDBPruning(OnMariaDB, PruningSuite):
+    pass
+
+
+class TestMemoryLanes(OnMemory, LanesSuite, CommonPositionSuite):
+    pass
+
+
+class TestSqliteLanes(OnSqlite, LanesSuite, CommonPositionSuite):
+    pass
+
+
+class TestPostgresLanes(OnPostgres, LanesSuite, CommonPositionSuite):
+    pass
+
+
+class TestMariaDBLanes(OnMariaDB, LanesSuite):
     pass

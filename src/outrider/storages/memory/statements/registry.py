@@ -12,6 +12,7 @@ from outrider.storages.memory.statements import (
     cursors,
     deliveries,
     inbox,
+    laning,
     log,
     marks,
     meta,
@@ -25,7 +26,8 @@ from outrider.storages.memory.statements import (
 
 Function = Callable[[MemoryAccess, Params], Rows]
 _MODULES: Final[tuple[ModuleType, ...]] = (
-    audits, cursors, deliveries, inbox, log, marks, meta, operations, pruning, reading, rewinding, status, sweeping,
+    audits, cursors, deliveries, inbox, laning, log, marks, meta, operations, pruning, reading, rewinding, status,
+    sweeping,
 )  # fmt: skip
 
 
