@@ -27,6 +27,7 @@ DEFAULT_KILLS = {
     "amnesia": 3,
     "prune": 10,
     "lanes": 8,
+    "rebase": 2,
 }
 DATABASES = ("postgresql", "mariadb")
 ON_POSTGRES = ("postgres", "outage", "amnesia", "prune")

@@ -18,6 +18,7 @@ from faults.laning import lanes
 from faults.options import Options
 from faults.poison import poison
 from faults.pruning import prune
+from faults.rebasing import rebase
 from faults.restarts import restart
 from faults.rig import Rig
 from faults.verdict import Verdict
@@ -157,4 +158,5 @@ SCENARIOS: dict[str, Callable[[Rig, Options, Tick], dict[str, Any]]] = {
     "prune": prune,
     "poison": poison,
     "lanes": lanes,
+    "rebase": rebase,
 }

@@ -23,6 +23,7 @@ SHORT = {
     "poison": Options(kills=1, messages=400, seconds=0, transactional=False, seed=19),
     "lanes": Options(kills=8, messages=400, seconds=0, transactional=False, seed=19),
     "lanes transactional": Options(kills=8, messages=400, seconds=0, transactional=True, seed=20),
+    "rebase": Options(kills=2, messages=400, seconds=0, transactional=False, seed=21),
     "outage": Options(kills=0, messages=300, seconds=6, transactional=False, seed=15),
 }
 
@@ -51,5 +52,8 @@ def test_nothing_is_lost_doubled_or_out_of_order_under_faults(name: str) -> None
     if name == "poison":  # OB-36, OB-40, OB-64: each kind is set aside with its reason, and nothing else is
         assert figures["set_aside"] == figures["poisons"] == 5, figures
         assert figures["innocents_dead"] == 0, figures
+    if name == "rebase":
+        assert figures["refused_without"], figures
+        assert figures["undelivered"] > 0, figures
     if name == "outage":
         assert figures["dead"] == figures["attempts_counted"] == 0, figures

@@ -21,6 +21,7 @@ from outrider.core.lane_change import check_lanes, follow, want_lanes
 from outrider.core.marks import had_transactions
 from outrider.core.operations import PAGE_MAX, ExceptionLine, Filter, MessageLine
 from outrider.core.overview import Overview, overview, read_now
+from outrider.core.rebase import Rebased, rebase
 from outrider.core.rewind import RewoundLane, rewind
 from outrider.core.routes import forget_route, has_route
 from outrider.core.status import ReaderStatus, read_status
@@ -250,6 +251,22 @@ class Operations:
                 async with session.transaction() as tx:
                     found, _ = await tx.run(follow(subscription))
         return found.lanes == lanes
+
+    async def rebase(self, *, from_id: int | None = None, reason: str = "", dry_run: bool = False) -> list[Rebased]:
+        """Make the positions of all readers anew, in a restored dump or another cluster: what they had not delivered gets
+        rows, due now, and they begin behind it. `from_id` where no position survived: all from that log id on. Log rows stay.
+
+        Do it before writers are let in; it keeps them out meanwhile. Messages that were published after the backup was taken
+        are published again if they are in it.
+        """
+        check_reason(reason, dry_run=dry_run)
+        async with self._session() as session, session.transaction() as tx:
+            done = await tx.run(rebase(from_id=from_id, dry_run=dry_run))
+            if not dry_run:
+                said = {} if from_id is None else {"from_id": str(from_id)}
+                undelivered = sum(one.undelivered for one in done)
+                await tx.run(audits.write(self._actor, "cursor rebase", said, undelivered, reason))
+        return done
 
     async def forget_route(self, type_name: str, *, reason: str = "", dry_run: bool = False) -> bool:
         """Remove a type that nobody uses any more from the table of routes (OB-97). False where it is not there."""

@@ -23,6 +23,10 @@ LANES = (
     ('outrider cursor lanes relay 4 --reason "more throughput"', "four lanes instead of one or two: at once"),
     ("outrider cursor lanes relay 3 --dry-run", "what that would need"),
 )
+REBASE = (
+    ("outrider cursor rebase --dry-run", "how much each reader had not delivered"),
+    ('outrider cursor rebase --reason "restored last night\'s dump"', "before relays and writers are started"),
+)
 LOOK_SECONDS = 0.2
 """How often a change of lanes is looked at."""
 REWIND = (
@@ -102,6 +106,31 @@ def _state(*, done: bool, dry_run: bool) -> str:
     if dry_run:
         return "nothing is changed"
     return "done" if done else "relays or consumers will carry it out"
+
+
+@command(app, "rebase", examples=REBASE, writes=True)
+async def rebase(
+    call: Call,
+    from_id: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Where no position survived: all from this log id on.")
+    ] = None,
+) -> None:
+    """In a restored database: find what the readers had not delivered, make that due now, and let them begin behind it."""
+    reason = call.reason()
+    made = site(call.settings())
+    async with made.session():  # says SchemaMismatch in words
+        pass
+    anew = partial(operations(made, actor=call.actor).rebase, from_id=from_id)
+    if call.asks:
+        count = sum(one.undelivered for one in await anew(dry_run=True))
+        call.confirm(f"Make all positions anew, and deliver {count:,} messages that were not?")
+    done = await anew(reason=reason, dry_run=call.dry_run)
+    if call.out.as_json:
+        call.out.json({"dry_run": call.dry_run, "from_id": from_id, "subscriptions": done})
+    else:
+        rows = [(one.subscription, one.lanes, f"{one.undelivered:,}") for one in done]
+        call.out.table(("subscription", "lanes", "not delivered"), rows)
+    call.out.say("nothing is changed" if call.dry_run else "positions are made anew; what was not delivered is due now")
 
 
 @command(app, "rewind", examples=REWIND, writes=True)

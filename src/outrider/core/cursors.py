@@ -20,6 +20,7 @@ from outrider.core.subscriptions import find_subscription
 
 NOTE_SECONDS: Final = 1.0
 """How often a journal row of the position is written (OB-22)."""
+_MEND: Final = "In a restored database, before writers are let in, run  outrider cursor rebase"
 _SLOW_SECONDS: Final = 0.005
 _STRETCH: Final = 10
 
@@ -103,12 +104,13 @@ def check_cluster(cursor: Cursor, cluster: str, now: Snapshot | None) -> None:
     where = f"lane {cursor.key.lane} of subscription {cursor.key.subscription_id}"
     if cursor.cluster != cluster:
         raise ForeignPosition(
-            f"{where} has a position of cluster {cursor.cluster}, this is {cluster}; nothing is read from it"
+            f"{where} has a position of cluster {cursor.cluster}, this is {cluster}; nothing is read from it. {_MEND}"
         )
     done = cursor.position.done
     if now is not None and done is not None and now.xmax < done.xmax:
         raise ForeignPosition(
-            f"{where} has seen transaction {done.xmax}, this server is only at {now.xmax}; nothing is read from it"
+            f"{where} has seen transaction {done.xmax}, this server is only at {now.xmax}; nothing is read from it."
+            f" {_MEND}"
         )
 
 

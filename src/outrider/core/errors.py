@@ -124,7 +124,7 @@ class SchemaMismatch(ConfigurationError):
 class ForeignPosition(ConfigurationError):
     """A stored position comes from another cluster or another log.
 
-    Nothing is read; this release has no command that makes the position anew (OB-20).
+    Nothing is read until `outrider cursor rebase` has made the position anew (OB-20).
     """
 
     code = "position.foreign"

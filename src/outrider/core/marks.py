@@ -61,7 +61,7 @@ def read_mark(cursor: Cursor, text: MarkText) -> Steps[Position]:
     if not rows or rows[0][0] != text.message_id:
         raise ForeignPosition(
             f"the broker's mark of lane {cursor.key.lane} ends at log id {text.last_id}, message {text.message_id},"
-            " which is not in this log, so nothing is read; this release has no command for it"
+            " which is not in this log, so nothing is read. In a restored database run  outrider cursor rebase"
         )
     return position.at(text.last_id)
 

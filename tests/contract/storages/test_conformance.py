@@ -13,6 +13,7 @@ from outrider.testing.conformance.storages_lanes import CommonPositionSuite, Lan
 from outrider.testing.conformance.storages_owning import OwningSuite
 from outrider.testing.conformance.storages_pruning import PruningSuite
 from outrider.testing.conformance.storages_reading import ConcurrentReadingSuite, ReadingSuite
+from outrider.testing.conformance.storages_rebasing import RebasingSuite
 from outrider.testing.conformance.storages_receipts import ConcurrentReceiptSuite, ReceiptSuite
 from outrider.testing.conformance.storages_rewinding import RewindingSuite
 from outrider.testing.conformance.storages_sweeping import ConcurrentSweepingSuite, SweepingSuite
@@ -191,4 +192,16 @@ class TestPostgresLanes(OnPostgres, LanesSuite, CommonPositionSuite):
 
 
 class TestMariaDBLanes(OnMariaDB, LanesSuite):
+    pass
+
+
+class TestMemoryRebasing(OnMemory, RebasingSuite):
+    pass
+
+
+class TestSqliteRebasing(OnSqlite, RebasingSuite):
+    pass
+
+
+class TestPostgresRebasing(OnPostgres, RebasingSuite):
     pass

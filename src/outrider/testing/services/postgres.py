@@ -63,8 +63,14 @@ class PostgresServer:
     """
 
     def __init__(
-        self, settings: Mapping[str, str] | None = None, *, place: Path | None = None, outlive: bool = False
+        self,
+        settings: Mapping[str, str] | None = None,
+        *,
+        place: Path | None = None,
+        outlive: bool = False,
+        own_cluster: bool = False,
     ) -> None:
+        self._own_cluster = own_cluster
         self._programs = postgres_programs()
         self.settings = dict(settings or {})
         self.port = free_port()
@@ -99,8 +105,10 @@ class PostgresServer:
     def start(self) -> None:
         """Start it, on the data of the last run if there was one, and return when it answers."""
         if not self.data.exists():
-            template = _template(self._programs)
-            _run([*as_user(SUPERUSER), "cp", "-a", str(template), str(self.data)])
+            if self._own_cluster:
+                _made(self._programs).rename(self.data)
+            else:
+                _run([*as_user(SUPERUSER), "cp", "-a", str(_template(self._programs)), str(self.data)])
         self._process.command = self._command()  # settings may have changed since the last start
         self._process.start()
         self.wait_ready()
@@ -181,16 +189,22 @@ def _template(programs: Path) -> Path:
         if template.owner() != (SUPERUSER if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name):
             raise ServerFailed(f"{template} belongs to {template.owner()}, not to us: remove it")
         return template
-    making = Path(tempfile.mkdtemp(prefix="outrider-initdb-"))
-    if os.geteuid() == 0:
-        shutil.chown(making, SUPERUSER, SUPERUSER)
-    initdb = [str(programs / "initdb"), "-D", str(making), "-A", "trust", "-U", SUPERUSER]
-    _run([*as_user(SUPERUSER), *initdb, "--encoding=UTF8", "--locale=C", "--no-sync"])
+    making = _made(programs)
     try:
         making.rename(template)
     except OSError:  # another run was faster
         shutil.rmtree(making, ignore_errors=True)
     return template
+
+
+def _made(programs: Path) -> Path:
+    """Return a data folder fresh from initdb."""
+    making = Path(tempfile.mkdtemp(prefix="outrider-initdb-"))
+    if os.geteuid() == 0:
+        shutil.chown(making, SUPERUSER, SUPERUSER)
+    initdb = [str(programs / "initdb"), "-D", str(making), "-A", "trust", "-U", SUPERUSER]
+    _run([*as_user(SUPERUSER), *initdb, "--encoding=UTF8", "--locale=C", "--no-sync"])
+    return making
 
 
 def _environment() -> dict[str, str]:

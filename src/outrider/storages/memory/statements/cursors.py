@@ -43,9 +43,10 @@ def fill_subscription(db: MemoryAccess, params: Params) -> Rows:  # noqa: ARG001
 def insert_cursors(db: MemoryAccess, params: Params) -> Rows:
     """Make a lane's cursor, before the first message or behind what is visible now."""
     position = Snapshot(FIRST_XID, FIRST_XID) if params["beginning"] else db.snapshot()
+    high_id = 0 if params["beginning"] else max((row["id"] for row in db.rows("outbox_message")), default=0)
     row: Record = {
         "subscription_id": params["subscription_id"], "lane": params["lane"], "done": str(position),
-        "target": str(position), "last_id": 0, "high_id": 0, "floor_id": 0, "cluster": db.cluster,
+        "target": str(position), "last_id": 0, "high_id": high_id, "floor_id": 0, "cluster": db.cluster,
         "owner": None, "epoch": 0, "lease_until": None, "starts": 0, "marked_id": None, "passed": 0,
         "advanced_at": db.now,
     }  # fmt: skip

@@ -19,6 +19,7 @@ from outrider.storages.memory.statements import (
     operations,
     pruning,
     reading,
+    rebasing,
     rewinding,
     status,
     sweeping,
@@ -26,7 +27,7 @@ from outrider.storages.memory.statements import (
 
 Function = Callable[[MemoryAccess, Params], Rows]
 _MODULES: Final[tuple[ModuleType, ...]] = (
-    audits, cursors, deliveries, inbox, laning, log, marks, meta, operations, pruning, reading, rewinding, status,
+    audits, cursors, deliveries, inbox, laning, log, marks, meta, operations, pruning, reading, rebasing, rewinding, status,
     sweeping,
 )  # fmt: skip
 

@@ -7,8 +7,9 @@ SELECT coalesce(max(id), 0) + 1, :name, :kind, :broker, :lanes FROM {outbox_subs
 ON CONFLICT DO NOTHING
 
 -- name: insert_cursors
-INSERT INTO {outbox_cursor} (subscription_id, lane, done, target, cluster)
+INSERT INTO {outbox_cursor} (subscription_id, lane, done, target, high_id, cluster)
 SELECT :subscription_id, :lane, start.at, start.at,
+    CASE WHEN :beginning THEN 0 ELSE coalesce((SELECT max(id) FROM {outbox_message}), 0) END,
     CAST((SELECT system_identifier FROM pg_control_system()) AS text)
 FROM (SELECT CASE WHEN :beginning THEN CAST('1:1:' AS pg_snapshot) ELSE pg_current_snapshot() END AS at) AS start
 ON CONFLICT DO NOTHING
