@@ -25,24 +25,26 @@ def test_a_fair_share(lanes: int, processes: int, share: int) -> None:
 
 
 def test_taking_a_lane_gives_its_cursor() -> None:
-    """OB-35: one statement; no row means that none is free, more than one is impossible."""
+    """OB-35, OB-45: one statement; no row means that none is free, more than one is impossible. How many lanes there are is
+    read after it, under the new epoch.
+    """
     sent: list[Statement] = []
 
     def answer(rows: Rows) -> Cursor | None:
         def execute(statement: Statement) -> Rows:
             sent.append(statement)
-            return rows
+            return rows if statement.name == "take_lane" else [(1, "relay", "relay", "kafka", 3)]
 
         return run(cursors.take_lane(RELAY, "me", timedelta(seconds=15)), execute)
 
     cursor = answer([STORED])
     assert cursor is not None
     assert cursor.position == Position(Snapshot(5, 9, (5,)), Snapshot(9, 9), 3)
-    assert (cursor.lanes, cursor.epoch, cursor.starts, cursor.passed) == (2, 4, 2, 12)
+    assert (cursor.lanes, cursor.epoch, cursor.starts, cursor.passed) == (3, 4, 2, 12)
     assert answer([]) is None
     with pytest.raises(InvariantViolated):
         answer([STORED, STORED])
-    assert [statement.name for statement in sent] == ["take_lane"] * 3
+    assert [statement.name for statement in sent] == ["take_lane", "find_subscription", "take_lane", "take_lane"]
 
 
 def test_a_guard_without_a_row_is_a_lost_lease() -> None:
