@@ -30,7 +30,7 @@ DEFAULT_KILLS = {
     "rebase": 2,
 }
 DATABASES = ("postgresql", "mariadb")
-ON_POSTGRES = ("postgres", "outage", "amnesia", "prune")
+ON_POSTGRES = ("postgres", "outage", "amnesia", "poison", "prune")
 """Campaigns that look into PostgreSQL's own tables."""
 EXAMPLES = """examples:
   ./run fault relay --kills 200 --messages 50000 --json
