@@ -17,6 +17,7 @@ from outrider.bootstrap.tracing import tracer_of
 from outrider.bootstrap.wiring import Site
 from outrider.codecs.reading import event_reader
 from outrider.consumer.attempt import Facts
+from outrider.consumer.breakers import Breakers
 from outrider.consumer.broker_places import BrokerPlaces
 from outrider.consumer.broker_source import BrokerSource
 from outrider.consumer.config import ConsumerConfig
@@ -150,6 +151,9 @@ class ConsumerBuild:
             in_place_delays=delays,
             max_bytes=settings.consumer.max_bytes,
             policy=retry_policy(settings),
+            breaker_failures=settings.consumer.breaker_failures,
+            breaker_keys=settings.consumer.breaker_keys,
+            park_limit=settings.consumer.park_limit,
         )
 
     def _router(self) -> Router:
@@ -199,7 +203,8 @@ class ConsumerBuild:
             )
         logs = [] if isinstance(source, LogSource) else log_sessions(site, router)
         relay_dead = RelayDead(logs, arrays=facts.arrays)
-        return Parts(router, performer, sessions, facts, teller, source, threads_lost, relay_dead)
+        breakers = Breakers(config, site.clock, teller)
+        return Parts(router, performer, sessions, facts, teller, source, threads_lost, relay_dead, breakers)
 
     def _performer(self, config: ConsumerConfig) -> tuple[Performer, Callable[[], int]]:
         site, begins = self.site, self.begins

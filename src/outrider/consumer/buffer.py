@@ -37,6 +37,7 @@ class Buffer:
         self._roomy.set()
         self._closed = False
         self._holding = False
+        self._keeping = False
         self._out = 0
         self.narrow = False
         """One message or row at a time: the next is given out when the one before is back."""
@@ -133,9 +134,15 @@ class Buffer:
         if not on:
             self._wake(1)
 
+    def keep(self, *, on: bool) -> None:
+        """Give out due rows alone, and no message, while as much is set aside as may be (OB-60)."""
+        self._keeping = on
+        if not on:
+            self._wake(1)
+
     def _next(self, share: int) -> list[Item] | Head | None:
         head = self._free_head() if self._heads else None
-        return head or (self._batch(share) if self._ready else None)
+        return head or (self._batch(share) if self._ready and not self._keeping else None)
 
     def _batch(self, share: int) -> list[Item]:
         batch: list[Item] = []

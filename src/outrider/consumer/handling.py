@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from outrider.consumer.attempt import BrokenAttempt, Facts, attempt
+from outrider.consumer.breakers import Breakers
 from outrider.consumer.item import Item
 from outrider.consumer.perform import Performer, ThreadsExhausted
 from outrider.core.consume_plan import (
@@ -40,6 +41,7 @@ class Handling:
         clock: Clock,
         delays: Sequence[float],
         failed: AttemptFailed,
+        breakers: Breakers,
     ) -> None:
         self._performer = performer
         self._facts = facts
@@ -47,6 +49,7 @@ class Handling:
         self._clock = clock
         self._delays = delays
         self._failed = failed
+        self._breakers = breakers
 
     async def handle(self, batch: Sequence[Item]) -> None:
         """Give every message of the batch an outcome. Raises StorageUnavailable while the database cannot be used, and
@@ -55,9 +58,12 @@ class Handling:
         ids: set[UUID] = set()
         todo: list[Item] = []
         twins: list[Item] = []
+        behind: set[OrderKey] = set()
         for item in batch:
             if item.outcome is None:
                 self._prepare(item)
+            if item.outcome is None:
+                self._hold(item, behind)
             if item.outcome is None:
                 (twins if item.message_id in ids else todo).append(item)
                 ids.add(item.message_id)
@@ -70,6 +76,15 @@ class Handling:
             for item in todo:
                 item.outcome = item.outcome or item.overran
             raise
+
+    def _hold(self, item: Item, behind: set[OrderKey]) -> None:
+        """Set aside what an open breaker holds, and what is of a key of which it holds one."""
+        if item.parks_key and item.order_key in behind:
+            item.outcome = PARKED
+            return
+        item.outcome = self._breakers.hold(item)
+        if item.outcome is not None and item.order_key is not None and item.parks_key:
+            behind.add(item.order_key)
 
     async def _together(self, todo: list[Item]) -> None:
         """One transaction for all; where it fails, savepoints; what is left, one by one."""
@@ -141,7 +156,9 @@ class Handling:
             if item.parks_key and item.order_key in blocked:
                 item.outcome = PARKED
                 continue
-            await self._alone(item, known.get(item))
+            item.outcome = self._breakers.hold(item)
+            if item.outcome is None:
+                await self._alone(item, known.get(item))
             if item.order_key is not None and item.parks_key and self._holds(item):
                 blocked.add(item.order_key)
 
@@ -155,7 +172,7 @@ class Handling:
                     return
                 failure = self._failure(item, broken, tries)
             if not failure.in_place or tries >= len(self._delays):
-                item.outcome = failure
+                item.outcome = self._breakers.judge(item, failure)
                 return
             await self._clock.sleep(self._delays[tries])
             tries += 1
@@ -191,4 +208,5 @@ class Handling:
             if isinstance(item.outcome, Failed):
                 self._failed(item, item.outcome)
                 item.event = None
+        self._breakers.passed(items)
         return None

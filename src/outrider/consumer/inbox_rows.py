@@ -13,6 +13,7 @@ from outrider.consumer.item import Item
 from outrider.consumer.sessions import Sessions
 from outrider.consumer.tell import Teller
 from outrider.core.consume_plan import DUPLICATE, STANDING, Failed, Parked, Quarantined
+from outrider.core.deliveries import SUSPICIONS
 from outrider.core.delivery import Status
 from outrider.core.identity import coordinates_id, key_hash
 from outrider.core.inbox import (
@@ -181,7 +182,8 @@ class InboxRows:
         )
         if isinstance(decided, Bury):
             return RowFailure(Status.DEAD, decided.attempts, None, outcome.code, outcome.text)
-        return RowFailure(Status.RETRYING, decided.attempts, decided.due, outcome.code, outcome.text)
+        cause = outcome.cause or _CAUSES[Failed]
+        return RowFailure(Status.RETRYING, decided.attempts, decided.due, outcome.code, outcome.text, cause)
 
     def _params(self, item: Item, failure: RowFailure, *, stranger: bool) -> dict[str, Any]:
         envelope, origin = item.envelope, item.origin
@@ -205,7 +207,7 @@ class InboxRows:
             "error_code": failure.code or None,
             "last_error": failure.text or None,
             "failed": isinstance(outcome, Failed)
-            and (outcome.failure is not Failure.UNCOUNTED or outcome.cause is not None),
+            and (outcome.failure is not Failure.UNCOUNTED or outcome.code in SUSPICIONS),
         }
         if envelope is None:
             raw = origin if isinstance(origin, ReceivedMessage) else None

@@ -168,7 +168,9 @@ class LogRows:
         failure, decided = self._decide(item, outcome)
         refused = Refused(Refusal.PERMANENT, outcome.code, outcome.text)
         if isinstance(decided, RetryAt):
-            changes.retried.append((origin.due, decided, refused))
+            cause = outcome.cause if isinstance(outcome, Failed) else None
+            due = origin.due if cause is None else named(origin.due, cause)
+            changes.retried.append((due, decided, refused))
         elif isinstance(decided, Bury):
             held = item.type in self._hold_types
             changes.buried.append((origin.due, decided, refused, held))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from outrider.consumer.attempt import BrokenAttempt, Facts, attempt_due
+from outrider.consumer.breakers import Breakers
 from outrider.consumer.buffer import Buffer, Head
 from outrider.consumer.caution import Caution
 from outrider.consumer.config import ConsumerConfig
@@ -26,7 +27,7 @@ from outrider.core.errors import StorageUnavailable
 from outrider.core.inbox import join_consumer
 from outrider.core.pauses import read_pauses
 from outrider.core.retry import Failure
-from outrider.core.suspects import CRASHED, SUSPECT_LAST
+from outrider.core.suspects import ALONE, CRASHED, SUSPECT_LAST
 from outrider.ports.clock import Clock
 from outrider.runtime.supervisor import Supervisor, wait_for_event
 
@@ -58,6 +59,7 @@ class Parts:
     source: Source
     threads_lost: Callable[[], int]
     relay_dead: RelayDead
+    breakers: Breakers
 
 
 class Round:
@@ -76,8 +78,15 @@ class Round:
         self._buffer.hold(on=True)  # until the first look at pauses, receipts pruned and the relay's dead
         self._preparer = Preparer(parts.router, config.max_bytes)
         self._preparer.receipts_from = parts.facts.receipts_from
+        self._breakers = parts.breakers
         self._handling = Handling(
-            parts.performer, parts.facts, self._preparer, clock, config.in_place_delays, parts.teller.failed
+            parts.performer,
+            parts.facts,
+            self._preparer,
+            clock,
+            config.in_place_delays,
+            parts.teller.failed,
+            self._breakers,
         )
         self._caution = Caution(parts.source.places, parts.sessions, parts.facts, config.policy, parts.teller)
         self._in_slots: dict[int, Sequence[Item]] = {}
@@ -175,6 +184,8 @@ class Round:
             todo = [item for item in todo if item.outcome is not None]
         if any(isinstance(item.outcome, _NEEDS_ROW) for item in todo):
             await self._rows.write(todo)
+            self._breakers.written(todo)
+            self._buffer.keep(on=self._breakers.full)
             self._look.set()
         await self._parts.relay_dead.close_rows(todo)
         await self._caution.after(todo)
@@ -192,7 +203,8 @@ class Round:
         if not await self._rows.arm(head):
             return
         doomed = DOOMED if head.cause == SUSPECT_LAST else None
-        work = attempt_due(head, self._rows, self._parts.facts, self._preparer, doomed)
+        prepare = self._preparer if head.cause in ALONE else self._prepare_due
+        work = attempt_due(head, self._rows, self._parts.facts, prepare, doomed)
         try:
             item: Item | None = await self._parts.performer.run(work)
         except ThreadsExhausted:
@@ -204,14 +216,22 @@ class Round:
                 if broken.fault is None or broken.fault is DatabaseFault.UNAVAILABLE:
                     raise StorageUnavailable(f"a due row cannot be tried: {broken}") from broken.error
                 return
-            item.outcome = read_error(broken.error, broken.fault)
-            self._parts.teller.failed(item, item.outcome)
+            failure = read_error(broken.error, broken.fault)
+            self._parts.teller.failed(item, failure)
+            item.outcome = self._breakers.judge(item, failure)
         if item is not None:
             if isinstance(item.outcome, Failed | Quarantined):
                 await self._rows.fail(item)
             else:
+                self._breakers.passed([item])
                 self._parts.teller.batch_done([item], self._clock.boottime() - started)
         self._look.set()
+
+    def _prepare_due(self, item: Item) -> None:
+        """As any message, unless an open breaker holds it."""
+        self._preparer(item)
+        if item.outcome is None:
+            item.outcome = self._breakers.hold(item)
 
     async def _retry(self) -> None:
         """Hand due rows to the slots."""
@@ -231,6 +251,7 @@ class Round:
             self._preparer.receipts_from = row.receipts_from
             await self._parts.relay_dead.look()
             self._buffer.hold(on=name in pauses.subscriptions)
+            self._buffer.keep(on=self._breakers.full)
             self.looked = True
             if await wait_for_event(self._told, self._config.tick_seconds):
                 return

@@ -9,6 +9,8 @@ from outrider.consumer.source import About
 from outrider.core.consume_plan import DUPLICATE, HANDLED, Failed, Quarantined
 from outrider.core.delivery import Status
 from outrider.core.events import (
+    BreakerClosed,
+    BreakerOpened,
     ConsumerStarted,
     DuplicateSkipped,
     HandlerFailed,
@@ -78,6 +80,14 @@ class Teller:
         self._telemetry.emit(
             HandlerFailed(*self._message(item), attempt=item.attempts + 1, code=failure.code, duration=item.seconds)
         )
+
+    def breaker_opened(self, type_name: str, failures: int, code: str) -> None:
+        """The handler of a type failed so often in a row that its messages are set aside untried."""
+        self._telemetry.emit(BreakerOpened(self._service, self._consumer, type_name, failures, code))
+
+    def breaker_closed(self, type_name: str, seconds: float) -> None:
+        """The handler of a type works again."""
+        self._telemetry.emit(BreakerClosed(self._service, self._consumer, type_name, seconds))
 
     def suspected(self, item: Item, code: str) -> None:
         """A message was found marked by processes that died: it seems to kill them."""

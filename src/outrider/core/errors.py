@@ -35,6 +35,7 @@ ROW_CODES = frozenset(
         "suspect.unknown",
         "handler.failed",
         "handler.timeout",
+        "handler.breaker",
         "handler.rejected",
         "handler.transaction",
         "consume.missing",

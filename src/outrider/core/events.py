@@ -267,6 +267,27 @@ class HandlerFailed(MessageEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerOpened(TelemetryEvent):
+    """The handler of `type` failed `failures` times in a row, over several keys, at last with `code`: its messages are set
+    aside untried and uncounted, but for a probe now and then.
+    """
+
+    consumer: str
+    type: str
+    failures: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerClosed(TelemetryEvent):
+    """The handler of `type` works again, after `duration` seconds: what was set aside is tried as it comes due."""
+
+    consumer: str
+    type: str
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
 class MessageQuarantined(MessageEvent):
     """A message could not be understood; its bytes are kept."""
 

@@ -29,7 +29,8 @@ DEBUG: Final = (
 WARNING: Final = (
     events.LeaseLost, events.PublishRefused, events.PublishUnknown, events.AdvanceRefused, events.RetryScheduled,
     events.DestinationPaused, events.ParkAlarmRaised, events.HandlerFailed, events.OrderRegressed, events.SuspectFound,
-    events.MessageSwept, events.SweepAlarmRaised, events.ResendIgnored, events.RetentionExceeded, events.TraceDropped,
+    events.BreakerOpened, events.MessageSwept, events.SweepAlarmRaised, events.ResendIgnored, events.RetentionExceeded,
+    events.TraceDropped,
 )  # fmt: skip
 ERROR: Final = (events.MessageDied, events.MessageQuarantined, events.ServiceFailed)
 """What waits for a person."""
