@@ -186,8 +186,10 @@ BASES = (events.TelemetryEvent, events.LaneEvent, events.MessageEvent)
 
 
 def event_classes() -> list[type[events.TelemetryEvent]]:
-    """The events, in the order of the file."""
-    kinds = [one for one in vars(events).values() if isinstance(one, type) and one.__module__ == events.__name__]
+    """The events, in the order of their files."""
+    files = (events.base, events.carrying, events.consuming, events.keeping, events.running)
+    values = [(file, one) for file in files for one in vars(file).values()]
+    kinds = [one for file, one in values if isinstance(one, type) and one.__module__ == file.__name__]
     return [one for one in kinds if one not in BASES]
 
 
