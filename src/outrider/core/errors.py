@@ -13,6 +13,7 @@
     ├─ BrokerError                                BrokerUnavailable (retryable, no attempt spent) · DestinationPaused
     ├─ CodecError             to quarantine       UnknownType · UnknownVersion · Undecodable
     └─ ChannelError                               carries outcome, provider code, retry_after
+                              the caller acts     PayloadTooLarge
     InvariantViolated         outside the tree: the process drains and exits; never caught, never retried
 
 Invariant: an error survives `pickle` and `copy` with its class, text and fields. Source: spec/outbox.md §15.
@@ -345,6 +346,16 @@ class ChannelError(OutriderError):
     ) -> None:
         super().__init__(f"{reason} ({provider_code})" if provider_code else reason)
         self.reason, self.outcome, self.provider_code, self.retry_after = reason, outcome, provider_code, retry_after
+
+
+class PayloadTooLarge(ChannelError):
+    """A rendered notification is over the channel's limit; a simpler form may fit. `size` and `limit` are bytes."""
+
+    code = "channel.too_large"
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"{size} bytes, more than the {limit} that the channel takes", outcome="refused")
+        self.size, self.limit = size, limit
 
 
 class InvariantViolated(BaseException):
