@@ -5,12 +5,16 @@ Invariant: none of these functions ever raises, whatever it is given; recording 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from json import dumps
 from typing import Final
+from urllib.parse import quote
 
 MASK: Final = "***"
 TEXT_LIMIT: Final = 2_000
 SECRET_SPAN: Final = 1_300
+KNOWN_MIN: Final = 4
+"""Shorter texts are no secrets: to take them out would tell more than they do."""
 
 _NAMES = (
     r"pass(?:word|wd|phrase|code)|\bpwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|signing[_-]?key|account[_-]?key"
@@ -25,9 +29,10 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"(://[^\s/:@?#]{0,256}):[^\s\"'<>]{1,1024}@"), rf"\1:{MASK}@"),
     (re.compile(r"(://)[A-Za-z0-9_\-.~%+]{16,1024}@"), rf"\1{MASK}@"),
     (
-        re.compile(r"((?i:/(?:web)?hooks?|hooks\.slack\.com/services)/)[^\s\"'<>]{8,1024}"),
+        re.compile(r"((?i:/(?:[a-z]{1,32}-)?(?:web)?hooks?|hooks\.slack\.com/services)/)[^\s\"'<>]{8,1024}"),
         rf"\1{MASK}",
     ),
+    (re.compile(r"\b(whsec|ntf)_[\w+/=-]{8,256}"), rf"\1_{MASK}"),
     (
         re.compile(
             r"(?i)((?:proxy-)?authorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?(?:[a-z0-9-]{1,32}\s{1,4})?)[^\s\"',;]{1,2048}"
@@ -47,12 +52,29 @@ _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 def redact(text: str) -> str:
     """`text` with its secrets replaced by `***`: passwords in URLs, `key=value` and `"key".
 
-    "value"` secrets, Authorization and Cookie values, bearer tokens, JWTs, private keys, chat webhooks. Redacting
-    twice changes nothing. Source: OB-95, X2.
+    "value"` secrets, Authorization and Cookie values, bearer tokens, JWTs, private keys, chat and flow webhooks, secrets
+    of signatures. Redacting twice changes nothing. Source: OB-95, NT-45, X2.
     """
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+def redact_known(text: str, secrets: Iterable[str]) -> str:
+    """`text` redacted, and without these secrets in whatever place, also as they stand in a URL or in JSON. Source: NT-45."""
+    forms = {form for secret in secrets if len(secret) >= KNOWN_MIN for form in _written(secret)}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, MASK)
+    return redact(text)
+
+
+def _written(secret: str) -> tuple[str, ...]:
+    return (
+        secret,
+        quote(secret, safe="", errors="replace"),
+        dumps(secret)[1:-1],
+        dumps(secret, ensure_ascii=False)[1:-1],
+    )
 
 
 def clean_text(text: object, limit: int = TEXT_LIMIT, max_bytes: int | None = None) -> str:
