@@ -12,6 +12,7 @@
     ├─ StorageError                               StorageUnavailable (retryable) · LeaseLost (stop at once)
     ├─ BrokerError                                BrokerUnavailable (retryable, no attempt spent) · DestinationPaused
     ├─ CodecError             to quarantine       UnknownType · UnknownVersion · Undecodable
+    │                         the deployer acts   SecretUnreadable
     └─ ChannelError                               carries outcome, provider code, retry_after
                               the caller acts     PayloadTooLarge
     InvariantViolated         outside the tree: the process drains and exits; never caught, never retried
@@ -334,6 +335,23 @@ class Undecodable(CodecError):
     def __init__(self, reason: str, path: str = "", code: str = "body.invalid") -> None:
         super().__init__(f"{path}: {reason}" if path else reason)
         self.reason, self.path, self.code = reason, path, code
+
+
+class SecretUnreadable(CodecError):
+    """A sealed secret does not open: no key of ours sealed it for this place.
+
+    The deployer gives the key back, or the owner sets the secret anew; until then nothing is sent to that address. `key_id`
+    names the key that it asks for.
+    """
+
+    code = "secret.unreadable"
+
+    def __init__(self, channel: str, field: str, key_id: str = "") -> None:
+        asked = (
+            f"key {key_id!r} is not among secret_keys" if key_id else "no key of secret_keys sealed it for this place"
+        )
+        super().__init__(f"the {field} of channel {channel!r} cannot be opened: {asked}")
+        self.channel, self.field, self.key_id = channel, field, key_id
 
 
 class ChannelError(OutriderError):

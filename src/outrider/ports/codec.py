@@ -1,13 +1,15 @@
-"""The envelope as header pairs, for brokers whose messages carry headers: `codecs` writes and reads, brokers only carry.
+"""Bytes and texts that `codecs` writes and reads, and others only carry: the envelope as header pairs, and sealed secrets.
 
-Invariant: what an encoder wrote its decoder reads back as the same message. Source: spec/outbox.md OB-14, OB-15.
+Invariant: what one side wrote the other reads back as the same value. Source: spec/outbox.md OB-14, OB-15;
+spec/notification.md NT-44.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from outrider.core.envelope import Envelope
+from outrider.core.secret import Secret
 
 Headers = list[tuple[str, bytes]]
 
@@ -54,4 +56,32 @@ class EnvelopeDecoder(Protocol):
         `key` is the broker's own, `coordinates` name the record's place for ever, `time_default` is the broker's time of
         it, aware. Raises Undecodable with code `envelope.invalid` where it is none.
         """
+        ...
+
+
+class SecretPlace(NamedTuple):
+    """Whose secret it is, and which."""
+
+    recipient_id: str
+    channel: str
+    field: str
+
+
+class SecretCodec(Protocol):
+    """Seals one secret of one address for the row that keeps it. Pure but for the bytes of chance that sealing takes.
+
+    A sealed text opens only under the same recipient, channel and field: a row copied to another person gives nothing away.
+    Source: spec/notification.md NT-44.
+    """
+
+    def seal(self, secret: Secret, place: SecretPlace) -> str:
+        """Give the text for the row, under the first key."""
+        ...
+
+    def open(self, sealed: str, place: SecretPlace) -> Secret:
+        """Give back what was sealed, under any key that is known. Raises SecretUnreadable, also for another place."""
+        ...
+
+    def is_current(self, sealed: str) -> bool:
+        """Whether the first key sealed this; `notify rekey` opens and seals again what is not."""
         ...

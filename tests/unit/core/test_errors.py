@@ -36,6 +36,7 @@ SAMPLES: list[errors.OutriderError] = [
     errors.UnknownType("x"),
     errors.UnknownVersion("x", 3, 2),
     errors.Undecodable("x", "$.a", "envelope.invalid"),
+    errors.SecretUnreadable("webhook", "sign_secret", "2025"),
     errors.ChannelError("x", "refused", "429", timedelta(seconds=3)),
 ]
 CODES = (
