@@ -22,11 +22,18 @@ class Caution:
         """Whether the next message goes alone."""
         return self._left > 0
 
-    async def mark(self, log_id: int) -> None:
-        """Mark the message that is about to be sent. Raises LeaseLost."""
+    async def mark(self, log_id: int, *, due: bool) -> None:
+        """Mark the message that is about to be sent, of the log or `due`. What was due is tried at each start before the
+        log, so its outcomes say nothing of what kills there. Raises LeaseLost.
+        """
         self._left -= 1
         self._lease.marked = True
-        await self._writer.mark(log_id, 0 if self._lease.answered else self._starts)
+        back = self._lease.answered if due else self._lease.log_answered
+        await self._writer.mark(log_id, 0 if back else self._starts)
+
+    async def unmark(self) -> None:
+        """The delivery that was marked got no answer, as before: it killed nobody, and the next message goes alone too."""
+        await self._writer.mark(None, 0 if self._lease.log_answered else self._starts)
 
     async def leave(self) -> None:
         """An outcome came back that decides nothing: the message killed nobody, so it is marked no more."""

@@ -70,7 +70,7 @@ class Concluding:
                 self._launcher.launch(flight)
             outcomes = await _landed(flight)
             if self._caution.active and unknown_rows(outcomes):
-                await self._caution.leave()
+                await (self._caution.unmark() if flight.due else self._caution.leave())
             if flight.due:
                 await self._conclude_due(flight, outcomes)
             elif unknown_rows(outcomes):
@@ -88,6 +88,8 @@ class Concluding:
             self._launcher.launch(flight)
             outcomes = await _landed(flight)
             if unknown_rows(outcomes):
+                if self._caution.active:
+                    await self._caution.unmark()
                 self._suspects.unanswered(due, self._due_backoff.next(self._clock.chance()), flight.changes)
                 flight.sent_due, outcomes = [], {}
             self._pipeline.standing = False

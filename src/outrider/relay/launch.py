@@ -41,4 +41,6 @@ class Launcher:
     def launch(self, flight: Flight) -> None:
         """Sort and send. The lease must allow it."""
         self.sort(flight)
-        flight.task = self._sends.start(self._sender.send(flight.sent, urgent=flight.short), "publish")
+        flight.task = self._sends.start(
+            self._sender.send(flight.sent, urgent=flight.short, due=bool(flight.due)), "publish"
+        )

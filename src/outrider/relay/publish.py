@@ -59,12 +59,21 @@ class Lease:
         self._renewed = asyncio.Event()
         self.sending = 0
         self.answered = False
+        self.log_answered = False
         self.marked = False
 
     @property
     def idle(self) -> bool:
         """Whether no publish has begun that did not come back; of a marked message, not even after another did (OB-36)."""
         return not self.sending or (self.answered and not self.marked)
+
+    def came_back(self, *, due: bool, decided: bool) -> None:
+        """Outcomes came back, of the log or of deliveries that were `due`. One that decides nothing of a delivery says
+        nothing of its owner either: that delivery is due at every start, and would hide what kills the next (OB-36).
+        """
+        self.answered = self.answered or decided or not due
+        self.log_answered = self.log_answered or not due
+        self.marked = False
 
     def asked_at(self) -> float:
         """The instant from which a lease that is about to be asked for counts."""
@@ -113,18 +122,20 @@ class Sender:
         """Whether these must go one message of a key at a time, with nothing else of the lane in flight."""
         return not self._publisher.prefix_closed or self._holds.any_holding({row[2] for row in rows})
 
-    async def send(self, rows: Sequence[LogRow], *, urgent: bool) -> Outcomes:
-        """Send `rows`; the lease must allow it now. Raises LeaseLost between waves."""
+    async def send(self, rows: Sequence[LogRow], *, urgent: bool, due: bool = False) -> Outcomes:
+        """Send `rows`, of the log or of deliveries that are `due`; the lease must allow it now. Raises LeaseLost between
+        waves.
+        """
         if not rows:
             return {}
         if self.is_serial(rows):
-            return await self._send_in_waves(rows)
-        outcomes: Outcomes = dict((await self.publish(rows, urgent=urgent)).exceptions)
+            return await self._send_in_waves(rows, due=due)
+        outcomes: Outcomes = dict((await self.publish(rows, urgent=urgent, due=due)).exceptions)
         if any(isinstance(outcome, Unknown) for outcome in outcomes.values()):
             close_prefixes(rows, outcomes)
         return outcomes
 
-    async def publish(self, rows: Sequence[LogRow], *, urgent: bool) -> Published:
+    async def publish(self, rows: Sequence[LogRow], *, urgent: bool, due: bool = False) -> Published:
         """Make one publish call, whatever the keys; the lease must allow it now."""
         self._tell.lane(PublishStarted, messages=len(rows), first_id=rows[0][0], last_id=rows[-1][0])
         started = self._clock.boottime()
@@ -140,7 +151,8 @@ class Sender:
             published = _all_unknown(rows, Unknown(error.code, str(error)))
         finally:
             self._lease.sending -= 1
-        self._lease.answered, self._lease.marked = True, False
+        unknown = sum(isinstance(outcome, Unknown) for outcome in published.exceptions.values())
+        self._lease.came_back(due=due, decided=unknown < len(rows))
         for index in sorted(published.copies):
             if generation := generation_of(rows[index]):
                 self._tell.message(ResendIgnored, rows[index], generation=generation)
@@ -154,7 +166,7 @@ class Sender:
             )  # fmt: skip
         return published
 
-    async def _send_in_waves(self, rows: Sequence[LogRow]) -> Outcomes:
+    async def _send_in_waves(self, rows: Sequence[LogRow], *, due: bool) -> Outcomes:
         outcomes: Outcomes = {}
         stopped: dict[KeyOf, PublishOutcome | Behind] = {}
         one_at_a_time = None if not self._publisher.prefix_closed else self._holding_keys(rows)
@@ -163,7 +175,7 @@ class Sender:
             wave, later = _next_wave(rows, left, stopped, outcomes, one_at_a_time)
             if wave:
                 await self._lease.wait_until_allowed()
-                published = await self.publish([rows[index] for index in wave], urgent=True)
+                published = await self.publish([rows[index] for index in wave], urgent=True, due=due)
                 for place, outcome in published.exceptions.items():
                     index = wave[place]
                     outcomes[index] = outcome

@@ -142,7 +142,8 @@ class Reading:
 
     async def _offer(self, flight: Flight) -> None:
         if self._caution.active:
-            await self._caution.mark(flight.due[0].row[0] if flight.due else flight.rows[0][0])
+            marked = flight.due[0].row[0] if flight.due else flight.rows[0][0]
+            await self._caution.mark(marked, due=bool(flight.due))
         if not flight.alone and self._pipeline.may_launch and self._launcher.is_free(flight):
             self._launcher.launch(flight)
         self._pipeline.put(flight)

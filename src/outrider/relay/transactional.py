@@ -153,7 +153,7 @@ class TransactionalLane:
             self._position = before = opened
         end = MarkText(tick_hash(before), rows[-1][0], rows[-1][1])
         if self._caution.active:
-            await self._caution.mark(rows[-1][0])
+            await self._caution.mark(rows[-1][0], due=False)
         published = await self._publish_rows(rows, end)
         self._position, self._end = after, end
         self._writer.settled(after, rows[-1][0], len(rows))
@@ -203,16 +203,18 @@ class TransactionalLane:
                 left = [row for index, row in enumerate(left) if index not in refused]
         return len(left)
 
-    async def _transaction(self, rows: Sequence[LogRow], mark: Mark) -> Outcomes | None:
-        """Try one transaction. None: it is committed. Else what was refused, or nothing: the same again."""
+    async def _transaction(self, rows: Sequence[LogRow], mark: Mark, *, due: bool = False) -> Outcomes | None:
+        """Try one transaction, of the log or of what is `due`. None: it is committed. Else what was refused, or nothing: the
+        same again.
+        """
         await self._lease.wait_until_allowed()
         try:
             await self._publisher.begin()
         except BrokerUnavailable as error:
-            await self._unknown(error.code, len(rows))
+            await self._unknown(error.code, len(rows), due=due)
             await self._fence()
             return {}
-        outcomes: Outcomes = dict((await self._sender.publish(rows, urgent=True)).exceptions)
+        outcomes: Outcomes = dict((await self._sender.publish(rows, urgent=True, due=due)).exceptions)
         unknown = next((one for one in outcomes.values() if isinstance(one, Unknown)), None)
         if not outcomes:
             await self._lease.wait_until_allowed()
@@ -224,7 +226,7 @@ class TransactionalLane:
         if unknown is None:
             await self._publisher.abort()
             return outcomes
-        await self._unknown(unknown.code, len(rows))
+        await self._unknown(unknown.code, len(rows), due=due)
         text = _parse(await self._fence())
         if text is not None and str(text) == mark.metadata:
             return None
@@ -235,9 +237,9 @@ class TransactionalLane:
         self._silent_tries = 0
         return {silent[0]: SILENT}
 
-    async def _unknown(self, code: str, messages: int) -> None:
+    async def _unknown(self, code: str, messages: int, *, due: bool) -> None:
         if self._caution.active:
-            await self._caution.leave()
+            await (self._caution.unmark() if due else self._caution.leave())
         await self._back_off(code, messages)
 
     async def _due_transaction(self) -> bool:
@@ -260,7 +262,7 @@ class TransactionalLane:
     async def _publish_due(self, due: Sequence[Due]) -> None:
         alone = due[0].cause in ALONE
         if self._caution.active:
-            await self._caution.mark(due[0].row[0])
+            await self._caution.mark(due[0].row[0], due=True)
         if alone and not await self._suspects.arm(due[0]):
             return
         send, changes, faults = sort_due(due, self._holds, self._publisher.refuse)
@@ -271,7 +273,7 @@ class TransactionalLane:
         if send:
             listed = tuple((one.row[0], _generation(one.row)) for one in send)
             text = MarkText(self._end.tick, self._end.last_id, self._end.message_id, listed)
-            refused = await self._transaction([one.row for one in send], Mark(text.last_id, str(text)))
+            refused = await self._transaction([one.row for one in send], Mark(text.last_id, str(text)), due=True)
             if refused is not None and not refused and alone:
                 self._suspects.unanswered(due[0], 0.0, changes)
                 await self._write(changes)

@@ -134,6 +134,44 @@ async def test_a_due_delivery_that_kills_the_relay_is_set_aside_too(rig: Rig, de
     assert ("retrying", "suspect") in rig.database.rows("SELECT status, cause FROM {outbox_delivery}")
 
 
+def come_due(rig: Rig, which: str, more: str = "") -> None:
+    """Have deliveries that wait be due."""
+    now = "clock_timestamp()" if rig.database.is_postgres else "UTC_TIMESTAMP(6)" if rig.database.is_mysql else "0"
+    rig.database.run(f"UPDATE {{outbox_delivery}} SET next_retry_at = {now}{more} WHERE {which}")
+
+
+async def test_a_silent_message_that_is_due_at_each_start_hides_no_killer(rig: Rig, deadly: Deadly) -> None:
+    """OB-36, OB-40: no answer to a delivery says nothing of what kills behind it."""
+    deadly.answer = lambda row: SILENT if row[4] == b"mute" else None
+    with rig.database.begin() as tx:
+        silent = tx.add("s", body="mute", deliver_in=timedelta(hours=1))
+    assert not await dies(rig, SOON)
+    come_due(rig, "status = 'waiting'", ", status = 'retrying', cause = 'silent', error_code = 'suspect.unknown'")
+    with rig.database.begin() as tx:
+        innocent, poison, after = tx.add("i"), tx.add("p", body="poison"), tx.add("z")
+    deaths = [await dies(rig) for _ in range(4)]
+    assert deaths == [True, True, True, False]
+    assert [event.message_id for event in rig.events.of(SuspectFound)] == [poison]
+    assert [one for one in deadly.ids() if one != silent] == [innocent, after]
+
+
+async def test_what_is_delivered_late_at_each_start_hides_no_killer(rig: Rig, deadly: Deadly) -> None:
+    """OB-36: deliveries that are due go before the log at every start; their answers say nothing of what comes next."""
+    with rig.database.begin() as tx:
+        late = [tx.add(f"late-{n}", deliver_in=timedelta(hours=1)) for n in range(5)]
+    assert not await dies(rig)
+    waiting = [log_id for (log_id,) in rig.database.rows("SELECT log_id FROM {outbox_delivery} ORDER BY log_id")]
+    with rig.database.begin() as tx:
+        poison, after = tx.add("p", body="poison"), tx.add("z")
+    deaths = []
+    for log_id in waiting:
+        come_due(rig, f"log_id = {log_id}")
+        deaths.append(await dies(rig))
+    assert deaths == [True, True, False, False, False]
+    assert [event.message_id for event in rig.events.of(SuspectFound)] == [poison]
+    assert sorted(set(deadly.ids())) == sorted([*late, after])
+
+
 async def test_a_message_without_an_answer_is_set_aside_once_the_next_key_passes(rig: Rig) -> None:
     """OB-40, H46: after three tries; its key is held, others go on, it is never dead by itself, and goes out once it can."""
     mute = {"mute", "behind"}  # of one partition: no answer to the one, none to the other
