@@ -23,7 +23,7 @@ from outrider.bootstrap.settings_model import Destination, Settings, known_keys
 from outrider.cli import frame
 from outrider.cli.main import Commands
 from outrider.core import errors, events
-from outrider.runtime.sql import TABLES, read_sql
+from outrider.runtime.sql import NOTIFICATION_TABLES, TABLES, read_sql
 from outrider.telemetry.logs import level_of, name_of
 from outrider.telemetry.metric_list import METRICS, PREFIX
 
@@ -32,6 +32,7 @@ PAGES = ROOT / "docs" / "reference"
 WORDS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 STORAGES = ("postgres", "sqlite")
 MIGRATION = "migrations/0001_pre.sql"
+FAMILIES = {"": MIGRATION, "notification_": "migrations/notification/0001_pre.sql"}
 LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error"}
 ROLES = ((errors.ConfigurationError, "deployer"), (errors.UsageError, "caller"), (errors.StorageError, "platform"),
          (errors.BrokerError, "platform"), (errors.CodecError, "operator"), (errors.ChannelError, "operator"))  # fmt: skip
@@ -297,8 +298,18 @@ def value_of(parameter: Any) -> str:  # noqa: ANN401  as above
 
 
 def schema(storage: str) -> tuple[dict[str, dict[str, str]], dict[str, list[str]]]:
-    """Columns with their types, and indexes, by table."""
-    text = read_sql(f"outrider.storages.{storage}", MIGRATION)
+    """Columns with their types, and indexes, by table: those of the notifier with their prefix."""
+    columns: dict[str, dict[str, str]] = {}
+    indexes: dict[str, list[str]] = {}
+    for prefix, path in FAMILIES.items():
+        made, kept = family(read_sql(f"outrider.storages.{storage}", path))
+        columns |= {prefix + name: found for name, found in made.items()}
+        indexes |= {prefix + name: found for name, found in kept.items()}
+    return columns, indexes
+
+
+def family(text: str) -> tuple[dict[str, dict[str, str]], dict[str, list[str]]]:
+    """The same of one script."""
     columns = {
         name: {
             column: _TYPE_END.sub("", rest) + ("" if required(rest) else "?") for column, rest in _COLUMN.findall(body)
@@ -325,7 +336,7 @@ def required(rest: str) -> bool:
 def table_names() -> list[str]:
     """The tables and the view that a migration makes, in the order of the loader's list."""
     made = {name for storage in STORAGES for name in schema(storage)[0]} | {"outbox_status"}
-    return [name for name in TABLES if name in made]
+    return [name for name in (*TABLES, *(f"notification_{table}" for table in NOTIFICATION_TABLES)) if name in made]
 
 
 def table_tables() -> str:

@@ -4,14 +4,14 @@ A `pre` half only adds, so that older processes go on; a `post` half takes away 
 once, in order, under a lock; what was run stands in the meta table. Source: spec/outbox.md section 13, `migrate`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Protocol, cast
 
 from outrider.bootstrap.registry import adapter, dialect_of, sqlite_path
 from outrider.bootstrap.secured import database_url
 from outrider.bootstrap.settings_model import Settings
 from outrider.core.errors import ConfigurationError, SchemaMismatch
-from outrider.core.meta import INSTANCE, POST, PRE, SCHEMA_VERSION
+from outrider.core.meta import FAMILIES, INSTANCE, OUTBOX, Family, families_of
 from outrider.runtime.migrations import Migration, facts_after, shipped
 from outrider.runtime.sql import read_sql
 from outrider.runtime.system_clock import SystemClock
@@ -63,15 +63,21 @@ class RoledSchema(Schema, Protocol):
         ...
 
 
-def migrations(dialect: str) -> list[Migration]:
-    """All that ship with this release, in the order in which they run."""
-    return shipped(PACKAGES[dialect])
+def migrations(dialect: str, family: Family = OUTBOX) -> list[Migration]:
+    """All of a family that ship with this release, in the order in which they run."""
+    return shipped(PACKAGES[dialect], family)
 
 
-def pending(dialect: str, meta: Mapping[str, str] | None) -> list[Migration]:
-    """Those that the tables lack; all where there are no tables."""
-    pre, post = (int((meta or {}).get(name, 0)) for name in (PRE, POST))
-    return [one for one in migrations(dialect) if one.number > (post if one.is_post else pre)]
+def pending(dialect: str, meta: Mapping[str, str] | None, families: Iterable[Family] = (OUTBOX,)) -> list[Migration]:
+    """Those that the tables lack, of these families and of those that were made; all where there are no tables."""
+    known, wanted = meta or {}, {*families}
+    return [
+        one
+        for family in FAMILIES
+        if family in wanted or family.pre in known
+        for one in migrations(dialect, family)
+        if one.number > int(known.get(family.post if one.is_post else family.pre, 0))
+    ]
 
 
 def schema_of(settings: Settings, prefix: str) -> Schema:
@@ -85,17 +91,19 @@ def schema_of(settings: Settings, prefix: str) -> Schema:
     return found
 
 
-def migrate(settings: Settings, prefix: str) -> list[str]:
+def migrate(settings: Settings, prefix: str, families: Iterable[Family] | None = None) -> list[str]:
     """Bring the tables to this release; gives the names of what was run. Safe to call from several processes at once.
 
-    Raises SchemaMismatch for tables of a newer release whose `post` half has run, StorageUnavailable.
+    `families`: those that the service is to have, by default those of its name. Raises SchemaMismatch for tables of a newer
+    release whose `post` half has run, StorageUnavailable.
     """
     schema = schema_of(settings, prefix)
+    wanted = families_of(settings.service.name) if families is None else tuple(families)
     while True:
         meta = schema.meta()
-        if int((meta or {}).get(POST, 0)) > SCHEMA_VERSION:
+        if any(int((meta or {}).get(family.post, 0)) > family.version for family in FAMILIES):
             raise SchemaMismatch("the tables belong to a newer release: upgrade outrider, never go back")
-        missing = pending(dialect_of(settings.database.url), meta)
+        missing = pending(dialect_of(settings.database.url), meta, wanted)
         if not missing and meta is not None and INSTANCE in meta:
             return []
         if schema.apply([one.text for one in missing], _facts(settings, meta, missing), if_meta=meta):
@@ -106,7 +114,7 @@ def pending_sql(settings: Settings, prefix: str) -> str:
     """The scripts that `migrate` would run, as text for a person or another tool; empty where nothing is to do."""
     schema = schema_of(settings, prefix)
     meta = schema.meta()
-    missing = pending(dialect_of(settings.database.url), meta)
+    missing = pending(dialect_of(settings.database.url), meta, families_of(settings.service.name))
     if not missing:
         return ""
     parts = [f"-- {one.name}\n{schema.fill(one.text).strip()}\n" for one in missing]

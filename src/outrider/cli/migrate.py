@@ -17,6 +17,7 @@ from outrider.bootstrap.migrations import (
 from outrider.bootstrap.registry import dialect_of
 from outrider.bootstrap.wiring import site, update_routes
 from outrider.cli.frame import DONE, FAILED, Call, command, new_app
+from outrider.core.meta import families_of
 
 app = new_app()
 
@@ -48,7 +49,8 @@ async def run(
         call.out.text("\n".join(parts))
         return DONE
     if check:
-        missing = [one.name for one in pending(dialect_of(settings.database.url), schema_of(settings, prefix).meta())]
+        meta = schema_of(settings, prefix).meta()
+        missing = [one.name for one in pending(dialect_of(settings.database.url), meta, families_of(made.service))]
         if call.out.as_json:
             call.out.json({"service": made.service, "pending": missing})
         call.out.say(

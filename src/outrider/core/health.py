@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from outrider.core.errors import ForeignPosition, SchemaMismatch
-from outrider.core.meta import HASH, INSTANCE, PRE, check_meta
+from outrider.core.meta import FAMILIES, HASH, INSTANCE, OUTBOX, SERVICE, check_meta, families_of
 from outrider.core.overview import LaneLine
 from outrider.core.prune import Retention
 from outrider.core.snapshot import Snapshot
@@ -39,12 +39,18 @@ class Finding(NamedTuple):
 
 def judge_meta(meta: Mapping[str, str]) -> list[Finding]:
     """Schema, hash function, instance (OB-34, OB-13)."""
+    wanted = families_of(meta.get(SERVICE, ""))
+    families = [family for family in FAMILIES if family in wanted or family.pre in meta]
     try:
-        check_meta(meta)
+        check_meta(meta, families)
     except SchemaMismatch as error:
         return [Finding("schema", Verdict.FAIL, str(error), "run  outrider migrate, or upgrade outrider")]
+    schemas = [
+        Finding("schema" if family == OUTBOX else f"{family.name} schema", Verdict.OK, f"version {meta[family.pre]}")
+        for family in families
+    ]
     return [
-        Finding("schema", Verdict.OK, f"version {meta[PRE]}"),
+        *schemas,
         Finding("hash function", Verdict.OK, meta[HASH]),
         Finding("instance", Verdict.OK, meta.get(INSTANCE, "?")),
     ]

@@ -1,6 +1,6 @@
 """The numbered scripts that ship with a storage, and what the meta table says once some of them have run.
 
-Source: spec/outbox.md section 13, `migrate`.
+Each family of tables has its own scripts. Source: spec/outbox.md section 13, `migrate`.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from outrider.core.identity import HASH_FUNCTION
-from outrider.core.meta import HASH, INSTANCE, POST, PRE, SERVICE
+from outrider.core.meta import HASH, INSTANCE, OUTBOX, SERVICE, Family
 
 DROPS: Final = (
     *(f"DROP VIEW IF EXISTS {{{view}}}" for view in ("outbox_status", "outbox_own")),
@@ -21,6 +21,7 @@ DROPS: Final = (
             "outbox_cursor", "outbox_subscription", "outbox_advance", "outbox_delivery", "outbox_pause", "outbox_pending",
             "outbox_message", "inbox_consumer", "inbox_key", "inbox_receipt", "inbox_delivery", "outrider_route",
             "outrider_process", "outrider_audit", "outrider_meta",
+            "attempt", "record", "dedupe", "request", "address", "preference", "destination", "digest", "inbox_item",
         )
     ),
 )  # fmt: skip
@@ -31,32 +32,37 @@ _FILE: Final = re.compile(r"(\d{4})_(pre|post)\.sql")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Migration:
-    """One half of one numbered migration."""
+    """One half of one numbered migration of a family."""
 
+    family: Family
     number: int
     is_post: bool
     text: str
 
     @property
     def name(self) -> str:
-        """`0001_pre`, as its file."""
-        return f"{self.number:04}_{'post' if self.is_post else 'pre'}"
+        """`0001_pre`, as its file; that of a family which not every service has, `notification/0001_pre`."""
+        half = f"{self.number:04}_{'post' if self.is_post else 'pre'}"
+        return half if self.family == OUTBOX else f"{self.family.name}/{half}"
 
 
-def shipped(package: str) -> list[Migration]:
-    """All that ship with the storage of this package, in the order in which they run."""
+def shipped(package: str, family: Family = OUTBOX) -> list[Migration]:
+    """All of a family that ship with the storage of this package, in the order in which they run."""
+    folder = files(package).joinpath("migrations", *(() if family == OUTBOX else (family.name,)))
     return sorted(
-        Migration(int(match[1]), match[2] == "post", file.read_text(encoding="utf-8"))
-        for file in files(package).joinpath("migrations").iterdir()
+        Migration(family, int(match[1]), match[2] == "post", file.read_text(encoding="utf-8"))
+        for file in folder.iterdir()
         if (match := _FILE.fullmatch(file.name))
     )
 
 
 def facts_after(ran: Sequence[Migration], known: Mapping[str, str], service: str, random: bytes) -> dict[str, str]:
     """What the meta table says after `ran`; a new instance gets its id, made of 16 random bytes, and its hash function."""
-    head = max((one.number for one in ran if not one.is_post), default=int(known.get(PRE, 0)))
-    cleared = max((one.number for one in ran if one.is_post), default=int(known.get(POST, 0)))
-    facts = {PRE: str(head), POST: str(cleared), SERVICE: service}
+    facts = {SERVICE: service}
+    for family in {OUTBOX, *(one.family for one in ran)}:
+        for fact, is_post in ((family.pre, False), (family.post, True)):
+            numbers = [one.number for one in ran if (one.family, one.is_post) == (family, is_post)]
+            facts[fact] = str(max(numbers, default=int(known.get(fact, 0))))
     if INSTANCE not in known:
         facts |= {INSTANCE: str(UUID(bytes=random, version=4)), HASH: HASH_FUNCTION}
     return facts

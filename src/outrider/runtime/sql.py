@@ -19,7 +19,12 @@ TABLES = (
     "outbox_delivery", "outbox_pause", "outbox_pending", "outbox_status", "inbox_consumer", "inbox_key", "inbox_receipt",
     "inbox_delivery", "outrider_route", "outrider_process", "outrider_audit",
 )  # fmt: skip
+NOTIFICATION_TABLES = (
+    "record", "dedupe", "request", "attempt", "address", "preference", "destination", "digest", "inbox_item",
+)  # fmt: skip
+"""Those of a service that runs the notifier: with the prefix of `notification` they are `notification_record` and so on."""
 
+_NAMED = frozenset((*TABLES, *NOTIFICATION_TABLES))
 _PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _PART = re.compile(r"^-- (name|fragment): (\w+)[^\n]*\n", re.MULTILINE)
@@ -69,7 +74,7 @@ def fill_tables(text: str, prefix: str, schema: str | None = None, *, quote: str
         table = match.group(1)
         if table == "p":
             return prefix
-        return f"{qualified}{quote}{prefix}{table}{quote}" if table in TABLES else match.group(0)
+        return f"{qualified}{quote}{prefix}{table}{quote}" if table in _NAMED else match.group(0)
 
     return _TABLE.sub(name, text)
 

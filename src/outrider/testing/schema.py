@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from outrider.core.meta import families_of
 from outrider.runtime.migrations import facts_after, shipped
 from outrider.runtime.system_clock import SystemClock
 from outrider.storages.sqlite.schema import SqliteSchema
@@ -17,12 +18,12 @@ def create_tables(url: str, prefix: str) -> None:
 
     As `outrider init` leaves them where neither broker nor catalog is set: with the facts of the meta table and an
     instance of its own, without subscriptions (a reader makes its own) and routes. The service is the one that has this
-    prefix by default.
+    prefix by default; that of `notification_` has the notifier's tables too.
     Raises ValueError where the tables are there already, StorageUnavailable.
     """
     schema, package = _schema(url, prefix)
-    scripts = shipped(package)
     service = prefix.rstrip("_").replace("_", "-")
+    scripts = [one for family in families_of(service) for one in shipped(package, family)]
     facts = facts_after(scripts, {}, service, SystemClock().random_bytes(16))
     if not schema.apply([one.text for one in scripts], facts, if_meta=None):
         raise ValueError(f"the tables {prefix}… are there already")

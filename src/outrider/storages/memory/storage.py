@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
 from outrider.core.identity import HASH_FUNCTION
-from outrider.core.meta import HASH, INSTANCE, POST, PRE, SCHEMA_VERSION
+from outrider.core.meta import FAMILIES, HASH, INSTANCE
 from outrider.core.record import StoredRecord
 from outrider.core.steps import Rows, Statement, Steps, run_async
 from outrider.ports.transaction import Dialect
@@ -106,8 +106,7 @@ class MemoryStorage:
     def _migrate(self) -> None:
         """There are no migrations here: the tables are those of this release from the start."""
         facts = {
-            PRE: str(SCHEMA_VERSION),
-            POST: str(SCHEMA_VERSION),
+            **{fact: str(family.version) for family in FAMILIES for fact in (family.pre, family.post)},
             HASH: HASH_FUNCTION,
             INSTANCE: str(uuid5(NAMESPACE_URL, f"{self.database.name}\n{self.prefix}")),
         }

@@ -126,4 +126,5 @@ class SqliteStorage:
         )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")  # attempts go with their record
         return connection
