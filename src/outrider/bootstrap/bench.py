@@ -7,7 +7,7 @@ whatever was made is dropped at the end, also after an error or Ctrl-C. Source: 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -48,6 +48,8 @@ IN_FLIGHT: Final = 4
 PHASES: Final = 5
 READER: Final = "bench"
 LEADER_TRIES, LEADER_SECONDS = 100, 0.1
+TO_THE_END: Final = 2**63 - 1
+"""The end of a pass over side rows, where all of them are committed."""
 
 Tell = Callable[[int, int], None]
 """Told how much is done, of how much."""
@@ -79,8 +81,6 @@ class Measured:
 
 async def measure(made: Site, messages: int, slice_seconds: float, tell: Tell | None = None) -> Measured:
     """Measure. Raises OperationRefused where no table or topic may be made, StorageUnavailable, BrokerUnavailable."""
-    if made.storage.dialect == "mysql":
-        raise OperationRefused("bench measures PostgreSQL and SQLite in this release, neither MySQL nor MariaDB")
     mark = made.clock.random_bytes(3).hex()
     scratch, found = _scratch(made.settings, mark), Measured(broker=made.settings.broker.kind, messages=messages)
     async with _thrown_away(scratch, found):
@@ -134,12 +134,12 @@ class _Bench:
         cursor = await session.run(take_lane(subscription, READER, self._site.settings.relay.lease))
         if cursor is None:
             raise OperationRefused("the scratch lane is taken")
-        position, rows = cursor.position, list[LogRow]()
+        position, rows = replace(cursor.position, upto=TO_THE_END), list[LogRow]()
         began = self._clock.boottime()
         while len(rows) < self._number:
             batch = await session.run(self._reader.read(position, cursor.key, cursor.lanes, cursor.floor_id, limit))
             rows += batch.rows
-            position = batch.after
+            position = batch.after.behind(batch.after)
             self._say(len(rows), self._number)
         self._found.read = len(rows) / (self._clock.boottime() - began)
         self._done += 1

@@ -1,15 +1,18 @@
 """`outrider bench` on real servers: it measures, and leaves nothing behind."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
+import pymysql
 import pytest
 from confluent_kafka.admin import AdminClient
 
 from outrider import Catalog
 from outrider.bootstrap.operations import Operations
-from outrider.core.errors import BrokerUnavailable, OperationRefused, OutriderError
+from outrider.core.errors import BrokerUnavailable, OutriderError
+from outrider.runtime.mysql_url import server_of
 from outrider.testing.services import KafkaServer
 
 
@@ -23,6 +26,12 @@ def tables(url: str) -> list[str]:
         return [
             str(row[0]) for row in connection.execute("SELECT relname FROM pg_class WHERE relname LIKE 'outrider_%'")
         ]
+
+
+def mariadb_tables(url: str) -> list[str]:
+    with closing(pymysql.connect(**server_of(url))) as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW TABLES")
+        return [str(row[0]) for row in cursor.fetchall()]
 
 
 def sizes(folder: Path) -> dict[str, int]:
@@ -71,7 +80,18 @@ async def test_an_error_in_between_leaves_nothing_behind(postgres_url: str) -> N
     assert tables(postgres_url) == []
 
 
-async def test_what_cannot_be_measured_is_refused_in_words() -> None:
-    """OB-79: on MySQL and MariaDB nothing is begun."""
-    with pytest.raises(OperationRefused, match="PostgreSQL and SQLite"):
-        await verbs("mariadb://nobody@127.0.0.1:9/shop", "log:").bench()
+async def test_mariadb_and_kafka_are_measured_and_left_as_they_were(
+    mariadb_url: str, kafka_server: KafkaServer
+) -> None:
+    """OB-79: the log is read to its end by its side rows, and the relay publishes all of it again by its own."""
+    found = await verbs(mariadb_url, f"kafka://{kafka_server.bootstrap_servers}").bench(
+        messages=1_500, slice_seconds=0.05
+    )
+    assert "MariaDB" in found.database or "MySQL" in found.database
+    assert min(found.commits, found.commits_with_add, found.added_together, found.read) > 0
+    assert found.produced is not None
+    assert found.relayed is not None
+    assert min(found.produced, found.relayed) > 0
+    assert found.left_behind == []
+    assert mariadb_tables(mariadb_url) == []
+    assert not [name for name in topics(kafka_server) if "bench" in name]

@@ -14,6 +14,8 @@ from outrider.core.steps import Rows, Statement, Steps
 from outrider.runtime.mysql_driver import number_of
 
 DUPLICATE: Final = 1062
+IDS_GIVEN: Final = frozenset({"add_message", "add_messages"})
+"""What gives the id that it made in place of rows; every other statement speaks by rows alone."""
 BYTES_MAX: Final = 4 << 20
 """Of one insert's bodies: escaped it may be twice as long, and the server takes 16 MiB by default."""
 ROWS_MAX: Final = 2_000

@@ -22,6 +22,7 @@ from outrider.ports.wakeup import WakeupListener
 from outrider.runtime.mysql_driver import Gathered, driver_calls
 from outrider.runtime.mysql_url import server_of
 from outrider.storages.mysql.errors import DRIVER_ERRORS, is_conflict, translated
+from outrider.storages.mysql.log_writer import IDS_GIVEN
 
 T = TypeVar("T")
 
@@ -121,12 +122,14 @@ class MysqlSession:
     async def _execute(self, statement: Statement) -> Rows:
         query = self._texts.query(statement.name, "format")
         gathered = Gathered(statement, self._texts)
+        gives_id = statement.name in IDS_GIVEN
         async with self._connection.cursor() as cursor:
             for text, values in driver_calls(statement, query, self._texts):
                 await cursor.execute(text, values)
                 described = cursor.description
                 columns = None if described is None else tuple([column[0] for column in described])
-                gathered.add(columns, () if columns is None else await cursor.fetchall(), 0)
+                made = cursor.lastrowid if gives_id else 0
+                gathered.add(columns, () if columns is None else await cursor.fetchall(), made)
         return gathered.rows
 
     async def _roll_back(self) -> None:
