@@ -17,7 +17,7 @@ from outrider.core.health import (
 )
 from outrider.core.meta import read_meta
 from outrider.core.overview import overview
-from outrider.core.privileges import judge_privileges
+from outrider.core.privileges import judge_privileges, read_grants
 from outrider.core.prune import Retention
 from outrider.core.steps import Rows, Statement, Steps
 from outrider.ports.broker import Publisher
@@ -26,8 +26,10 @@ from outrider.ports.storage import StorageSession
 MISSING: Final = Finding("schema", Verdict.FAIL, "there are no tables of this service", "run  outrider init")
 
 
-async def examine(session: StorageSession, retention: Retention, needed: ConnectionsNeeded) -> list[Finding]:
-    """Look at the database and the tables. Raises StorageUnavailable."""
+async def examine(
+    session: StorageSession, retention: Retention, needed: ConnectionsNeeded, prefix: str
+) -> list[Finding]:
+    """Look at the database and the tables, whose names begin with `prefix`. Raises StorageUnavailable."""
     try:
         found = judge_meta(await session.run(read_meta()))
     except SchemaMismatch:
@@ -36,14 +38,19 @@ async def examine(session: StorageSession, retention: Retention, needed: Connect
         return found
     facts = [(str(name), str(value)) for name, value in await session.run(rows_of("server_facts"))]
     found += judge_server(facts) + judge_connections(facts, needed)
-    granted = await session.run(rows_of("table_privileges"))
-    found += judge_privileges([(str(table), str(privilege)) for table, privilege in granted])
+    found += _privileges(await session.run(rows_of("table_privileges")), dict(facts).get("database"), prefix)
     try:
         found += await _tables(session)
     except AccessRefused as error:
         advice = "their state is not judged: ask again as a user that may read them"
         found.append(Finding("tables", Verdict.WARN, error.reason, advice))
     return [*found, judge_retention(retention)]
+
+
+def _privileges(rows: Rows, database: str | None, prefix: str) -> list[Finding]:
+    if database is None:
+        return judge_privileges([(str(table), str(privilege)) for table, privilege in rows])
+    return judge_privileges(read_grants([str(row[0]) for row in rows], database, prefix), side_rows=True)
 
 
 async def _tables(session: StorageSession) -> list[Finding]:
@@ -78,8 +85,8 @@ async def preflight(publisher: Publisher, topics: list[str]) -> list[Finding]:
 
 def rows_of(name: str) -> Steps[Rows]:
     """The rows of a statement without parameters: `server_facts` → (name, value text); `table_privileges` →
-    (table without its prefix, privilege) as granted to the connection, none where the storage has no privileges;
-    `unknown_statuses` → (table, status, count).
+    (table without its prefix, privilege) as granted to the connection, none where the storage has no privileges; where the
+    facts name the `database`, its GRANT statements instead, one a row; `unknown_statuses` → (table, status, count).
     """
     rows = yield Statement(name)
     return rows

@@ -2,11 +2,13 @@
 
 from outrider.admin.doctor import examine, preflight
 from outrider.bootstrap.brokers import publisher_of, retention_of_topics, topics_of
+from outrider.bootstrap.process import process_of
 from outrider.bootstrap.pruning import retention
 from outrider.bootstrap.settings_model import Settings
 from outrider.bootstrap.wiring import Site, known_catalog
 from outrider.core.errors import AccessRefused
-from outrider.core.health import ConnectionsNeeded, Finding, Verdict, judge_sources
+from outrider.core.health import ConnectionsNeeded, Finding, Verdict, judge_sources, judge_state_dir
+from outrider.runtime.proof import obstacle
 
 LANE_CONNECTIONS = 3
 """A lane reads, writes and listens."""
@@ -17,7 +19,7 @@ SPARE_CONNECTIONS = 4
 async def examination(made: Site) -> list[Finding]:
     """Every check, in the order of what depends on what. Raises StorageUnavailable."""
     async with made.session(check=False) as session:
-        found = await examine(session, retention(made), connections_needed(made.settings))
+        found = await examine(session, retention(made), connections_needed(made.settings), made.names.prefix)
         if any(one.check == "schema" and one.verdict is Verdict.FAIL for one in found):
             return found
         try:
@@ -27,6 +29,8 @@ async def examination(made: Site) -> list[Finding]:
             found.append(
                 Finding("routes", Verdict.WARN, error.reason, "no destination is asked for: set service.catalog")
             )
+    folder = made.settings.runtime.state_dir
+    found.append(judge_state_dir(str(folder), obstacle(folder, process_of(made, "doctor").owner)))
     publisher = publisher_of(made)
     if publisher is None:
         return [*found, Finding("broker", Verdict.OK, f"{made.settings.broker.kind}: nothing is published to a broker")]

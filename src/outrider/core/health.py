@@ -198,9 +198,7 @@ def judge_lanes(lanes: Iterable[LaneLine], cluster: str, now: Snapshot | None) -
         try:
             _own(line, cluster, now)
         except ForeignPosition as error:
-            advice = (
-                "a restored or upgraded database: nothing is read, and this release cannot find what was undelivered"
-            )
+            advice = "a restored or upgraded database: before writers are let in, run  outrider cursor rebase"
             found.append(Finding(name, Verdict.FAIL, str(error), advice))
         else:
             found.append(Finding(name, Verdict.OK, f"{line.passed:,} passed"))
@@ -212,6 +210,14 @@ def _own(line: LaneLine, cluster: str, now: Snapshot | None) -> None:
         raise ForeignPosition(f"made in cluster {line.cluster}, this is {cluster}")
     if now is not None and line.done is not None and now.xmax < Snapshot.parse(line.done).xmax:
         raise ForeignPosition("lies in the future of this server")
+
+
+def judge_state_dir(folder: str, obstacle: str) -> Finding:
+    """Whether what crashes and starts again here goes on at once (OB-100)."""
+    if not obstacle:
+        return Finding("state folder", Verdict.OK, f"{folder} takes a process's locked file")
+    advice = "after a crash the lease decides: set runtime.state_dir to a folder of this host that this user may write"
+    return Finding("state folder", Verdict.WARN, f"{folder} {obstacle}", advice)
 
 
 def judge_retention(retention: Retention) -> Finding:

@@ -11,7 +11,7 @@ from outrider.core.errors import SchemaMismatch
 from outrider.core.identity import HASH_FUNCTION
 from outrider.core.steps import Statement, Steps
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """The number of the migrations that this release was written against."""
 
 PRE: Final = "schema_version"

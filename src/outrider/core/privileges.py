@@ -1,10 +1,11 @@
 """What each duty must be allowed to do in the tables, and what `doctor` says of the connection's own privileges.
 
 Invariant: a role with fewer privileges than the owner is no fault: what it may do is named, and what it lacks for the rest.
-Source: spec/outbox.md OB-17, OB-94.
+Source: spec/outbox.md OB-17, OB-21, OB-94.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from outrider.core.health import Finding, Verdict
@@ -32,17 +33,54 @@ DUTIES: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }  # fmt: skip
 """Privileges by duty and table."""
+SIDE_ROWS: Final[Mapping[str, Mapping[str, str]]] = {
+    "add": {"outbox_pending": "INSERT", "outbox_subscription": _S, "outbox_cursor": _S},
+    "relay": {"outbox_pending": _ALL},
+    "prune": {"outbox_pending": _SD},
+    "operate": {"outbox_pending": _SI},
+}
+"""What comes on top where a message has a row for each subscription."""
 OWNER: Final = "OWNER"
 """The privilege that a connection has on tables that are its own, or as superuser."""
 _LOG: Final = "outbox_message"
+_NAME: Final = r"(\*|`(?:[^`]|``)+`)"
+_GRANT: Final = re.compile(rf"GRANT (.+) ON {_NAME}\.{_NAME} TO ")
+_COLUMNS: Final = re.compile(r" \([^)]*\)")
+_MAKES: Final = frozenset({"ALTER", "DROP"})
+_TOLD: Final = frozenset({*_ALL.split(), OWNER})
 
 
-def judge_privileges(granted: Iterable[tuple[str, str]]) -> list[Finding]:
-    """What may be done with these (table, privilege) pairs; nothing to say where the storage has no privileges."""
+def read_grants(lines: Iterable[str], database: str, prefix: str) -> Iterator[tuple[str, str]]:
+    """What the answers to SHOW GRANTS, of a user and the roles in use, allow in the tables with this prefix: (table without
+    it, privilege). What is granted on columns counts; who may alter and drop a table is as good as its OWNER.
+
+    Source: MariaDB documentation, "GRANT"; the name of a database is a pattern as in LIKE, unless a table follows it.
+    """
+    tables = {table for duties in (DUTIES, SIDE_ROWS) for needed in duties.values() for table in needed}
+    for line in lines:
+        if (found := _GRANT.match(line)) is None:
+            continue
+        what, where, table = found[1], _unquoted(found[2]), _unquoted(found[3])
+        if not (where == database or (table == "*" and _matches(where, database))):
+            continue
+        privileges = set(_COLUMNS.sub("", what).split(", "))
+        if "ALL PRIVILEGES" in privileges:
+            privileges |= {*_ALL.split(), *_MAKES}
+        if privileges >= _MAKES:
+            privileges.add(OWNER)
+        told = privileges & _TOLD
+        yield from ((one, privilege) for one in tables if table in {"*", f"{prefix}{one}"} for privilege in told)
+
+
+def judge_privileges(granted: Iterable[tuple[str, str]], *, side_rows: bool = False) -> list[Finding]:
+    """What may be done with these (table, privilege) pairs; nothing to say where the storage has no privileges. `side_rows`:
+    a message has a row for each subscription.
+    """
     have = frozenset(granted)
     if not have:
         return []
-    lacking = {duty: _lacking(tables, have) for duty, tables in DUTIES.items()}
+    more = SIDE_ROWS if side_rows else {}
+    lacking = {duty: _lacking({**tables, **more.get(duty, {})}, have) for duty, tables in DUTIES.items()}
     able = [duty for duty, lacks in lacking.items() if not lacks]
     seen = f"may {', '.join(able)}" if able else "may do nothing whole"
     unable = [f"{duty} (no {', '.join(lacks)})" for duty, lacks in lacking.items() if lacks]
@@ -65,3 +103,15 @@ def _lacking(tables: Mapping[str, str], have: frozenset[tuple[str, str]]) -> lis
         if missing:
             found.append(f"{' '.join(missing)} on {table}")
     return found
+
+
+def _unquoted(name: str) -> str:
+    return name if name == "*" else name[1:-1].replace("``", "`")
+
+
+def _matches(pattern: str, database: str) -> bool:
+    if pattern == "*":
+        return True
+    parts = re.findall(r"\\.|.", pattern)
+    meant = [{"%": ".*", "_": "."}.get(part, re.escape(part[-1])) for part in parts]
+    return re.fullmatch("".join(meant), database) is not None

@@ -74,19 +74,41 @@ def is_local(folder: Path, mounts: Path = MOUNTS) -> bool:
     return found[1] in LOCAL
 
 
+def obstacle(folder: Path, owner: str) -> str:
+    """Why a process could not prove its death by a file in `folder`, in words; empty where it could. Tries it with the name
+    `owner`, and leaves nothing behind.
+    """
+    if not folder.is_dir():
+        return "is no folder"
+    if not is_local(folder):
+        return "is not known to be on a disk of this host's own"
+    try:
+        opened = _open_locked(folder / owner)
+    except OSError as error:
+        return f"takes no locked file: {error.strerror}"
+    (folder / owner).unlink()
+    os.close(opened)
+    return ""
+
+
 def _made(path: Path) -> int | None:
     """A new file, locked; None where it cannot be."""
     try:
-        opened = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        return _open_locked(path)
     except OSError:
         return None
+
+
+def _open_locked(path: Path) -> int:
+    """A new file, locked; where it cannot be locked it is gone again. Raises OSError."""
+    opened = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
         flock(opened, LOCK_EX | LOCK_NB)
     except OSError:
         os.close(opened)
         with suppress(OSError):
             path.unlink()
-        return None
+        raise
     return opened
 
 

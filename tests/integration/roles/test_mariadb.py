@@ -12,6 +12,7 @@ import pytest
 from outrider import Catalog, Message, Outbox, Relay
 from outrider.core.errors import MessageIdConflict
 from outrider.core.events import MessageDied
+from outrider.core.privileges import DUTIES
 from outrider.runtime.mysql_url import server_of
 from outrider.testing.events import EventSink
 from tests.acceptance.cli.conftest import CATALOG, Answer, Shop, open_shop
@@ -203,6 +204,18 @@ def test_prune_read_and_operate_do_what_they_are_for(maria: MariaShop) -> None:
         assert answer.code == 0, f"{verb}: {answer.err}"
     answer = maria.ask(prune, "prune", "--yes")
     assert answer.code == 0, answer.err
+
+
+def test_each_role_is_told_its_duty_by_doctor(maria: MariaShop) -> None:
+    """OB-94, OB-79: by what the role grants; an owner is told so."""
+    for role in DUTIES:
+        answer = maria.ask(maria.user(role), "doctor", "--json")
+        assert answer.code == 0, answer.out + answer.err
+        told = next(check for check in answer.json["checks"] if check["check"] == "privileges")
+        assert role in told["seen"].split(";")[0].removeprefix("may ").split(", "), told
+        assert (told["verdict"], "owner" in told["seen"]) == ("ok", False)
+    owner = next(check for check in maria.shop.run("doctor", "--json").json["checks"] if check["check"] == "privileges")
+    assert owner["seen"].startswith("owner of the tables")
 
 
 def test_migrate_changes_the_tables(maria: MariaShop) -> None:

@@ -1,7 +1,7 @@
 """What `doctor` makes of the facts."""
 
-from outrider.core.health import ConnectionsNeeded, Verdict, judge_connections, judge_server
-from outrider.core.privileges import DUTIES, OWNER, judge_privileges
+from outrider.core.health import ConnectionsNeeded, Verdict, judge_connections, judge_server, judge_state_dir
+from outrider.core.privileges import DUTIES, OWNER, judge_privileges, read_grants
 
 
 def granted(*duties: str) -> set[tuple[str, str]]:
@@ -52,6 +52,43 @@ def test_privileges_are_told_by_duty() -> None:
     assert (much.verdict, "REVOKE UPDATE" in much.advice) == (Verdict.WARN, True)
     (nothing,) = judge_privileges({("outbox_message", "SELECT")})
     assert nothing.verdict is Verdict.FAIL
+
+
+def test_grants_are_read_as_mysql_and_mariadb_say_them() -> None:
+    """OB-94: of this database alone, on columns or on whole tables, of a user or of its role; OB-21: the side rows."""
+    lines = [
+        "GRANT USAGE ON *.* TO `u`@`%` IDENTIFIED BY PASSWORD '*0'",
+        "GRANT `orders_add` TO `u`@`%`",
+        "GRANT PROXY ON ''@'%' TO 'u'@'%' WITH GRANT OPTION",
+        "GRANT SELECT (`id`, `type`), INSERT (`type`) ON `shop`.`orders_outbox_message` TO `orders_add`",
+        "GRANT INSERT ON `shop`.`orders_outbox_pending` TO `orders_add`",
+        "GRANT DELETE ON `shop`.`other_outbox_message` TO `u`@`%`",
+        "GRANT UPDATE ON `elsewhere`.`orders_outbox_message` TO `u`@`%`",
+        "GRANT EXECUTE ON PROCEDURE `shop`.`orders_outbox_message` TO `u`@`%`",
+    ]
+    assert set(read_grants(lines, "shop", "orders_")) == {
+        ("outbox_message", "SELECT"), ("outbox_message", "INSERT"), ("outbox_pending", "INSERT"),
+    }  # fmt: skip
+    for line in (
+        "GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost`",
+        r"GRANT ALL PRIVILEGES ON `my\_sh%`.* TO `u`@`%`",
+    ):
+        (owner,) = judge_privileges(read_grants([line], "my_shop", "orders_"), side_rows=True)
+        assert (owner.verdict, owner.seen) == (
+            Verdict.OK, "owner of the tables, may add, relay, consume, prune, operate",
+        )  # fmt: skip
+    assert not set(read_grants([r"GRANT DELETE ON `my\_sh%`.* TO `u`@`%`"], "myxshop", "orders_"))
+    assert not set(read_grants(["GRANT DELETE ON `my_shop`.`orders_outbox_message` TO `u`@`%`"], "myxshop", "orders_"))
+    (adding,) = judge_privileges(granted("add"), side_rows=True)
+    assert "INSERT on outbox_pending" in adding.seen
+
+
+def test_a_folder_that_proves_no_death_is_told_of() -> None:
+    """OB-100, OB-79: the lease decides there."""
+    assert judge_state_dir("/run/outrider", "").verdict is Verdict.OK
+    found = judge_state_dir("/run/outrider", "is no folder")
+    assert (found.verdict, found.seen) == (Verdict.WARN, "/run/outrider is no folder")
+    assert "runtime.state_dir" in found.advice
 
 
 def test_a_server_of_mysql_or_mariadb_is_judged_by_its_own_facts() -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from outrider.core.processes import owner_id, same_boot
-from outrider.runtime.proof import STALE_SECONDS, ProofOfLife, is_local
+from outrider.runtime.proof import STALE_SECONDS, ProofOfLife, is_local, obstacle
 
 BOOT = "8a8a1f0b-f424-47fe-9622-01defef0232a"
 OTHER_BOOT = "11111111-f424-47fe-9622-01defef0232a"
@@ -100,6 +100,17 @@ def test_a_process_without_a_proof_of_its_own_judges_nobody(tmp_path: Path) -> N
         assert not proof.hold()
         assert not proof.is_dead(owner(2))
         proof.let_go()
+
+
+def test_what_is_in_the_way_of_a_proof_is_said_in_words(tmp_path: Path) -> None:
+    """OB-100, OB-79: it is tried, and nothing is left behind."""
+    assert obstacle(tmp_path, owner(1)) == ""
+    assert list(tmp_path.iterdir()) == []
+    assert obstacle(tmp_path / "missing", owner(1)) == "is no folder"
+    assert "disk" in obstacle(Path("/proc"), owner(1))
+    (tmp_path / owner(1)).touch()
+    assert obstacle(tmp_path, owner(1)) == "takes no locked file: File exists"
+    assert (tmp_path / owner(1)).exists()
 
 
 def test_a_folder_on_a_network_file_system_is_not_local(tmp_path: Path) -> None:

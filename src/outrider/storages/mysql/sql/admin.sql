@@ -24,44 +24,61 @@ WHERE (:before IS NULL OR log_id < :before)
       SELECT 1 FROM {outbox_delivery} AS d WHERE d.message_id = s.message_id AND d.cause = :cause))
 ORDER BY log_id DESC LIMIT :limit
 
+-- fragment: wanted_row
+INSTR(:statuses, CONCAT(',', o.status, ',')) > 0
+          AND (:state IS NULL OR o.status = :state)
+          AND (:id IS NULL OR o.message_id = :id)
+          AND (:destination IS NULL OR o.topic = :destination)
+          AND (:message_key IS NULL OR o.message_key = :message_key)
+          AND (:code IS NULL OR o.error_code = :code)
+          AND (:cause IS NULL OR o.cause = :cause)
+          AND (:since IS NULL OR o.updated_at >= :since)
+          AND (:until IS NULL OR o.updated_at < :until)
+          AND (:min_attempts IS NULL OR o.attempts >= :min_attempts)
+
+-- fragment: receipts
+FROM {inbox_consumer} AS c JOIN {inbox_receipt} AS r ON r.consumer_id = c.id AND r.message_id = f.message_id
+
 -- name: list_exceptions
--- Whether a message is consumed is asked of the page alone: the view looks at every reader.
+-- Each table is walked along an index from the place on, so that a page of a hundred thousand rows costs as much as one of a few.
+-- Whether a message is consumed is asked of the page alone, and as the view says it, without what else the view looks at.
 SELECT f.*, CASE f.place
-    WHEN 0 THEN COALESCE((SELECT v.state = 'consumed' FROM {outbox_status} AS v WHERE v.message_id = f.message_id), FALSE)
+    WHEN 0 THEN f.type <> '' AND (SELECT COUNT(*) > 0 {receipts})
+        AND (SELECT COUNT(*) {receipts} JOIN {outrider_route} AS route
+             ON route.type = f.type AND JSON_CONTAINS(route.consumers_here, JSON_QUOTE(CONVERT(c.name USING utf8mb4))))
+            = COALESCE((SELECT JSON_LENGTH(route.consumers_here) FROM {outrider_route} AS route WHERE route.type = f.type), 0)
     ELSE EXISTS (SELECT 1 FROM {inbox_receipt} AS r WHERE r.consumer_id = f.owner_id AND r.message_id = f.message_id)
 END AS consumed
-FROM (SELECT * FROM (
-    SELECT 0 AS place, d.log_id AS row_id, d.subscription_id AS owner_id, s.name AS reader, d.message_id,
-           COALESCE(m.type, '') AS type, d.topic, d.message_key, d.key_hash, d.status, d.cause, d.attempts, d.max_retry,
-           d.generation, d.next_retry_at, d.error_code, d.last_error, d.first_failed_at, d.updated_at, d.resolution
-    FROM {outbox_delivery} AS d
-    JOIN {outbox_subscription} AS s ON s.id = d.subscription_id
-    LEFT JOIN {outbox_message} AS m ON m.id = d.log_id
-    WHERE :after_place < 1
-      AND (d.log_id, d.subscription_id) > (CASE WHEN :after_place < 0 THEN -1 ELSE :after_id END, :after_owner)
-    UNION ALL
-    SELECT 1, i.id, i.consumer_id, c.name, i.message_id, i.type, i.topic, i.message_key, i.key_hash,
-           i.status, i.cause, i.attempts, i.max_retry, i.generation, i.next_retry_at, i.error_code, i.last_error,
-           i.first_failed_at, i.updated_at, i.resolution
-    FROM {inbox_delivery} AS i
-    JOIN {inbox_consumer} AS c ON c.id = i.consumer_id
-    WHERE :after_place < 1 OR i.id > :after_id
-) AS e
-WHERE INSTR(:statuses, CONCAT(',', status, ',')) > 0
-  AND (:state IS NULL OR status = :state)
-  AND (:id IS NULL OR message_id = :id)
-  AND (:log_id IS NULL OR (place = 0 AND row_id = :log_id)
-       OR (place = 1 AND message_id = (SELECT m.message_id FROM {outbox_message} AS m WHERE m.id = :log_id)))
-  AND (:type IS NULL OR type = :type)
-  AND (:destination IS NULL OR topic = :destination)
-  AND (:message_key IS NULL OR message_key = :message_key)
-  AND (:consumer IS NULL OR reader = :consumer)
-  AND (:code IS NULL OR error_code = :code)
-  AND (:cause IS NULL OR cause = :cause)
-  AND (:since IS NULL OR updated_at >= :since)
-  AND (:until IS NULL OR updated_at < :until)
-  AND (:min_attempts IS NULL OR attempts >= :min_attempts)
-ORDER BY place, row_id, owner_id LIMIT :limit) AS f
+FROM (
+    (
+        SELECT 0 AS place, o.log_id AS row_id, o.subscription_id AS owner_id, s.name AS reader, o.message_id,
+               COALESCE(m.type, '') AS type, o.topic, o.message_key, o.key_hash, o.status, o.cause, o.attempts, o.max_retry,
+               o.generation, o.next_retry_at, o.error_code, o.last_error, o.first_failed_at, o.updated_at, o.resolution
+        FROM {outbox_delivery} AS o FORCE INDEX (by_log)
+        STRAIGHT_JOIN {outbox_subscription} AS s ON s.id = o.subscription_id
+        LEFT JOIN {outbox_message} AS m ON m.id = o.log_id
+        WHERE :after_place < 1 AND o.log_id >= IF(:after_place < 0, -1, :after_id)
+          AND (o.log_id, o.subscription_id) > (IF(:after_place < 0, -1, :after_id), :after_owner)
+          AND {wanted_row}
+          AND (:log_id IS NULL OR o.log_id = :log_id)
+          AND (:type IS NULL OR m.type = :type)
+          AND (:consumer IS NULL OR s.name = :consumer)
+        ORDER BY o.log_id, o.subscription_id LIMIT :limit
+    ) UNION ALL (
+        SELECT 1, o.id, o.consumer_id, c.name, o.message_id, o.type, o.topic, o.message_key, o.key_hash,
+               o.status, o.cause, o.attempts, o.max_retry, o.generation, o.next_retry_at, o.error_code, o.last_error,
+               o.first_failed_at, o.updated_at, o.resolution
+        FROM {inbox_delivery} AS o FORCE INDEX (PRIMARY)
+        STRAIGHT_JOIN {inbox_consumer} AS c ON c.id = o.consumer_id
+        WHERE o.id > IF(:after_place < 1, -1, :after_id)
+          AND {wanted_row}
+          AND (:log_id IS NULL OR o.message_id = (SELECT m.message_id FROM {outbox_message} AS m WHERE m.id = :log_id))
+          AND (:type IS NULL OR o.type = :type)
+          AND (:consumer IS NULL OR c.name = :consumer)
+        ORDER BY o.id LIMIT :limit
+    )
+    ORDER BY place, row_id, owner_id LIMIT :limit
+) AS f
 ORDER BY f.place, f.row_id, f.owner_id
 
 -- name: message_receipts
@@ -174,6 +191,7 @@ SELECT 'mysql' AS name, VERSION() AS value
 UNION ALL SELECT 'read_only', CASE WHEN @@GLOBAL.read_only THEN 'on' ELSE 'off' END
 UNION ALL SELECT 'auto_increment_increment', CAST(@@auto_increment_increment AS CHAR)
 UNION ALL SELECT 'innodb_flush_log_at_trx_commit', CAST(@@GLOBAL.innodb_flush_log_at_trx_commit AS CHAR)
+UNION ALL SELECT 'database', {database_of_tables}
 
 -- name: unknown_statuses
 SELECT 'outbox_delivery', status, count(*) FROM {outbox_delivery}
@@ -230,5 +248,5 @@ JOIN {inbox_consumer} AS c ON c.id = i.consumer_id
 WHERE i.status NOT IN ('done', 'dead') AND i.error_code IN ('suspect.crash', 'suspect.unknown') GROUP BY c.name
 
 -- name: table_privileges
--- Told by who may not: the server names the privilege in its error.
-SELECT '' AS name, '' AS value FROM DUAL WHERE FALSE
+-- The tables of privileges leave out what a role grants.
+SHOW GRANTS

@@ -60,10 +60,12 @@ SELECT
 FROM {outbox_message}
 WHERE id = :log_id
 
+-- fragment: database_of_tables
+IF('{outrider_meta}' LIKE '%.%', SUBSTRING_INDEX(SUBSTRING('{outrider_meta}', 2), '`', 1), DATABASE())
+
 -- name: tables_exist
 SELECT COUNT(*) = 2 AS tables_exist FROM information_schema.TABLES
-WHERE TABLE_NAME IN ('{p}outrider_meta', '{p}outbox_message')
-    AND TABLE_SCHEMA = IF('{outrider_meta}' LIKE '%.%', SUBSTRING_INDEX(SUBSTRING('{outrider_meta}', 2), '`', 1), DATABASE())
+WHERE TABLE_NAME IN ('{p}outrider_meta', '{p}outbox_message') AND TABLE_SCHEMA = {database_of_tables}
 
 -- name: read_route_hashes
 SELECT type, hash FROM {outrider_route}

@@ -24,44 +24,63 @@ WHERE (CAST(:before AS INTEGER) IS NULL OR log_id < :before)
       SELECT 1 FROM {outbox_delivery} AS d WHERE d.message_id = s.message_id AND d.cause = :cause))
 ORDER BY log_id DESC LIMIT :limit
 
+-- fragment: wanted_row
+instr(:statuses, ',' || o.status || ',') > 0
+      AND (CAST(:state AS TEXT) IS NULL OR o.status = :state)
+      AND (CAST(:id AS BLOB) IS NULL OR o.message_id = :id)
+      AND (CAST(:destination AS TEXT) IS NULL OR o.topic = :destination)
+      AND (CAST(:message_key AS TEXT) IS NULL OR o.message_key = :message_key)
+      AND (CAST(:code AS TEXT) IS NULL OR o.error_code = :code)
+      AND (CAST(:cause AS TEXT) IS NULL OR o.cause = :cause)
+      AND (CAST(:since AS INTEGER) IS NULL OR o.updated_at >= :since)
+      AND (CAST(:until AS INTEGER) IS NULL OR o.updated_at < :until)
+      AND (CAST(:min_attempts AS INTEGER) IS NULL OR o.attempts >= :min_attempts)
+
+-- fragment: receipts
+FROM {inbox_consumer} AS c JOIN {inbox_receipt} AS r ON r.consumer_id = c.id AND r.message_id = f.message_id
+
 -- name: list_exceptions
--- Whether a message is consumed is asked of the page alone: the view looks at every reader.
+-- Each table is walked along an index from the place on, so that a page of a hundred thousand rows costs as much as one of a few.
+-- Whether a message is consumed is asked of the page alone, and as the view says it, without what else the view looks at.
 SELECT f.*, CASE f.place
-    WHEN 0 THEN coalesce((SELECT v.state = 'consumed' FROM {outbox_status} AS v WHERE v.message_id = f.message_id), FALSE)
+    WHEN 0 THEN f.type <> '' AND EXISTS (SELECT 1 {receipts}) AND NOT EXISTS (
+        SELECT 1 FROM {outrider_route} AS route, json_each(route.consumers_here) AS e
+        WHERE route.type = f.type AND NOT EXISTS (SELECT 1 {receipts} WHERE c.name = e.value))
     ELSE EXISTS (SELECT 1 FROM {inbox_receipt} AS r WHERE r.consumer_id = f.owner_id AND r.message_id = f.message_id)
 END AS consumed
-FROM (SELECT * FROM (
-    SELECT 0 AS place, d.log_id AS row_id, CAST(d.subscription_id AS INTEGER) AS owner_id, s.name AS reader, d.message_id,
-           coalesce(m.type, '') AS type, d.topic, d.message_key, d.key_hash, d.status, d.cause, d.attempts, d.max_retry,
-           d.generation, d.next_retry_at, d.error_code, d.last_error, d.first_failed_at, d.updated_at, d.resolution
-    FROM {outbox_delivery} AS d
-    JOIN {outbox_subscription} AS s ON s.id = d.subscription_id
-    LEFT JOIN {outbox_message} AS m ON m.id = d.log_id
-    WHERE (d.log_id, d.subscription_id) > (CASE WHEN :after_place < 0 THEN -1 ELSE :after_id END, :after_owner)
-      AND :after_place < 1
+FROM (
+    SELECT * FROM (
+        SELECT 0 AS place, o.log_id AS row_id, CAST(o.subscription_id AS INTEGER) AS owner_id, s.name AS reader, o.message_id,
+               coalesce(m.type, '') AS type, o.topic, o.message_key, o.key_hash, o.status, o.cause, o.attempts, o.max_retry,
+               o.generation, o.next_retry_at, o.error_code, o.last_error, o.first_failed_at, o.updated_at, o.resolution
+        FROM {outbox_delivery} AS o
+        CROSS JOIN {outbox_subscription} AS s ON s.id = o.subscription_id
+        LEFT JOIN {outbox_message} AS m ON m.id = o.log_id
+        WHERE :after_place < 1
+          AND (o.log_id, o.subscription_id) > (CASE WHEN :after_place < 0 THEN -1 ELSE :after_id END, :after_owner)
+          AND {wanted_row}
+          AND (CAST(:log_id AS INTEGER) IS NULL OR o.log_id = :log_id)
+          AND (CAST(:type AS TEXT) IS NULL OR m.type = :type)
+          AND (CAST(:consumer AS TEXT) IS NULL OR s.name = :consumer)
+        ORDER BY o.log_id, o.subscription_id LIMIT :limit
+    )
     UNION ALL
-    SELECT 1, i.id, CAST(i.consumer_id AS INTEGER), c.name, i.message_id, i.type, i.topic, i.message_key, i.key_hash,
-           i.status, i.cause, i.attempts, i.max_retry, i.generation, i.next_retry_at, i.error_code, i.last_error,
-           i.first_failed_at, i.updated_at, i.resolution
-    FROM {inbox_delivery} AS i
-    JOIN {inbox_consumer} AS c ON c.id = i.consumer_id
-    WHERE :after_place < 1 OR i.id > :after_id
-) AS e
-WHERE instr(:statuses, ',' || status || ',') > 0
-  AND (CAST(:state AS TEXT) IS NULL OR status = :state)
-  AND (CAST(:id AS BLOB) IS NULL OR message_id = :id)
-  AND (CAST(:log_id AS INTEGER) IS NULL OR (place = 0 AND row_id = :log_id)
-       OR (place = 1 AND message_id = (SELECT m.message_id FROM {outbox_message} AS m WHERE m.id = :log_id)))
-  AND (CAST(:type AS TEXT) IS NULL OR type = :type)
-  AND (CAST(:destination AS TEXT) IS NULL OR topic = :destination)
-  AND (CAST(:message_key AS TEXT) IS NULL OR message_key = :message_key)
-  AND (CAST(:consumer AS TEXT) IS NULL OR reader = :consumer)
-  AND (CAST(:code AS TEXT) IS NULL OR error_code = :code)
-  AND (CAST(:cause AS TEXT) IS NULL OR cause = :cause)
-  AND (CAST(:since AS INTEGER) IS NULL OR updated_at >= :since)
-  AND (CAST(:until AS INTEGER) IS NULL OR updated_at < :until)
-  AND (CAST(:min_attempts AS INTEGER) IS NULL OR attempts >= :min_attempts)
-ORDER BY place, row_id, owner_id LIMIT :limit) AS f
+    SELECT * FROM (
+        SELECT 1, o.id, CAST(o.consumer_id AS INTEGER), c.name, o.message_id, o.type, o.topic, o.message_key, o.key_hash,
+               o.status, o.cause, o.attempts, o.max_retry, o.generation, o.next_retry_at, o.error_code, o.last_error,
+               o.first_failed_at, o.updated_at, o.resolution
+        FROM {inbox_delivery} AS o
+        CROSS JOIN {inbox_consumer} AS c ON c.id = o.consumer_id
+        WHERE o.id > CASE WHEN :after_place < 1 THEN -1 ELSE :after_id END
+          AND {wanted_row}
+          AND (CAST(:log_id AS INTEGER) IS NULL
+               OR o.message_id = (SELECT m.message_id FROM {outbox_message} AS m WHERE m.id = :log_id))
+          AND (CAST(:type AS TEXT) IS NULL OR o.type = :type)
+          AND (CAST(:consumer AS TEXT) IS NULL OR c.name = :consumer)
+        ORDER BY o.id LIMIT :limit
+    )
+    ORDER BY place, row_id, owner_id LIMIT :limit
+) AS f
 ORDER BY f.place, f.row_id, f.owner_id
 
 -- name: message_receipts

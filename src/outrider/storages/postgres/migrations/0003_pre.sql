@@ -1,0 +1,1 @@
+-- Nothing: PostgreSQL lists dead messages along the primary key, a subscription at a time.
