@@ -16,6 +16,11 @@ class BrokerPlaces:
         self._sessions = sessions
         self._consumer_id = consumer_id
 
+    @property
+    def lasting(self) -> bool:
+        """The membership of the group lives on."""
+        return True
+
     def of(self, item: Item) -> str | None:
         """The partition's name."""
         origin = item.origin

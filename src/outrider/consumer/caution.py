@@ -37,7 +37,9 @@ class _Share:
 
 
 class Caution:
-    """What a round must know of deaths before it. `begin` is cheap where no share is new."""
+    """What rounds must know of deaths before them. It outlives a round that failed: a share that this process has held all
+    along is not begun again, since nobody died. `received` is cheap where no share is new.
+    """
 
     def __init__(self, places: Places, sessions: Sessions, facts: Facts, policy: RetryPolicy, teller: Teller) -> None:
         self._places, self._sessions, self._facts, self._teller = places, sessions, facts, teller
@@ -77,7 +79,6 @@ class Caution:
             if share is None:
                 continue
             if share.suspect is not None and share.suspect == self._places.name_of(item):
-                share.suspect = None
                 if await self._is_suspect(item) and item.order_key is not None:
                     behind.add(item.order_key)
             elif share.left > 0:
@@ -88,18 +89,20 @@ class Caution:
         """These are decided: where the first of a share that was not decided before is, its owner got on."""
         if not self._shares or not items:
             return
-        done: list[Any] = []
+        self._clear_suspects(items)
+        done: dict[Any, _Share] = {}
         for place, share in list(self._shares.items()):
             while share.received and share.received[0].outcome is not None:
                 share.settled |= share.received.popleft().outcome not in {DUPLICATE, STANDING}
             if share.settled:
                 share.received.clear()
             if share.settled and share.left <= 0:
-                done.append(place)
-        for place in done:
-            del self._shares[place]
+                done[place] = share
         if done:
-            await self._places.forget(done)
+            await self._places.forget(list(done))
+        for place, share in done.items():
+            if self._shares.get(place) is share:
+                del self._shares[place]
 
     async def leave(self, places: Sequence[Any] | None = None) -> None:
         """These shares are given back, or all; what is undecided of them killed nobody. Raises StorageUnavailable."""
@@ -109,6 +112,21 @@ class Caution:
             self._shares.pop(place, None)
         if left:
             await self._places.forget(left)
+
+    def again(self) -> None:
+        """The round failed: what was undecided of the shares that are still held is received again."""
+        if not self._places.lasting:
+            self._shares.clear()
+            self._known.clear()
+        for share in self._shares.values():
+            share.received.clear()
+
+    def _clear_suspects(self, items: Sequence[Item]) -> None:
+        """A suspect that is decided, and written, is looked for no more."""
+        for item in items:
+            share = self._shares.get(self._places.of(item))
+            if share is not None and share.suspect == self._places.name_of(item):
+                share.suspect = None
 
     async def _is_suspect(self, item: Item) -> bool:
         """The item was found marked at the third start: it is set aside, unless it has its receipt."""

@@ -10,6 +10,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from outrider.consumer.attempt import BrokenAttempt
+from outrider.consumer.caution import Caution
 from outrider.consumer.config import ConsumerConfig
 from outrider.consumer.round import Parts, Round
 from outrider.consumer.sessions import Sessions
@@ -117,8 +118,10 @@ class Consumer(Service):
         if not self._told.is_set():
             self._teller.started(parts.source.about, parts.router.handlers)
 
+        caution = Caution(parts.source.places, parts.sessions, parts.facts, self._config.policy, parts.teller)
+
         async def one() -> None:
-            self._round = Round(self._config, parts, self._clock, self._told)
+            self._round = Round(self._config, parts, caution, self._clock, self._told)
             try:
                 await self._round.run()
             finally:

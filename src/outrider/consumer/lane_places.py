@@ -14,6 +14,11 @@ class LanePlaces:
     def __init__(self, shares: Sequence[LogShare]) -> None:
         self._shares = shares
 
+    @property
+    def lasting(self) -> bool:
+        """Every lane is taken anew, and its cursor knows by whom."""
+        return False
+
     def of(self, item: Item) -> LogLane | None:
         """The lane that it was read from."""
         origin = item.origin

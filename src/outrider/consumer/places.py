@@ -10,6 +10,11 @@ from outrider.core.suspects import Start
 class Places(Protocol):
     """The shares of a source that this process holds, and where their starts and marks are kept."""
 
+    @property
+    def lasting(self) -> bool:
+        """Whether they are still held, as the same, when a round has failed: then nobody died of it."""
+        ...
+
     def of(self, item: Item) -> Any:  # noqa: ANN401 - the source's own
         """The share that an item came from, the same object or name as long as it is held; None for none."""
         ...

@@ -67,7 +67,9 @@ class Round:
     that the database has answered in it.
     """
 
-    def __init__(self, config: ConsumerConfig, parts: Parts, clock: Clock, told: asyncio.Event) -> None:
+    def __init__(
+        self, config: ConsumerConfig, parts: Parts, caution: Caution, clock: Clock, told: asyncio.Event
+    ) -> None:
         self._config = config
         self._parts = parts
         self._clock = clock
@@ -88,7 +90,8 @@ class Round:
             parts.teller.failed,
             self._breakers,
         )
-        self._caution = Caution(parts.source.places, parts.sessions, parts.facts, config.policy, parts.teller)
+        self._caution = caution
+        self._received: Sequence[Item] = ()
         self._in_slots: dict[int, Sequence[Item]] = {}
         self._decided: list[Item] = []
         self._look = asyncio.Event()
@@ -107,7 +110,8 @@ class Round:
                 group.start(self._receive(), "receive")
         except BaseExceptionGroup:
             undecided = [item for batch in self._in_slots.values() for item in batch] + self._buffer.clear()
-            await self._source.rewind(undecided)
+            self._caution.again()
+            await self._source.rewind([*undecided, *self._received])
             raise
 
     async def _receive(self) -> None:
@@ -121,13 +125,14 @@ class Round:
                 self._paused = False
                 await source.resume()
             busy = self._paused or bool(self._in_slots) or buffer.ready > 0
-            items = await source.receive(max(buffer.room, 1), BUSY_SECONDS if busy else IDLE_SECONDS)
+            self._received = items = await source.receive(max(buffer.room, 1), BUSY_SECONDS if busy else IDLE_SECONDS)
             if left := source.left:
                 await self._caution.leave(left)
             if items:
                 await self._caution.received(items)
                 buffer.narrow = self._caution.active
                 buffer.put(items)
+                self._received = ()
                 await self._clock.sleep(0)  # the slots begin before the next read is sent
         buffer.close()
         self._look.set()

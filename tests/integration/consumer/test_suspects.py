@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from outrider.bootstrap.consumer import Consumer
-from outrider.core.events import MessageDied, ReceiptRecorded, SuspectFound
+from outrider.core.events import MessageDied, ReceiptRecorded, ServiceFailed, SuspectFound
 from outrider.testing.events import EventSink
 from tests.integration.consumer.conftest import Database
 from tests.integration.consumer.scripted import TOPIC, OrderPlaced, Script, order_catalog, placed, running
@@ -95,6 +95,49 @@ async def test_a_marked_message_that_has_its_receipt_is_innocent(database: Datab
         pass
     assert [order for order, _ in seen] == [SECOND, "order-3"]
     assert database.inbox() == []
+
+
+def full(database: Database, table: str, when: str) -> None:
+    """No disk for this table: the storage is unavailable where it is written."""
+    database.rows(
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE SQLSTATE '53100' USING MESSAGE = 'disk full'; END $$"
+    )
+    database.rows(f"CREATE TRIGGER full_disk BEFORE {when} ON {table} FOR EACH ROW EXECUTE FUNCTION full_disk()")
+
+
+async def test_what_was_read_when_a_start_cannot_be_counted_is_read_again(postgres: Database, sink: EventSink) -> None:
+    """OB-61, OB-4: the database goes away between a read and the slots; nothing that was read is passed over."""
+    script, seen = Script(), list[Any]()
+    full(postgres, "billing_inbox_consumer", "UPDATE")
+    script.add(*(placed(f"order-{n}") for n in range(3)))
+    async with running(watching(postgres, seen), postgres.settings, script, sink):
+        await sink.wait_for(ServiceFailed)
+        assert seen == []
+        postgres.rows("DROP TRIGGER full_disk ON billing_inbox_consumer")
+    assert [order for order, _ in seen] == ["order-0", "order-1", "order-2"]
+
+
+async def test_a_database_that_goes_away_again_and_again_makes_no_suspects(postgres: Database, sink: EventSink) -> None:
+    """OB-64, OB-36: a process that begins anew and lives was not killed: its partition was held all along."""
+    consumer, calls = Consumer("billing", order_catalog(), transactions=postgres.url), list[str]()
+
+    @consumer.handler(OrderPlaced)
+    def handle(event: OrderPlaced, tx: Any, context: Any) -> None:  # noqa: ARG001
+        calls.append(event.order_id)
+        raise ValueError("boom")
+
+    full(postgres, "billing_inbox_delivery", "INSERT")
+    script = Script()
+    script.add(placed("order-0"))
+    async with running(consumer, postgres.settings, script, sink):
+        for _ in range(4):
+            await sink.wait_for(ServiceFailed, since=sink.mark())
+            assert starts(postgres) == {PLACE: {"starts": 1}}
+        postgres.rows("DROP TRIGGER full_disk ON billing_inbox_delivery")
+    assert postgres.inbox() == [("retrying", "handler.failed", 1)]
+    assert not sink.of(SuspectFound)
+    assert starts(postgres) == {}
 
 
 async def test_a_suspect_is_tried_alone_and_dead_after_its_last_try(database: Database, sink: EventSink) -> None:
