@@ -26,7 +26,7 @@ def delay(policy: NotificationPolicy, attempt: int, chance: float, at_least: tim
     Doubling from `retry_base` to `retry_max`, shortened by up to a fifth. `at_least`, what the provider asked for, is a
     lower bound, itself capped at 6 h.
     """
-    doubled = policy.retry_base * 2 ** min(max(attempt, 1) - 1, _DOUBLINGS_MAX)
+    doubled = policy.retry_base * (1 << min(max(attempt, 1) - 1, _DOUBLINGS_MAX))
     drawn = min(doubled, policy.retry_longest()) * (LEAST + (1 - LEAST) * chance)
     return drawn if at_least is None else max(drawn, min(at_least, LOWER_BOUND_MAX))
 

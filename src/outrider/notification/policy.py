@@ -77,7 +77,7 @@ class NotificationPolicy:
     dedupe_windows: Mapping[str, timedelta] = field(default_factory=dict)
     window_margin: timedelta | None = None
     reopen_window: timedelta = _DAY
-    route: Route = Route()
+    route: Route = field(default_factory=Route)
     routes: Mapping[str, Route] = field(default_factory=dict)
     feishu_route: tuple[str, ...] = ("feishu_flow", "feishu_bot", "feishu_app")
     digest: DigestPolicy = DigestPolicy()
