@@ -3,7 +3,7 @@
 Invariant: at most `count` sends begin in any span of `per`, whoever sends them. Source: spec/notification.md NT-23.
 
 A bucket is the time at which it would be full again (`arrival`). A bucket a tenth of the rate deep lets a few go at once
-and still keeps the rate over every span: depth − 1 + per ÷ interval = count.
+and still keeps the rate over every span: depth - 1 + per ÷ interval = count.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from outrider.core.notification.address import Destination
-from outrider.core.notification.codes import ErrorClass, Outcome
+from outrider.core.notification.codes import Code, ErrorClass, Outcome
 from outrider.core.notification.sending import SendResult
 from outrider.core.notification.traits import Rate
 from outrider.notification.buckets import emptied, free_at, taken
@@ -92,11 +91,11 @@ class Disabled:
 
 
 def admit(
-    row: DestinationRow, rates: tuple[Rate, ...], now: datetime, *, owner: str, probe_until: datetime
+    row: DestinationRow, rates: tuple[Rate, ...], now: datetime, *, sender: str, probe_until: datetime
 ) -> DestinationRow | Held | Disabled:
     """Take a token, and the probe of a broken destination: the row as it is then; or why not.
 
-    `probe_until` is when a probe of `owner` counts as lost.
+    `sender` names the one send; `probe_until` is when it counts as lost if it was the probe.
     """
     match row.state:
         case State.DISABLED:
@@ -112,34 +111,30 @@ def admit(
         return Held(max(full), Hold.RATE)
     row = _with_arrivals(row, [taken(rate, arrival, now) for rate, arrival in zip(rates, _arrivals(row), strict=False)])
     if row.state in {State.OPEN, State.HALF_OPEN}:
-        return replace(row, state=State.HALF_OPEN, probe_owner=owner, probe_until=probe_until)
+        return replace(row, state=State.HALF_OPEN, probe_owner=sender, probe_until=probe_until)
     return replace(row, blocked_until=None)
 
 
-def is_probe(row: DestinationRow, owner: str) -> bool:
-    """Whether the send that `owner` made is the one that a broken destination waits for."""
-    return row.state == State.HALF_OPEN and row.probe_owner == owner
+def is_probe(row: DestinationRow, sender: str) -> bool:
+    """Whether the send that `sender` made is the one that a broken destination waits for."""
+    return row.state == State.HALF_OPEN and row.probe_owner == sender
 
 
 def after(
-    row: DestinationRow,
-    result: SendResult,
-    policy: BreakerPolicy,
-    now: datetime,
-    chance: float,
-    *,
-    destination: Destination,
-) -> DestinationRow:
-    """The row after this outcome of a send there; `chance` is uniform in [0, 1).
+    row: DestinationRow, rates: tuple[Rate, ...], result: SendResult, policy: BreakerPolicy, now: datetime, chance: float,
+    *, sender: str,
+) -> DestinationRow:  # fmt: skip
+    """The row after this outcome of a send that `sender` made there; `chance` is uniform in [0, 1).
 
-    A disabled or paused one keeps its state. `policy.disable_after` is the channel's.
+    A disabled or paused one keeps its state. Of a broken one, any definite answer closes the breaker, and only the
+    probe's own failure opens it again.
     """
     if result.outcome is Outcome.SKIPPED or row.state == State.DISABLED:
         return row
     if result.error_class is ErrorClass.GONE:
         return _disabled(row, result.code)
     if result.error_class in _DOWN:
-        return _failed(row, policy, now, chance)
+        return _failed(row, policy, now, chance, sender)
     row = _answered(row)
     if result.outcome is Outcome.SUCCESS:
         return replace(row, strikes=0, last_success_at=now)
@@ -147,16 +142,16 @@ def after(
         row = replace(row, strikes=row.strikes + 1)
         return _disabled(row, result.code) if row.strikes >= policy.strikes else row
     if result.error_class is ErrorClass.LIMITED:
-        return _limited(row, result, now, chance, destination)
+        return _limited(row, rates, result, now, chance)
     return replace(row, strikes=0)
 
 
-def resumed(row: DestinationRow, destination_rates: tuple[Rate, ...], now: datetime) -> DestinationRow:
+def resumed(row: DestinationRow, rates: tuple[Rate, ...], now: datetime) -> DestinationRow:
     """Open to sends again, by a person or by changed settings: a new episode, with an empty bucket."""
     fresh = replace(
         _answered(row), state=State.CLOSED, strikes=0, blocked_until=None, reason=None, version=row.version + 1
     )
-    return _with_arrivals(fresh, [emptied(rate, now) for rate in destination_rates])
+    return _with_arrivals(fresh, [emptied(rate, now) for rate in rates])
 
 
 def paused(row: DestinationRow, reason: str) -> DestinationRow:
@@ -174,13 +169,14 @@ def _answered(row: DestinationRow) -> DestinationRow:
     )  # fmt: skip
 
 
-def _failed(row: DestinationRow, policy: BreakerPolicy, now: datetime, chance: float) -> DestinationRow:
+def _failed(row: DestinationRow, policy: BreakerPolicy, now: datetime, chance: float, sender: str) -> DestinationRow:
+    probed = is_probe(row, sender)
     row = replace(row, failures=row.failures + 1, first_failure_at=row.first_failure_at or now)
-    opens = row.state == State.HALF_OPEN or (row.state == State.CLOSED and row.failures >= policy.failures)
+    opens = probed or (row.state == State.CLOSED and row.failures >= policy.failures)
     if not opens:
         return row
     if row.opens and row.first_failure_at is not None and now - row.first_failure_at >= policy.disable_after:
-        return _disabled(row, "unreachable")
+        return _disabled(row, Code.UNREACHABLE)
     span = min(policy.first * (1 << min(row.opens, _DOUBLINGS_MAX)), policy.longest)
     spread = span * (1 - SPREAD + 2 * SPREAD * chance)
     return replace(
@@ -189,12 +185,12 @@ def _failed(row: DestinationRow, policy: BreakerPolicy, now: datetime, chance: f
 
 
 def _limited(
-    row: DestinationRow, result: SendResult, now: datetime, chance: float, destination: Destination
+    row: DestinationRow, rates: tuple[Rate, ...], result: SendResult, now: datetime, chance: float
 ) -> DestinationRow:
     asked = min(max(result.retry_after or PAUSE_LEAST, PAUSE_LEAST), LIMIT_MAX)
     until = max(now + asked + PAUSE_LEAST * chance, row.blocked_until or EPOCH)
     row = replace(row, blocked_until=until, strikes=0)
-    return _with_arrivals(row, [emptied(rate, until) for rate in destination.rates])
+    return _with_arrivals(row, [emptied(rate, until) for rate in rates])
 
 
 def _disabled(row: DestinationRow, reason: str | None) -> DestinationRow:

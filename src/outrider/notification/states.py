@@ -69,7 +69,7 @@ _OUTCOMES: Final[tuple[tuple[frozenset[Status], Event, frozenset[Status]], ...]]
     (ENDED | {Status.FAILED}, Event.REPLAYED, frozenset({Status.PENDING})),  # T15
     (frozenset({Status.UNKNOWN}), Event.RESOLVED, frozenset({Status.SENT, Status.DEAD})),  # T16
     (frozenset({Status.FAILED, Status.UNKNOWN, Status.DEAD}), Event.LATE_SUCCESS, frozenset({Status.SENT})),  # T17
-    (frozenset({Status.FAILED}), Event.WINDOW_CLOSED, frozenset({Status.UNKNOWN})),  # T18
+    (WAITING, Event.WINDOW_CLOSED, frozenset({Status.UNKNOWN})),  # T18, also of one that was resumed
 )
 _SAME: Final = (Event.TAKEN, Event.HELD, Event.RELEASED)  # T2
 

@@ -69,6 +69,8 @@ class Code(StrEnum):
     TOLD_ELSEWHERE = "told_elsewhere"
     WITHDRAWN = "withdrawn"
     RESOLVED = "resolved"
+    UNREACHABLE = "unreachable"
+    """Nobody answered at a destination for so long that it was switched off."""
 
 
 CLASSES: Final[dict[Code, ErrorClass]] = {
