@@ -1,6 +1,7 @@
 """Every rule of the specification in scope is cited by a test that asserts it.
 
-A test cites a rule by its id, `OB-12`, in its docstring, or as `ob_12` in its name. Conformance suites count as tests.
+A test cites a rule by its id, `OB-12` or `NT-12`, in its docstring, or as `ob_12` in its name. Conformance suites count as
+tests.
 """
 
 import ast
@@ -8,14 +9,27 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PLACES = ("tests", "src/outrider/testing/conformance")
-OUT_OF_SCOPE = {78, 96}
-IN_SCOPE = set(range(1, 102)) - OUT_OF_SCOPE
-CITATION = re.compile(r"\bOB-(\d+)\b|(?:^|_)ob_(\d+)(?=_|$)")
+RULES = {"OB": range(1, 102), "NT": range(1, 56)}
+CITATION = re.compile(r"\b(OB|NT)-(\d+)\b|(?:^|_)(ob|nt)_(\d+)(?=_|$)")
+
+OUT_OF_SCOPE: dict[str, set[int]] = {
+    "OB": {78, 96},
+    "NT": {
+        1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+        11, 12, 13, 14, 15, 21, 23, 24, 25, 26,
+        27, 28, 30, 31, 32, 33, 34, 35, 36, 37,
+        38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
+        48, 49, 50, 51, 52, 53, 54, 55,
+    },
+}  # fmt: skip
+"""Rules that nothing here keeps yet, at least not whole: one that is kept and cited leaves the list."""
 
 # rules in scope that no test asserts yet: compared for equality, so it shrinks
-NOT_YET: set[int] = set()
+NOT_YET: dict[str, set[int]] = {"OB": set(), "NT": set()}
 
 
 def asserting(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -24,26 +38,27 @@ def asserting(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
             yield node
 
 
-def citations() -> dict[int, list[str]]:
-    """Rule → the tests that cite it."""
-    cited: dict[int, list[str]] = {}
+def citations() -> dict[str, dict[int, list[str]]]:
+    """Rule → the tests that cite it, for each specification."""
+    cited: dict[str, dict[int, list[str]]] = {spec: {} for spec in RULES}
     for path in sorted(path for place in PLACES for path in (ROOT / place).rglob("*.py")):
         if path == Path(__file__):
             continue
         for test in asserting(ast.parse(path.read_text(encoding="utf-8"))):
             said = f"{ast.get_docstring(test) or ''}\n{test.name}"
-            for rule in {int(a or b) for line in said.splitlines() for a, b in CITATION.findall(line)}:
-                cited.setdefault(rule, []).append(f"{path.relative_to(ROOT)}::{test.name}")
+            for spec, rule in {((a or c).upper(), int(b or d)) for a, b, c, d in CITATION.findall(said)}:
+                cited[spec].setdefault(rule, []).append(f"{path.relative_to(ROOT)}::{test.name}")
     return cited
 
 
-def test_every_rule_in_scope_is_cited_by_a_test() -> None:
-    cited = citations()
+@pytest.mark.parametrize("spec", RULES)
+def test_every_rule_in_scope_is_cited_by_a_test(spec: str) -> None:
+    cited = citations()[spec]
+    in_scope = set(RULES[spec]) - OUT_OF_SCOPE[spec]
     print()
-    for rule in sorted(IN_SCOPE):
+    for rule in sorted(in_scope):
         found = cited.get(rule, [])
-        print(f"OB-{rule:<4}{len(found):3} {found[0] if found else '-'}")
-    unknown = set(cited) - IN_SCOPE - OUT_OF_SCOPE
-    assert not unknown, "no such rule"
-    uncited = IN_SCOPE - set(cited)
-    assert uncited == NOT_YET, f"now cited: {sorted(NOT_YET - uncited)}; no longer cited: {sorted(uncited - NOT_YET)}"
+        print(f"{spec}-{rule:<4}{len(found):3} {found[0] if found else '-'}")
+    assert not set(cited) - set(RULES[spec]), "no such rule"
+    uncited, not_yet = in_scope - set(cited), NOT_YET[spec]
+    assert uncited == not_yet, f"now cited: {sorted(not_yet - uncited)}; no longer cited: {sorted(uncited - not_yet)}"

@@ -134,8 +134,9 @@ COLUMNS: Final = tuple(Record.__dataclass_fields__)
 
 def record_of(row: tuple[Any, ...]) -> Record:
     """The record in the first columns of a row."""
-    values = dict(zip(COLUMNS, row[: len(COLUMNS)], strict=True))
-    return Record(**values | {"fallback_used": bool(values["fallback_used"])})
+    values: dict[str, Any] = dict(zip(COLUMNS, row[: len(COLUMNS)], strict=True))
+    values["fallback_used"] = bool(values["fallback_used"])
+    return Record(**values)
 
 
 def route_json(route: Route) -> str:

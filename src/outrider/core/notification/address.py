@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from types import MappingProxyType
 from typing import Final, Literal
 from uuid import UUID
 
@@ -13,8 +12,6 @@ from outrider.core.notification.traits import Rate, check_rates
 from outrider.core.secret import Secret
 
 NO_AUTH: Final = "none"
-_NO_VALUES: Final[Mapping[str, str]] = MappingProxyType({})
-_NO_SECRETS: Final[Mapping[str, Secret]] = MappingProxyType({})
 
 
 class AddressState(StrEnum):
@@ -34,8 +31,8 @@ class AddressSettings:
     `receive_id_type`, `receive_id`, `sign_rotated_at` (instant, RFC 3339). A channel reads those that it knows.
     """
 
-    values: Mapping[str, str] = _NO_VALUES
-    secrets: Mapping[str, Secret] = field(default=_NO_SECRETS)
+    values: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
 
     @property
     def auth_type(self) -> str:
@@ -53,7 +50,7 @@ class Address:
 
     recipient_id: str
     channel: str
-    settings: AddressSettings = AddressSettings()
+    settings: AddressSettings = field(default_factory=AddressSettings)
     enabled: bool = True
     state: AddressState = AddressState.OK
     reason: str | None = None
