@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -36,9 +37,8 @@ from tests.unit.notification.builders import (
 )  # fmt: skip
 
 
-def judge(result: SendResult, one: Record | None = None, by: Policy | None = None, **around: object) -> Transition:
-    seen = Circumstances(**{"started_at": NOW, **around})  # type: ignore[arg-type]  its own fields
-    return decide(one or record(), result, by or policy(), NOW, 1.0, seen)
+def judge(result: SendResult, one: Record | None = None, by: Policy | None = None, **around: Any) -> Transition:  # noqa: ANN401
+    return decide(one or record(), result, by or policy(), NOW, 1.0, Circumstances(**{"started_at": NOW, **around}))
 
 
 def retried(before: Record, made: Transition) -> Record:
