@@ -14,6 +14,8 @@ from outrider.testing.faults import Victim
 from outrider.testing.services import KafkaServer, MariaDBServer, PostgresServer
 
 LEASE_SECONDS = 2.0
+DURABLE = {"log-bin": "binlog", "sync-binlog": "1"}
+"""Without a binary log InnoDB shows a commit before it is on disk, and a SIGKILL can undo what others have seen."""
 
 
 @dataclass
@@ -79,7 +81,7 @@ def rig(database: str = "postgresql") -> Iterator[Rig]:
     """Start Kafka and the `database`, postgresql or mariadb; and end them and every process of the campaign afterwards."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outrider-faults-")))
-        server: PostgresServer | MariaDBServer = MariaDBServer() if database == "mariadb" else PostgresServer()
+        server: PostgresServer | MariaDBServer = MariaDBServer(DURABLE) if database == "mariadb" else PostgresServer()
         stack.enter_context(server)
         kafka = stack.enter_context(KafkaServer(quick=True))
         made = Rig(server, kafka, folder)

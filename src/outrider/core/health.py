@@ -82,6 +82,11 @@ _RULES: Final = {
         "innodb_flush_log_at_trx_commit", frozenset({"1"}), Verdict.WARN,
         "the last commits are lost in a crash; fine only where that is meant",
     ),
+    "binary_log": _Rule(
+        "binary log", frozenset({"on"}), Verdict.WARN,
+        "a commit is seen before it is on disk: a crash of the server can undo what has been published; set log_bin and"
+        " sync_binlog = 1 (OB-1)",
+    ),
     "fsync": _Rule("fsync", frozenset({"on"}), Verdict.FAIL, _CRASH),
     "full_page_writes": _Rule("full_page_writes", frozenset({"on"}), Verdict.FAIL, _CRASH),
     "synchronous_commit": _Rule(

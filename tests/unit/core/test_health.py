@@ -95,11 +95,11 @@ def test_a_server_of_mysql_or_mariadb_is_judged_by_its_own_facts() -> None:
     """OB-16: one writable primary, ids by ones, of a version that has what is needed; OB-7: no replica."""
     good = [
         ("mysql", "10.11.19-MariaDB-0+deb12u1"), ("read_only", "off"), ("auto_increment_increment", "1"),
-        ("innodb_flush_log_at_trx_commit", "1"),
+        ("innodb_flush_log_at_trx_commit", "1"), ("binary_log", "on"),
     ]  # fmt: skip
-    assert [one.verdict for one in judge_server(good)] == [Verdict.OK] * 4
+    assert [one.verdict for one in judge_server(good)] == [Verdict.OK] * 5
     bad = [
         ("mysql", "5.7.44-log"), ("read_only", "on"), ("auto_increment_increment", "2"),
-        ("innodb_flush_log_at_trx_commit", "2"),
+        ("innodb_flush_log_at_trx_commit", "2"), ("binary_log", "off"),
     ]  # fmt: skip
-    assert [one.verdict for one in judge_server(bad)] == [Verdict.FAIL, Verdict.FAIL, Verdict.FAIL, Verdict.WARN]
+    assert [one.verdict for one in judge_server(bad)] == [Verdict.FAIL] * 3 + [Verdict.WARN] * 2

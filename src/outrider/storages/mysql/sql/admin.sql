@@ -191,6 +191,7 @@ SELECT 'mysql' AS name, VERSION() AS value
 UNION ALL SELECT 'read_only', CASE WHEN @@GLOBAL.read_only THEN 'on' ELSE 'off' END
 UNION ALL SELECT 'auto_increment_increment', CAST(@@auto_increment_increment AS CHAR)
 UNION ALL SELECT 'innodb_flush_log_at_trx_commit', CAST(@@GLOBAL.innodb_flush_log_at_trx_commit AS CHAR)
+UNION ALL SELECT 'binary_log', CASE WHEN @@GLOBAL.log_bin AND @@GLOBAL.sync_binlog = 1 THEN 'on' ELSE 'off' END
 UNION ALL SELECT 'database', {database_of_tables}
 
 -- name: unknown_statuses
