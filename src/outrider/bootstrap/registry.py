@@ -29,6 +29,13 @@ ADAPTERS: Final = {
     "topics.kafka": ("outrider.brokers.kafka.topics:TopicAdmin", "kafka"),
     "metrics.prometheus": ("outrider.telemetry.metrics:MetricsSink", "prometheus"),
     "publisher.memory": ("outrider.brokers.memory.publisher:MemoryPublisher", ""),
+    "channel.console": ("outrider.channels.console.channel:ConsoleChannel", ""),
+    "channel.inbox": ("outrider.channels.inbox.channel:InboxChannel", ""),
+    "channel.webhook": ("outrider.channels.webhook.channel:WebhookChannel", "http"),
+    "channel.email": ("outrider.channels.email.channel:EmailChannel", ""),
+    "channel.apprise": ("outrider.channels.apprise.channel:AppriseChannel", "apprise"),
+    "secrets.sealed": ("outrider.codecs.sealed:SealedSecrets", "sealed"),
+    "secrets.plain": ("outrider.codecs.plain_secrets:PlainSecrets", ""),
 }
 
 DIALECTS: Final = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql", "sqlite": "sqlite"}

@@ -2,3 +2,7 @@
 
 Nothing that runs in production imports this room.
 """
+
+from outrider.testing.mock_channel import MockChannel
+
+__all__ = ["MockChannel"]

@@ -1,0 +1,1 @@
+"""Notifications as text on a stream: for development and the demo."""
