@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Write the tables of docs/reference from the code: settings, errors, events, metrics, commands, tables.
 
 Each stands between `<!-- begin: name -->` and `<!-- end: name -->`; the prose around it is written by hand. `--check` writes
@@ -8,28 +7,24 @@ nothing and exits 1 where a page differs from the code. Words that no code says 
 import dataclasses
 import re
 import sys
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import typer
-from pydantic import BaseModel
 
-from outrider.bootstrap.settings import DESTINATION_KEYS, OPEN_KEYS, seconds
-from outrider.bootstrap.settings_model import Destination, Settings, known_keys
 from outrider.cli import frame
 from outrider.cli.main import Commands
 from outrider.core import errors, events
 from outrider.runtime.sql import NOTIFICATION_TABLES, TABLES, read_sql
 from outrider.telemetry.logs import level_of, name_of
 from outrider.telemetry.metric_list import METRICS, PREFIX
+from tools.reference_settings import settings
+from tools.reference_words import idle, table, words
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "reference"
-WORDS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 STORAGES = ("postgres", "sqlite")
 MIGRATION = "migrations/0001_pre.sql"
 FAMILIES = {"": MIGRATION, "notification_": "migrations/notification/0001_pre.sql"}
@@ -43,102 +38,10 @@ _INDEX = re.compile(r"CREATE (UNIQUE )?INDEX \S+ ON \{(\w+)\} (?:USING (\w+) )?\
 _TYPE_END = re.compile(r" (?:COLLATE|NOT NULL|DEFAULT|CHECK|REFERENCES|GENERATED|PRIMARY|UNIQUE|AUTOINCREMENT).*")
 
 
-class WordsMissing(ValueError):
-    """reference.toml and the code name different things."""
-
-
-def words(section: str, names: Sequence[str]) -> dict[str, str]:
-    """The words of a section, which must be about exactly these names. Raises WordsMissing."""
-    found: dict[str, str] = WORDS[section]
-    if set(found) != set(names):
-        lacking, unknown = sorted(set(names) - set(found)), sorted(set(found) - set(names))
-        raise WordsMissing(f"tools/reference.toml [{section}]: lacks {lacking}, knows too much {unknown}")
-    return found
-
-
-def idle(kind: str, name: str) -> str:
-    """A word on what does nothing yet."""
-    return " **Without effect in this release.**" if name in WORDS["idle"][kind] else ""
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
-
-
 def prose(docstring: str | None) -> str:
     """A docstring as one line, without its source."""
     text = " ".join((docstring or "").split())
     return re.sub(r" ?\((?:OB-\d+[, ]*)+\)| Source: .*$", "", text)
-
-
-# -- settings ----------------------------------------------------------------------------------------------------------
-
-
-def setting_keys() -> dict[str, Any]:
-    """Every setting with its default; those of one topic stand under `TOPIC`."""
-    found: dict[str, Any] = {}
-    for key, default in known_keys().items():
-        if key == OPEN_KEYS:
-            found |= {f"{OPEN_KEYS}.TOPIC.{name}": None for name in DESTINATION_KEYS}
-        else:
-            found[key] = default
-    return found
-
-
-def settings() -> str:
-    """A table a section."""
-    said = words("settings", list(setting_keys()))
-    sections: dict[str, list[tuple[str, str, str]]] = {}
-    for key, default in setting_keys().items():
-        shown = default_of(key, default)
-        allowed = choices(key)
-        meaning = (
-            said[key]
-            + (f" One of {', '.join(f'`{one}`' for one in allowed)}." if allowed else "")
-            + idle("settings", key)
-        )
-        sections.setdefault(key.partition(".")[0], []).append((f"`{key}`", shown, meaning))
-    return "\n".join(
-        f"### `{name}.*`: `OUTRIDER_{name.upper()}__…`\n\n" + table(("key", "default", "what it is"), rows)
-        for name, rows in sections.items()
-    )
-
-
-def default_of(key: str, default: Any) -> str:  # noqa: ANN401  settings are of many types
-    """A default for people."""
-    match default:
-        case None:
-            return "**required**" if key in {"service.name", "database.url"} else "none"
-        case bool():
-            return "on" if default else "off"
-        case timedelta():
-            return seconds(default)
-        case tuple():
-            return ", ".join(default_of(key, one) for one in default) or "none"
-        case Path():
-            return "the temporary folder"
-    return f"`{default}`"
-
-
-def choices(key: str) -> tuple[str, ...]:
-    """The values of a setting that is one of a few."""
-    kind: Any = Settings
-    parts = key.split(".")
-    if key.startswith(f"{OPEN_KEYS}."):
-        kind, parts = Destination, parts[-1:]
-    for part in parts:
-        assert issubclass(kind, BaseModel)
-        kind = kind.model_fields[part].annotation
-    return literals(kind)
-
-
-def literals(kind: object) -> tuple[str, ...]:
-    """The values of a Literal, also inside a union."""
-    if get_origin(kind) is Literal:
-        return tuple(str(one) for one in get_args(kind))
-    return tuple(one for part in get_args(kind) for one in literals(part))
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------
@@ -386,7 +289,7 @@ def main() -> int:
     """Write the pages, or with `--check` only say which differ."""
     stale = [name for name in BLOCKS for now, wanted in [page(name)] if now != wanted]
     if "--check" in sys.argv[1:]:
-        print("\n".join(f"docs/reference/{name}.md: run  python tools/reference.py" for name in stale) or "in step")
+        print("\n".join(f"docs/reference/{name}.md: run  python -m tools.reference" for name in stale) or "in step")
         return 1 if stale else 0
     for name in stale:
         (PAGES / f"{name}.md").write_text(page(name)[1], encoding="utf-8")

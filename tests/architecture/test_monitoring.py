@@ -8,6 +8,7 @@ from pathlib import Path
 
 from outrider.telemetry.metric_list import METRICS, PREFIX, Metric
 from tools import reference
+from tools.reference_words import WORDS
 
 ROOT = Path(__file__).parents[2]
 BOARD = ROOT / "deploy" / "grafana" / "outrider.json"
@@ -97,5 +98,5 @@ def test_every_event_is_waited_for_or_looked_at_by_a_test() -> None:
                         seen.add(name)
     untold = {
         one.__name__ for one in reference.event_classes() if not {one.__name__, reference.line(one)[0]} & seen
-    } - set(reference.WORDS["idle"]["events"])
+    } - set(WORDS["idle"]["events"])
     assert not untold

@@ -6,18 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from outrider.bootstrap.settings import is_known
-from outrider.bootstrap.settings_model import SECRETS, known_keys
+from outrider.bootstrap.settings import all_keys, is_known
+from outrider.bootstrap.settings_model import SECRETS
 from outrider.telemetry.metric_list import METRICS, PREFIX
 from tools import reference
+from tools.reference_settings import setting_keys
+from tools.reference_words import WORDS, is_idle
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "outrider"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-SECTIONS = "|".join(sorted({key.partition(".")[0] for key in known_keys()}))
+SECTIONS = "|".join(sorted({key.partition(".")[0] for key in all_keys()}))
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[\w-]+)?\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-ERROR_CODES = {getattr(one, "code", "") for one in reference.error_classes()} | set(reference.WORDS["row_codes"])
+ERROR_CODES = {getattr(one, "code", "") for one in reference.error_classes()} | set(WORDS["row_codes"])
+MESSAGE_TYPES = {"notification.requested", "notification.feishu.requested", "notification.ended"}
 LOG_LINES = {reference.line(one)[0] for one in reference.event_classes()}
 
 
@@ -35,17 +38,17 @@ def headings(name: str) -> list[str]:
 @pytest.mark.parametrize("name", list(reference.BLOCKS))
 def test_page_is_what_the_code_says(name: str) -> None:
     now, wanted = reference.page(name)
-    assert now == wanted, "run  .venv/bin/python tools/reference.py"
+    assert now == wanted, "run  .venv/bin/python -m tools.reference"
 
 
 def test_every_setting_stands_on_its_page_and_no_other() -> None:
     """OB-90: what is refused as unknown is not documented, what is accepted is."""
-    assert first_cells("settings") == set(reference.setting_keys())
+    assert first_cells("settings") == set(setting_keys())
 
 
 def test_every_error_code_stands_on_its_page_and_no_other() -> None:
     classes = {one.__name__ for one in reference.error_classes()}
-    assert first_cells("errors") == classes | set(reference.WORDS["row_codes"])
+    assert first_cells("errors") == classes | set(WORDS["row_codes"])
 
 
 def test_every_event_stands_on_its_page_and_no_other() -> None:
@@ -70,13 +73,14 @@ def test_every_table_stands_on_its_page_and_no_other() -> None:
 def test_idle_settings_events_and_codes_are_the_listed_ones() -> None:
     """OB-90: what is accepted and does nothing is said so on its page, until it does something."""
     read, chains, names, texts = used()
-    idle = reference.WORDS["idle"]
-    refused = {key for key, said in reference.WORDS["settings"].items() if said.startswith("Refused by this release")}
+    idle = WORDS["idle"]
+    refused = {key for key, said in WORDS["settings"].items() if said.startswith("Refused by this release")}
     assert not {key for key in idle["settings"] if tuple(key.split(".")[-2:]) in chains}, "it is read now"
-    unread = {key for key in reference.setting_keys() if key.rpartition(".")[2] not in read} - refused
-    assert unread <= set(idle["settings"])
+    unread = {key for key in setting_keys() if key.rpartition(".")[2] not in read} - refused
+    assert not {key for key in unread if not is_idle("settings", key)}
+    assert ("notification_of" not in names) == ("notification." in idle["settings"]), "the notifier reads them"
     assert {one.__name__ for one in reference.event_classes()} - names == set(idle["events"])
-    assert set(reference.WORDS["row_codes"]) - texts == set(idle["codes"])
+    assert set(WORDS["row_codes"]) - texts == set(idle["codes"])
 
 
 def used() -> tuple[set[str], set[tuple[str, str]], set[str], set[str]]:
@@ -122,7 +126,8 @@ def test_page_names_only_what_there_is(path: Path) -> None:
 def settings_named(text: str) -> list[str]:
     """What stands in code and looks like a setting, except the codes of errors and the names of log lines."""
     found = re.findall(rf"`((?:{SECTIONS})\.[\w.]*\w)", re.sub(FENCE, "", text))
-    return [key for key in found if key not in ERROR_CODES | LOG_LINES]
+    keys = [key.replace(".CHANNEL.", ".inbox.") for key in found]
+    return [key for key in keys if key not in ERROR_CODES | LOG_LINES | MESSAGE_TYPES]
 
 
 def is_variable(name: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -20,10 +20,20 @@ from outrider.bootstrap.secured import connection_faults, database_url
 from outrider.bootstrap.settings_model import SECRETS, Database, Settings, known_keys
 from outrider.core.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from outrider.bootstrap.settings_notification import Notification
+
 ENVIRONMENT: Final = "OUTRIDER_"
 FILE: Final = "outrider.toml"
-OPEN_KEYS: Final = "broker.destinations"
 DESTINATION_KEYS: Final = ("max_bytes", "partitioner", "rate")
+OPEN_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "broker.destinations": DESTINATION_KEYS,
+    "notification.dedupe_windows": (),
+    "notification.routes": ("always", "first_of"),
+    "notification.digest": ("mode", "window"),
+}
+"""Keys below which names of the user's own stand, with what may be said of each; none: the name has the value itself."""
+NOTIFICATION: Final = "notification."
 PLACEHOLDERS: Final = {"service.name": "unnamed", "database.url": "sqlite:///unnamed"}
 SHOWN_MAX: Final = 60
 NO_SETTINGS: Final[Mapping[str, object]] = MappingProxyType({})
@@ -113,15 +123,45 @@ def wants_traces(environment: Mapping[str, str] | None = None) -> bool:
 
 def is_known(key: str) -> bool:
     """Whether there is such a setting, `broker.destinations.TOPIC.max_bytes` included (a topic may have dots)."""
-    if key.startswith(f"{OPEN_KEYS}."):
-        topic, _, last = key.removeprefix(f"{OPEN_KEYS}.").rpartition(".")
-        return bool(topic) and last in DESTINATION_KEYS
-    return key in known_keys() and key != OPEN_KEYS
+    opened = _opened(key)
+    if opened is not None:
+        name, last = _named(opened, key)
+        return bool(name) and (not OPEN_KEYS[opened] or last in OPEN_KEYS[opened])
+    return key in all_keys(key) and key not in OPEN_KEYS
+
+
+def all_keys(key: str = NOTIFICATION) -> dict[str, Any]:
+    """The keys among which `key` may be, with their defaults: those of notifications only where it is one of them."""
+    if not key.startswith(NOTIFICATION):
+        return known_keys()
+    from outrider.bootstrap.settings_notification import Notification  # noqa: PLC0415 - paid for by who uses it
+
+    return known_keys() | known_keys(Notification, NOTIFICATION)
+
+
+def notification_of(settings: Settings) -> "Notification":
+    """The settings of notifications, as values."""
+    from outrider.bootstrap.settings_notification import Notification  # noqa: PLC0415 - paid for by who uses it
+
+    return Notification.model_validate(settings.notification)
+
+
+def _opened(key: str) -> str | None:
+    return next((opened for opened in OPEN_KEYS if key.startswith(f"{opened}.")), None)
+
+
+def _named(opened: str, key: str) -> tuple[str, str]:
+    """The name of the user's own in a key below an open one, and what is said of it."""
+    rest = key.removeprefix(f"{opened}.")
+    if not OPEN_KEYS[opened]:
+        return rest, ""
+    name, _, last = rest.rpartition(".")
+    return name, last
 
 
 def nearest(key: str) -> str:
     """`; did you mean …?`, or nothing where no key is near."""
-    keys = list(known_keys())
+    keys = list(all_keys(key))
     last = {known.rpartition(".")[2]: known for known in keys}
     found = difflib.get_close_matches(key, keys, 1, 0.6)
     found = found or [last[name] for name in difflib.get_close_matches(key.rpartition(".")[2], list(last), 1, 0.75)]
@@ -172,10 +212,11 @@ def _read_environment(layers: _Layers, environment: Mapping[str, str]) -> None:
 
 
 def _key(name: str) -> str:
-    """The dotted key of a variable's name; a topic keeps its case, all else is lower."""
+    """The dotted key of a variable's name; a name of the user's own (a topic) keeps its case, all else is lower."""
     parts = name.split("__")
-    topic = [part.lower() for part in parts[:2]] == OPEN_KEYS.split(".")
-    return ".".join(part if topic and 1 < index < len(parts) - 1 else part.lower() for index, part in enumerate(parts))
+    opened = ".".join(part.lower() for part in parts[:2])
+    own = range(0) if opened not in OPEN_KEYS else range(2, len(parts) - (1 if OPEN_KEYS[opened] else 0))
+    return ".".join(part if index in own else part.lower() for index, part in enumerate(parts))
 
 
 def _read_secret(layers: _Layers, key: str, path: str, name: str) -> None:
@@ -197,6 +238,7 @@ def _read_secret(layers: _Layers, key: str, path: str, name: str) -> None:
 
 def _checked(layers: _Layers) -> Settings:
     wrong: set[str] = set()
+    _check_notification(layers)
     try:
         settings = Settings.model_validate(_tree(layers.values))
     except ValidationError as error:
@@ -213,12 +255,26 @@ def _checked(layers: _Layers) -> Settings:
     return settings
 
 
+def _check_notification(layers: _Layers) -> None:
+    """Find the faults of what is said of notifications, where anything is."""
+    given = _tree(layers.values).get("notification")
+    if given is None:
+        return
+    from outrider.bootstrap.settings_notification import Notification  # noqa: PLC0415 - paid for by who uses it
+
+    try:
+        Notification.model_validate(given)
+    except ValidationError as error:
+        for found in error.errors():
+            layers.faults.append(_line(layers, ("notification", *found["loc"]), found["msg"], found["type"]))
+
+
 def _tree(values: Mapping[str, Any]) -> dict[str, Any]:
     tree: dict[str, Any] = {"service": {}, "database": {}}
     for key, value in values.items():
         parts = key.split(".")
-        if key.startswith(f"{OPEN_KEYS}."):
-            parts = [*parts[:2], ".".join(parts[2:-1]), parts[-1]]
+        if (opened := _opened(key)) is not None:
+            parts = [*parts[:2], *(part for part in _named(opened, key) if part)]
         branch = tree
         for part in parts[:-1]:
             branch = branch.setdefault(part, {})

@@ -1,93 +1,55 @@
 """Every setting with its type and default, as frozen values. Durations are timedeltas, sizes bytes.
 
-Text forms: a duration is a number of seconds or a number with a unit (`15 s`, `100 ms`, `10 min`, `7 d`), a size a number of
-bytes or one with `KiB`, `MiB`; `none` means no value where a key may lack one. Source: spec/outbox.md section 14.
+Those of notifications are in `settings_notification`, which only who uses them pays for. Source: spec/outbox.md section 14.
 """
 
-import re
 import tempfile
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|sec|min|m|h|d)?")
-_SIZE: Final = re.compile(r"(\d+)\s*(b|kb|kib|mb|mib)?", re.IGNORECASE)
-_SECONDS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
-_BYTES: Final = {"b": 1, "kb": 1_000, "kib": 1_024, "mb": 1_000_000, "mib": 1_048_576}
-
-
-def parse_duration(value: object) -> object:
-    """Turn `15 s`, `100 ms` or a number of seconds into a timedelta. Raises ValueError, also for a negative one."""
-    if isinstance(value, timedelta):
-        seconds = value.total_seconds()
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
-    elif isinstance(value, str) and (match := _DURATION.fullmatch(value.strip().lower())):
-        seconds = float(match[1]) * _SECONDS[match[2] or "s"]
-    else:
-        raise ValueError("must be a duration: a number of seconds, or one with ms, s, min, h or d")
-    if not 0 <= seconds < timedelta.max.total_seconds():
-        raise ValueError("must be a duration of 0 or more")
-    return timedelta(seconds=seconds)
-
-
-def parse_size(value: object) -> object:
-    """Turn `16 MiB` or a number of bytes into an int. Raises ValueError."""
-    if isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
-        return int(match[1]) * _BYTES[(match[2] or "b").lower()]
-    return value
-
-
-def _none(value: object) -> object:
-    return None if isinstance(value, str) and value.strip().lower() in {"", "none"} else value
+from outrider.bootstrap.settings_fields import (
+    Count,
+    Duration,
+    Names,
+    NotGiven,
+    Section,
+    Size,
+    Span,
+    Text,
+    parse_duration,
+    parse_items,
+)
 
 
 def _upper(value: object) -> object:
     return value.strip().upper() if isinstance(value, str) else value
 
 
-def _names(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
 def _durations(value: object) -> object:
-    found = _names(value)
+    found = parse_items(value)
     return [parse_duration(item) for item in found] if isinstance(found, list | tuple) else found
-
-
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Span = Annotated[Duration, Field(gt=timedelta(0))]
-Size = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Optional = BeforeValidator(_none)
-Text = Annotated[str | None, Optional]
 
 
 TlsMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 Mechanism = Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], BeforeValidator(_upper)]
 
 
-class Section(BaseModel):
-    """A group of settings: frozen, nothing unknown in it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
 class Service(Section):
     """Who this process works for."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
-    catalog: Annotated[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")] | None, Optional] = None
+    catalog: Annotated[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")] | None, NotGiven] = None
     profile: Literal["development", "production"] = "development"
 
 
 class DatabaseTls(Section):
     """TLS to the database. `ca` is a file of certificates, or `system`; without a mode a certificate is checked in full."""
 
-    mode: Annotated[TlsMode | None, Optional] = None
+    mode: Annotated[TlsMode | None, NotGiven] = None
     ca: Text = None
     cert: Text = None
     key: Text = None
@@ -97,7 +59,7 @@ class Database(Section):
     """Where the service's tables are."""
 
     url: Annotated[str, Field(repr=False, pattern=r"^(postgresql|sqlite|mysql|mariadb)://")]
-    db_schema: Annotated[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] | None, Optional] = None
+    db_schema: Annotated[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] | None, NotGiven] = None
     pool_size: Count = 5
     statement_timeout: Span = timedelta(seconds=10)
     prepared_statements: bool = True
@@ -115,9 +77,9 @@ class BrokerTls(Section):
 class Sasl(Section):
     """Who we are at the broker."""
 
-    mechanism: Annotated[Mechanism | None, Optional] = None
-    username: Annotated[SecretStr | None, Optional] = None
-    password: Annotated[SecretStr | None, Optional] = None
+    mechanism: Annotated[Mechanism | None, NotGiven] = None
+    username: Annotated[SecretStr | None, NotGiven] = None
+    password: Annotated[SecretStr | None, NotGiven] = None
 
 
 Partitioner = Literal["crc32", "murmur2"]
@@ -126,9 +88,9 @@ Partitioner = Literal["crc32", "murmur2"]
 class Destination(Section):
     """What differs for one topic; None means the broker's own value. `rate` is messages per second."""
 
-    max_bytes: Annotated[Size | None, Optional] = None
-    partitioner: Annotated[Partitioner | None, Optional] = None
-    rate: Annotated[Annotated[float, Field(gt=0)] | None, Optional] = None
+    max_bytes: Annotated[Size | None, NotGiven] = None
+    partitioner: Annotated[Partitioner | None, NotGiven] = None
+    rate: Annotated[Annotated[float, Field(gt=0)] | None, NotGiven] = None
 
 
 class Broker(Section):
@@ -188,7 +150,7 @@ class Runtime(Section):
     """The process."""
 
     drain_timeout: Span = timedelta(seconds=20)
-    health_port: Annotated[Annotated[int, Field(ge=0, le=65_535)] | None, Optional] = None
+    health_port: Annotated[Annotated[int, Field(ge=0, le=65_535)] | None, NotGiven] = None
     state_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))
 
 
@@ -221,7 +183,7 @@ class Sweep(Section):
     action: Literal["resend", "alarm"] = "resend"
     max_resends: Annotated[int, Field(ge=0, le=100)] = 3
     rate: Count = 100
-    consumers_here: Annotated[tuple[str, ...], BeforeValidator(_none), BeforeValidator(_names)] = ()
+    consumers_here: Names = ()
 
 
 class Prune(Section):
@@ -231,7 +193,7 @@ class Prune(Section):
     every: Duration = timedelta(hours=24)
     batch: Annotated[int, Field(ge=1, le=100_000)] = 5_000
     receipts_keep: Span = timedelta(days=14)
-    dead_keep: Annotated[Span | None, Optional] = None
+    dead_keep: Annotated[Span | None, NotGiven] = None
     audit_keep: Span = timedelta(days=365)
     partition_rows: Annotated[int, Field(ge=0)] = 0
 
@@ -250,9 +212,14 @@ class Settings(Section):
     consumer: Consumer = Consumer()
     sweep: Sweep = Sweep()
     prune: Prune = Prune()
+    notification: Annotated[Mapping[str, Any], Field(repr=False, exclude=True)] = Field(default_factory=dict)
+    """What was said of notifications, found sound: see `settings.notification_of`."""
 
 
-SECRETS: Final = frozenset({"database.url", "broker.url", "broker.sasl.username", "broker.sasl.password"})
+SECRETS: Final = frozenset({
+    "database.url", "broker.url", "broker.sasl.username", "broker.sasl.password",
+    "notification.secret_keys", "notification.channels.feishu_app.app_secret", "notification.channels.email.password",
+})  # fmt: skip
 """Keys whose value is never shown, and that may be given as `…_FILE`."""
 
 
@@ -260,6 +227,8 @@ def known_keys(model: type[BaseModel] = Settings, prefix: str = "") -> dict[str,
     """Every dotted key with its default (None where it is required), in the order of the tables."""
     found: dict[str, Any] = {}
     for name, field in model.model_fields.items():
+        if field.exclude:
+            continue
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found |= known_keys(kind, f"{prefix}{name}.")

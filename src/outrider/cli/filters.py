@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from outrider.admin.pages import by_id
-from outrider.bootstrap.settings_model import parse_duration
+from outrider.bootstrap.settings_fields import parse_duration
 from outrider.core.operations import Filter
 from outrider.runtime.system_clock import SystemClock
 
