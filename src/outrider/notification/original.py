@@ -6,14 +6,18 @@ ignored. Source: spec/notification.md NT-48; spec/outbox.md OB-52, OB-71.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
+from outrider.core.canonical import parse_json
 from outrider.core.errors import Undecodable
+from outrider.core.notification.request import NotificationRequest
+from outrider.notification.request import BODY_MAX, read_request
 
 ORIGINAL_TYPE: Final = "notification.feishu.requested"
 ORIGINAL_VERSIONS: Final = frozenset({"", "1", "v1"})
-DEDUPE_KEY_MAX: Final = 191
 
 _RFC_3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,30}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _MICROSECOND_DIGITS: Final = 6
@@ -32,7 +36,23 @@ def check_original_version(version: str | int) -> None:
         raise Undecodable(f"{str(version)[:64]!a} of {ORIGINAL_TYPE} cannot be read here", "version", "version.unknown")
 
 
-def original_request(payload: object, feishu_route: Sequence[str]) -> dict[str, Any]:
+def parse_original(
+    body: bytes, version: str | int, request_id: UUID, now: datetime, feishu_route: Sequence[str]
+) -> NotificationRequest:
+    """The request in the bytes of the original's message, whose scope is kept as long as its record (NT-49).
+
+    Raises Undecodable: `version.unknown`, or `body.invalid` with the name of the field as the original calls it.
+    """
+    check_original_version(version)
+    fields = original_fields(parse_json(body, BODY_MAX), feishu_route)
+    try:
+        request = read_request(fields, request_id, now)
+    except Undecodable as error:
+        raise Undecodable(error.reason, _THERE.get(error.path, error.path), error.code) from None
+    return replace(request, permanent_scope=True)
+
+
+def original_fields(payload: object, feishu_route: Sequence[str]) -> dict[str, Any]:
     """The fields of NT-2 that `payload` gives, the absent ones left out; `requested_at` aware, in UTC.
 
     Raises Undecodable, code `body.invalid`, with the field's name as its path: a required field that is absent, or any of
@@ -72,13 +92,6 @@ def _id(name: str, given: object) -> str | None:
     return str(given) if given else None
 
 
-def _dedupe_key(name: str, given: object) -> str | None:
-    text = _text(name, given)
-    if text is not None and len(text) > DEDUPE_KEY_MAX:
-        raise Undecodable(f"has {len(text)} characters, more than {DEDUPE_KEY_MAX}: cutting it would merge", name)
-    return text
-
-
 def _path(name: str, given: object) -> str | None:
     text = _text(name, given)
     if text is not None and not text.startswith("/"):
@@ -110,10 +123,11 @@ _FIELDS: Final = (
     _Field("trigger_type", "kind", _text, required=True),
     _Field("target_type", "subject_type", _text),
     _Field("target_id", "subject_id", _id),
-    _Field("dedupe_key", "dedupe_key", _dedupe_key, required=True),
+    _Field("dedupe_key", "dedupe_key", _text, required=True),
     _Field("target_url", "target_url", _path, required=True),
     _Field("summary_text", "summary_text", _text),
     _Field("fallback_text", "fallback_text", _text),
     _Field("trace_id", "trace_id", _text),
     _Field("requested_at", "requested_at", _instant, required=True),
 )
+_THERE: Final = {field.here: field.there for field in _FIELDS}

@@ -1,7 +1,7 @@
 """Events as log lines: JSON, or text where a person reads along. One record for an event, on stderr.
 
 Invariant: every text passes redaction and escaping, so a field can neither leak a secret nor begin a second line
-(OB-93, OB-95, X9). Nothing else in the code writes logs.
+(OB-93, OB-95, NT-45, X9). Nothing else in the code writes logs.
 """
 
 import dataclasses
@@ -35,6 +35,9 @@ WARNING: Final = (
 ERROR: Final = (events.MessageDied, events.MessageQuarantined, events.ServiceFailed)
 """What waits for a person."""
 
+CLIENTS: Final = ("apprise", "httpcore2", "httpx2", "requests", "urllib3")
+"""Libraries that print URLs, which may be credentials, below WARNING (NT-45)."""
+
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -57,14 +60,21 @@ def name_of(event: events.TelemetryEvent) -> str:
     return _WORD.sub(".", type(event).__name__).lower()
 
 
+def quiet_clients() -> None:
+    """Keep the loggers of client libraries at WARNING, whatever the root logger has: they print URLs (NT-45)."""
+    for name in CLIENTS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
 class LogSink:
     """Writes each event as one line to `stream`, as `ports.telemetry.Telemetry`.
 
     `format` auto means text on a terminal and JSON elsewhere. Fields are those of the event; None is left out; spans are
-    seconds. A line that cannot be written is dropped: telemetry never stops a message.
+    seconds. A line that cannot be written is dropped: telemetry never stops a message. Client libraries are kept quiet.
     """
 
     def __init__(self, stream: TextIO, *, level: Level = "info", format: Format = "auto", color: bool = True) -> None:  # noqa: A002  the setting's name
+        quiet_clients()
         self._level = logging.getLevelNamesMapping()[level.upper()]
         text = format == "text" or (format == "auto" and stream.isatty())
         render: structlog.typing.Processor = (

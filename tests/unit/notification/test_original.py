@@ -1,13 +1,19 @@
 """The original's message, field by field: NT-48, NT-49."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from outrider.core.errors import Undecodable
-from outrider.notification.original import check_original_version, original_request
+from outrider.core.notification.content import Priority
+from outrider.core.notification.request import NotificationRequest, Route
+from outrider.notification.original import check_original_version, original_fields, parse_original
 
+REQUEST_ID = UUID("0192f0c1-2b7a-7cc0-8000-0000000000bb")
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ROUTE = ("feishu_flow", "feishu_bot", "feishu_app")
 PAYLOAD: dict[str, Any] = {
     "notification_id": 12,
@@ -25,7 +31,7 @@ PAYLOAD: dict[str, Any] = {
     "requested_at": "2026-11-20T16:30:00.1234567+08:00",
     "something_new": {"x": 1},
 }
-REQUEST = {
+REQUEST: dict[str, Any] = {
     "notification_id": "12",
     "recipient_id": "42",
     "correlation_id": "prev-1",
@@ -46,30 +52,30 @@ REQUEST = {
 
 def test_original_event_field_by_field() -> None:
     """NT-48: every field of the table in its place, unknown ones ignored (OB-71), the instant cut to microseconds."""
-    assert original_request(PAYLOAD, ROUTE) == REQUEST
+    assert original_fields(PAYLOAD, ROUTE) == REQUEST
 
 
 @pytest.mark.parametrize("absent", [None, 0, "", "  "])
 @pytest.mark.parametrize(("there", "here"), [("notification_id", "notification_id")])
 def test_nothing_blank_and_zero_are_absent(there: str, here: str, absent: object) -> None:
     """NT-48: blank text, 0 and null are absent."""
-    assert here not in original_request(PAYLOAD | {there: absent}, ROUTE)
+    assert here not in original_fields(PAYLOAD | {there: absent}, ROUTE)
 
 
 def test_ids_may_come_as_text() -> None:
     """NT-48: an integer becomes its decimal text, an id that comes as text is taken as it is."""
-    request = original_request(PAYLOAD | {"user_id": "u-0042", "target_id": "0", "notification_id": 2**70}, ROUTE)
+    request = original_fields(PAYLOAD | {"user_id": "u-0042", "target_id": "0", "notification_id": 2**70}, ROUTE)
     assert (request["recipient_id"], request["subject_id"]) == ("u-0042", "0")
     assert request["notification_id"] == str(2**70)
 
 
 def test_a_target_is_whole_or_none() -> None:
     """NT-48: subject type and id, both or neither."""
-    bare = original_request(PAYLOAD | {"target_type": "", "target_id": 0}, ROUTE)
+    bare = original_fields(PAYLOAD | {"target_type": "", "target_id": 0}, ROUTE)
     assert not {"subject_type", "subject_id"} & bare.keys()
     for half in ({"target_id": 0}, {"target_type": None}):
         with pytest.raises(Undecodable) as caught:
-            original_request(PAYLOAD | half, ROUTE)
+            original_fields(PAYLOAD | half, ROUTE)
         assert (caught.value.code, caught.value.path) == ("body.invalid", next(iter(half)))
 
 
@@ -81,7 +87,7 @@ def test_a_required_field_that_is_absent_quarantines(field: str) -> None:
     """NT-48, OB-52: `body.invalid` with the field's name."""
     for payload in (PAYLOAD | {field: None}, {key: value for key, value in PAYLOAD.items() if key != field}):
         with pytest.raises(Undecodable) as caught:
-            original_request(payload, ROUTE)
+            original_fields(payload, ROUTE)
         assert (caught.value.code, caught.value.path) == ("body.invalid", field)
 
 
@@ -89,7 +95,7 @@ def test_a_required_field_that_is_absent_quarantines(field: str) -> None:
     ("field", "value"),
     [
         ("user_id", 1.0), ("user_id", True), ("user_id", -3), ("user_id", [1]), ("user_id", 0), ("notification_id", -1),
-        ("target_id", 7.5), ("preview_id", 5), ("trigger_type", {}), ("dedupe_key", "x" * 192), ("summary_text", 1),
+        ("target_id", 7.5), ("preview_id", 5), ("trigger_type", {}), ("dedupe_key", 5), ("summary_text", 1),
         ("target_url", "https://evil.example"), ("trace_id", False), ("requested_at", "2026-11-20T16:30:00"),
         ("requested_at", "2026-11-20"), ("requested_at", 1763627400), ("requested_at", "2026-02-30T00:00:00Z"),
         ("requested_at", "2026-11-20T16:30:60Z"), ("requested_at", "2026-W47-5T16:30:00Z"),
@@ -98,7 +104,7 @@ def test_a_required_field_that_is_absent_quarantines(field: str) -> None:
 def test_another_type_quarantines(field: str, value: object) -> None:
     """NT-48: fraction, boolean, negative id, instant without zone: `body.invalid` with the field's name."""
     with pytest.raises(Undecodable) as caught:
-        original_request(PAYLOAD | {field: value}, ROUTE)
+        original_fields(PAYLOAD | {field: value}, ROUTE)
     assert (caught.value.code, caught.value.path) == ("body.invalid", field)
 
 
@@ -106,7 +112,7 @@ def test_another_type_quarantines(field: str, value: object) -> None:
 def test_what_is_no_object_quarantines(payload: object) -> None:
     """NT-48: and what is no object at all."""
     with pytest.raises(Undecodable):
-        original_request(payload, ROUTE)
+        original_fields(payload, ROUTE)
 
 
 def test_version_one_has_three_spellings() -> None:
@@ -117,3 +123,36 @@ def test_version_one_has_three_spellings() -> None:
         with pytest.raises(Undecodable) as caught:
             check_original_version(unknown)
         assert caught.value.code == "version.unknown"
+
+
+def test_the_whole_message_becomes_a_request() -> None:
+    """NT-48, NT-49: with the message's id, on the Feishu channels alone, in a scope that is kept as long as its record."""
+    body = json.dumps(PAYLOAD).encode()
+    request = parse_original(body, "v1", REQUEST_ID, NOW, ROUTE)
+    assert request == NotificationRequest(
+        **REQUEST
+        | {"request_id": REQUEST_ID, "route": Route((), ROUTE), "priority": Priority.NORMAL, "permanent_scope": True}
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"dedupe_key": "x" * 192}, "dedupe_key"), ({"user_id": "x" * 65}, "user_id"), ({"user_id": "a b"}, "user_id"),
+        ({"preview_id": "日"}, "preview_id"), ({"trigger_type": "a b"}, "trigger_type"),
+        ({"trace_id": "x" * 129}, "trace_id"), ({"target_url": "/" + "x" * 2_048}, "target_url"),
+        ({"target_id": 10**70}, "target_id"),
+    ],
+)  # fmt: skip
+def test_what_breaks_a_rule_is_named_as_the_original_names_it(change: dict[str, Any], field: str) -> None:
+    """NT-48, §11: refused, never cut, under the name that its sender knows."""
+    with pytest.raises(Undecodable) as caught:
+        parse_original(json.dumps(PAYLOAD | change).encode(), "1", REQUEST_ID, NOW, ROUTE)
+    assert (caught.value.code, caught.value.path) == ("body.invalid", field)
+
+
+def test_an_unknown_version_is_not_even_read() -> None:
+    """NT-48: a rolling deploy may bring it; what its body holds is not ours to judge."""
+    with pytest.raises(Undecodable) as caught:
+        parse_original(b"not even json", "2", REQUEST_ID, NOW, ROUTE)
+    assert caught.value.code == "version.unknown"

@@ -2,13 +2,14 @@
 
 import io
 import json
+import logging
 
 import pytest
 
 from outrider.core import events
 from outrider.core.events import LaneTaken, LogPruned, MessageDied, MessageParked, ServiceFailed
 from outrider.telemetry.fan_out import FanOut
-from outrider.telemetry.logs import LogSink, level_of, name_of
+from outrider.telemetry.logs import CLIENTS, LogSink, level_of, name_of
 from outrider.testing.events import EventSink
 
 
@@ -35,6 +36,12 @@ def test_hostile_text_stays_within_one_record(text: str) -> None:
     (line,) = lines("info", MessageParked("orders", "relay", "id", text, "topic", cause=text))
     assert "\n" not in str(line["type"])
     assert "\x1b" not in str(line["cause"])
+
+
+def test_client_libraries_are_kept_quiet() -> None:
+    """NT-45: they print URLs, and the URL of a chat webhook is its credential."""
+    lines("debug")
+    assert {logging.getLogger(name).level for name in CLIENTS} == {logging.WARNING}
 
 
 def test_secrets_do_not_reach_a_line() -> None:

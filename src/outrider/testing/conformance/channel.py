@@ -13,6 +13,7 @@ from outrider.core.errors import PayloadTooLarge
 from outrider.core.notification.codes import Outcome
 from outrider.core.notification.sending import SendResult
 from outrider.core.notification.traits import Form
+from outrider.telemetry.logs import quiet_clients
 from outrider.testing.conformance.channel_harness import LINK, ChannelCase, ChannelHarness, content, request
 
 HOSTILE = (
@@ -97,6 +98,15 @@ class ChannelConformance:
             result = await self.send(harness)
             self.must_mean(case, result)
             self.must_fit(harness, result)
+
+    async def test_no_library_logs_a_secret(self, harness: ChannelHarness, caplog: pytest.LogCaptureFixture) -> None:
+        """NT-45: not where an application logs everything, once clients are kept quiet."""
+        quiet_clients()
+        caplog.set_level("DEBUG")
+        for case in harness.cases:
+            await case.arrange()
+            await self.send(harness)
+        self.must_hide(harness, caplog.text)
 
     async def test_nothing_is_sent_after_the_deadline(self, harness: ChannelHarness) -> None:
         """NT-10: a call that has no time left is not made, and says that nothing was done."""
