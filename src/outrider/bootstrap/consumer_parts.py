@@ -28,7 +28,6 @@ from outrider.consumer.perform import AsyncPerformer, HandlerSpans, Performer, T
 from outrider.consumer.relay_dead import RelayDead
 from outrider.consumer.round import Parts
 from outrider.consumer.router import Middleware, Registration, Router, make_router
-from outrider.consumer.sessions import Sessions
 from outrider.consumer.source import Source
 from outrider.consumer.tell import Teller
 from outrider.core.adding import Added
@@ -44,6 +43,7 @@ from outrider.outbox.outbox import Outbox
 from outrider.outbox.parts import OutboxParts
 from outrider.ports.broker import Subscriber
 from outrider.ports.telemetry import Telemetry
+from outrider.runtime.sessions import Sessions
 from outrider.runtime.supervisor import Supervisor, first_error
 from outrider.runtime.threads import Threads
 

@@ -10,12 +10,12 @@ from outrider.consumer.log_rows import LogRows
 from outrider.consumer.log_share import LogOfService, LogShare
 from outrider.consumer.log_source import LogSource
 from outrider.consumer.router import Router
-from outrider.consumer.sessions import Sessions
 from outrider.consumer.tell import Teller
 from outrider.core.envelope import source_urn
 from outrider.core.errors import CatalogError
 from outrider.core.subscriptions import Start
 from outrider.ports.wakeup import WakeupListener
+from outrider.runtime.sessions import Sessions
 from outrider.runtime.wakeup import in_process, wakeup_channel
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from outrider.consumer.item import Item
-from outrider.consumer.sessions import Sessions
 from outrider.core.starts import count_starts, forget_places, mark_place
 from outrider.core.suspects import Start
 from outrider.ports.broker import ReceivedMessage
+from outrider.runtime.sessions import Sessions
 
 
 class BrokerPlaces:

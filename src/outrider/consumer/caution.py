@@ -12,12 +12,12 @@ from typing import Any, Final
 from outrider.consumer.attempt import Facts
 from outrider.consumer.item import Item
 from outrider.consumer.places import Places
-from outrider.consumer.sessions import Sessions
 from outrider.consumer.tell import Teller
 from outrider.core.consume_plan import DUPLICATE, PARKED, STANDING, Failed
 from outrider.core.inbox import OrderKey, find_receipts
 from outrider.core.retry import Failure, RetryPolicy
 from outrider.core.suspects import CRASHED, SUSPECT, Start
+from outrider.runtime.sessions import Sessions
 
 CAREFUL_MESSAGES: Final = 1000
 """How many messages of a share go alone: about what an owner has in hand."""

@@ -13,7 +13,6 @@ from outrider.consumer.attempt import BrokenAttempt
 from outrider.consumer.caution import Caution
 from outrider.consumer.config import ConsumerConfig
 from outrider.consumer.round import Parts, Round
-from outrider.consumer.sessions import Sessions
 from outrider.consumer.tell import Teller
 from outrider.core.errors import BrokerUnavailable, LeaseLost, OutriderError, StorageUnavailable, WrongDatabase
 from outrider.core.events import DrainEnded, DrainStarted, ServiceFailed
@@ -24,6 +23,7 @@ from outrider.core.text import clean_text
 from outrider.ports.clock import Clock
 from outrider.ports.telemetry import Telemetry
 from outrider.runtime.service import Service
+from outrider.runtime.sessions import Sessions
 from outrider.runtime.supervisor import first_error, wait_for_event
 
 T = TypeVar("T")

@@ -10,7 +10,6 @@ from typing import Any
 from outrider.consumer.attempt import Effect, Facts
 from outrider.consumer.buffer import Head
 from outrider.consumer.item import Item
-from outrider.consumer.sessions import Sessions
 from outrider.consumer.tell import Teller
 from outrider.core.consume_plan import DUPLICATE, STANDING, Failed, Parked, Quarantined
 from outrider.core.deliveries import SUSPICIONS
@@ -41,6 +40,7 @@ from outrider.core.steps import Steps
 from outrider.core.suspects import NEXT, armed_delay
 from outrider.ports.broker import ReceivedMessage
 from outrider.ports.clock import Clock
+from outrider.runtime.sessions import Sessions
 
 _NOW = timedelta(0)
 _CAUSES = {Failed: "failed", Parked: "key", Quarantined: "quarantined"}

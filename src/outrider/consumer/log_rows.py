@@ -19,7 +19,6 @@ from outrider.consumer.attempt import Effect, Through
 from outrider.consumer.buffer import Head
 from outrider.consumer.item import Item
 from outrider.consumer.log_lane import LogLane, LogOrigin
-from outrider.consumer.sessions import Sessions
 from outrider.consumer.tell import Teller
 from outrider.core.consume_plan import PARKED, Failed, Parked, Quarantined
 from outrider.core.cursors import lock
@@ -45,6 +44,7 @@ from outrider.core.steps import Statement, Steps, T
 from outrider.core.suspects import NEXT, armed_delay, named
 from outrider.ports.clock import Clock
 from outrider.ports.statements import Texts
+from outrider.runtime.sessions import Sessions
 
 
 class LogRows:

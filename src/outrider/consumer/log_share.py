@@ -14,7 +14,6 @@ from outrider.consumer.item import Item
 from outrider.consumer.log_lane import LogLane
 from outrider.consumer.log_rows import LogRows
 from outrider.consumer.router import Router
-from outrider.consumer.sessions import Sessions
 from outrider.consumer.tell import Teller
 from outrider.core.cursors import (
     NOTE_SECONDS,
@@ -41,6 +40,7 @@ from outrider.ports.log_reader import LogReader
 from outrider.ports.wakeup import WakeupListener
 from outrider.runtime.goal import GoalReader
 from outrider.runtime.proof import ProofOfLife
+from outrider.runtime.sessions import Sessions
 
 READ_MAX: Final = 500
 ADVANCE_SECONDS: Final = 0.02

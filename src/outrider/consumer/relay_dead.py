@@ -7,11 +7,11 @@ is: whether there are any is asked once a tick.
 from collections.abc import Sequence
 
 from outrider.consumer.item import Item
-from outrider.consumer.sessions import Sessions
 from outrider.core.consume_plan import DUPLICATE, HANDLED
 from outrider.core.errors import AccessRefused
 from outrider.core.inbox import over
 from outrider.core.steps import Statement, Steps
+from outrider.runtime.sessions import Sessions
 
 
 class RelayDead:

@@ -19,7 +19,6 @@ from outrider.consumer.perform import Performer, ThreadsExhausted
 from outrider.consumer.prepare import Preparer
 from outrider.consumer.relay_dead import RelayDead
 from outrider.consumer.router import Router
-from outrider.consumer.sessions import Sessions
 from outrider.consumer.source import Source
 from outrider.consumer.tell import Teller
 from outrider.core.consume_plan import DatabaseFault, Failed, Parked, Quarantined, read_error
@@ -29,6 +28,7 @@ from outrider.core.pauses import read_pauses
 from outrider.core.retry import Failure
 from outrider.core.suspects import ALONE, CRASHED, SUSPECT_LAST
 from outrider.ports.clock import Clock
+from outrider.runtime.sessions import Sessions
 from outrider.runtime.supervisor import Supervisor, wait_for_event
 
 HEADS_MAX = 50

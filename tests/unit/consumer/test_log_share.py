@@ -11,12 +11,12 @@ from outrider.consumer.log_lane import LogLane
 from outrider.consumer.log_rows import LogRows
 from outrider.consumer.log_share import LogOfService, LogShare
 from outrider.consumer.router import Router
-from outrider.consumer.sessions import Sessions
 from outrider.consumer.tell import Teller
 from outrider.core.catalog import Catalog
 from outrider.core.lane import fair_share
 from outrider.core.processes import Process
 from outrider.core.retry import RetryPolicy
+from outrider.runtime.sessions import Sessions
 from outrider.runtime.system_clock import SystemClock
 from outrider.storages.memory.database import MemoryDatabase
 from outrider.storages.memory.log_reader import MemoryLogReader

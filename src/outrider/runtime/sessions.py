@@ -11,7 +11,7 @@ from outrider.ports.storage import Storage, StorageSession
 
 
 class Sessions:
-    """The consumer's own connection beside its handling transactions."""
+    """A service's own connection; beside it a consumer has its handling transactions."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
