@@ -111,6 +111,7 @@ class Round:
         except BaseExceptionGroup:
             undecided = [item for batch in self._in_slots.values() for item in batch] + self._buffer.clear()
             self._caution.again()
+            await self._resume()
             await self._source.rewind([*undecided, *self._received])
             raise
 
@@ -121,9 +122,8 @@ class Round:
             await self._acknowledge()
             if buffer.room <= 0 and not await buffer.wait_room(STALL_SECONDS if not self._paused else BUSY_SECONDS):
                 await self._pause()
-            elif self._paused and buffer.room > 0:
-                self._paused = False
-                await source.resume()
+            elif buffer.room > 0:
+                await self._resume()
             busy = self._paused or bool(self._in_slots) or buffer.ready > 0
             self._received = items = await source.receive(max(buffer.room, 1), BUSY_SECONDS if busy else IDLE_SECONDS)
             if left := source.left:
@@ -147,6 +147,12 @@ class Round:
         if not self._paused:
             self._paused = True
             await self._source.pause()
+
+    async def _resume(self) -> None:
+        """Fetch again. The next round knows nothing of this one's pause."""
+        if self._paused:
+            self._paused = False
+            await self._source.resume()
 
     async def _acknowledge(self) -> None:
         decided, self._decided = self._decided, []
