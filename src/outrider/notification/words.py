@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from outrider.core.errors import InvariantViolated
+from outrider.core.notification.request import Scalar
+from outrider.notification.digest import lines
 from outrider.notification.graphemes import cut
 from outrider.notification.template import Templates
 from outrider.notification.text import enveloped, safe
@@ -15,9 +17,6 @@ from outrider.notification.text import enveloped, safe
 TITLE_MAX: Final = 120
 VALUE_MAX: Final = 500
 LINE_MAX: Final = 200
-DIGEST_LINES_MAX: Final = 50
-
-Scalar = str | int | float | bool | None
 
 
 class Words(NamedTuple):
@@ -62,27 +61,24 @@ class Wording(NamedTuple):
             self._fixed(kind, "action", values),
         )
 
-    def digest(self, kind: str, summaries: Sequence[str], more: int = 0) -> Words:
-        """The words of a digest: a line a member, oldest first, at most 50, and how many there are besides.
+    def digest(self, kind: str, summaries: Sequence[str]) -> Words:
+        """The words of a digest: its title, and a line for each member, oldest first, as far as `digest.lines` goes.
 
-        `summaries` are members' summaries, empty where one has none; `more` counts members that were not even read.
+        `summaries` are what members say, empty where one says nothing of its own.
         """
-        shown, count = summaries[:DIGEST_LINES_MAX], len(summaries) + more
         neutral = self._fixed(kind, "neutral", {})
-        lines = tuple(
-            self._fixed(kind, "digest_line", {"summary": cut(_one_line(safe(line)), LINE_MAX) or neutral})
-            for line in shown
-        )
-        rest = count - len(shown)
-        last = (self._fixed(kind, "digest_more", {"count": str(rest)}),) if rest else ()
-        title = self._fixed(kind, "digest_title", {"count": str(count)})
-        text = "\n".join((title, *lines, *last))
+        members = [
+            self._fixed(kind, "digest_line", {"summary": cut(_one_line(safe(said)), LINE_MAX) or neutral})
+            for said in summaries
+        ]
+        shown = lines(members, next(self.templates.find(self.locale, kind, "digest_more")))
+        title = self._fixed(kind, "digest_title", {"count": str(len(members))})
         return Words(
             enveloped(self.envelope, title),
-            enveloped(self.envelope, text),
+            enveloped(self.envelope, "\n".join((title, *shown))),
             enveloped(self.envelope, neutral),
             self._fixed(kind, "action", {}),
-            (*lines, *last),
+            shown,
         )
 
     def _fixed(self, kind: str, key: str, values: Mapping[str, str]) -> str:

@@ -69,14 +69,14 @@ def test_target_url_once(chinese: Wording) -> None:
 
 
 def test_a_digest_has_fifty_lines_and_counts_the_rest(templates: Templates) -> None:
-    """NT-34: 50 lines, "and N more"; a member without a summary shows the neutral words."""
+    """NT-34: at most 50 lines, the last says how many more; a member without a summary shows the neutral words."""
     wording = Wording(templates, "en", "[Steward]")
-    words: Words = wording.digest("x", [f"line {n}\nx" for n in range(60)], more=3)
+    words: Words = wording.digest("x", [f"line {n}\nx" for n in range(60)])
     lines = words.text.split("\n")
-    assert lines[0] == words.title == "[Steward] 63 reminders"
+    assert lines[0] == words.title == "[Steward] 60 reminders"
     assert lines[1] == "• line 0 x"
-    assert len(lines) == 52
-    assert lines[-1] == "and 13 more"
+    assert len(lines) == 51
+    assert lines[-1] == "and 11 more"
     assert words.lines == tuple(lines[1:])
     assert "• I have prepared" in wording.digest("x", [""]).text
     assert "more" not in wording.digest("x", ["a", "b"]).text.removeprefix("[Steward] 2 reminders")

@@ -36,8 +36,8 @@ class MailServer:
 
     host: str
     sender: str
-    port: int = 465
-    security: Security = Security.TLS
+    port: int = 587
+    security: Security = Security.STARTTLS
     username: str = ""
     password: Secret = field(default=Secret(""))
     sender_name: str = ""
