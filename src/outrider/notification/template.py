@@ -85,8 +85,8 @@ def placeholders(template: str) -> frozenset[str]:
 def load_templates(packages: Sequence[str] = ()) -> Templates:
     """The shipped templates with those of `packages` over them, the later ones first.
 
-    A package brings the same folder, `templates/LOCALE.toml`; a kind in it replaces the shipped one whole. Raises
-    ConfigurationError that names every fault.
+    A package is `name` or `name:folder`; without a folder it is `templates`. It holds `LOCALE.toml` for the same locales; a
+    kind in it replaces the shipped one whole. Raises ConfigurationError that names every fault.
     """
     merged: dict[str, dict[str, Mapping[str, str]]] = {}
     faults: list[str] = []
@@ -149,11 +149,12 @@ def _differences(where: str, by_locale: Mapping[str, Texts]) -> list[str]:
 
 
 def _read(package: str, faults: list[str]) -> dict[str, Texts]:
+    name, _, place = package.partition(":")
     try:
-        folder = files(package).joinpath(FOLDER)
+        folder = files(name).joinpath(place or FOLDER)
         names = [entry for entry in folder.iterdir() if entry.name.endswith(".toml")]
     except (ModuleNotFoundError, FileNotFoundError, NotADirectoryError):
-        faults.append(f"package {package!r} has no folder {FOLDER!r}")
+        faults.append(f"package {name!r} has no folder {place or FOLDER!r}")
         return {}
     found: dict[str, Texts] = {}
     for entry in sorted(names, key=lambda entry: entry.name):

@@ -124,6 +124,14 @@ def test_what_is_wrong_stops_the_start_and_is_named(package: Package, english: s
         load_templates([name])
 
 
+def test_the_folder_may_be_named(package: Package) -> None:
+    """NT-35: `package:folder`, as the setting `notification.templates` has it."""
+    name = package({"en.toml": '[bill]\ntitle = "Bill"', "zh-CN.toml": '[bill]\ntitle = "账单"'})
+    assert "bill" in load_templates([f"{name}:templates"]).kinds
+    with pytest.raises(ConfigurationError, match="elsewhere"):
+        load_templates([f"{name}:elsewhere"])
+
+
 def test_a_package_without_templates_is_named() -> None:
     """NT-35: a package that is not there, or has none, stops the start."""
     with pytest.raises(ConfigurationError, match="no_such_package"):
