@@ -37,7 +37,7 @@ INSTR(:statuses, CONCAT(',', o.status, ',')) > 0
           AND (:min_attempts IS NULL OR o.attempts >= :min_attempts)
 
 -- fragment: receipts
-FROM {inbox_consumer} AS c JOIN {inbox_receipt} AS r ON r.consumer_id = c.id AND r.message_id = f.message_id
+FROM {inbox_consumer} AS c STRAIGHT_JOIN {inbox_receipt} AS r ON r.consumer_id = c.id AND r.message_id = f.message_id
 
 -- name: list_exceptions
 -- Each table is walked along an index from the place on, so that a page of a hundred thousand rows costs as much as one of a few.
