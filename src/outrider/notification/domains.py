@@ -1,4 +1,4 @@
-"""Bare domains in untrusted text: chat programs make links of them by themselves, so they are taken apart.
+"""Domains and links in untrusted text: chat programs make links of them by themselves, so they are taken apart.
 
 Invariant: what is defanged is not changed by being defanged again. Source: spec/notification.md NT-40.
 """
@@ -13,12 +13,16 @@ LABEL_MAX: Final = 63
 _DOT: Final = re.compile(
     rf"(?<=[^\W_])([.\uff0e\u2024\ufe52]|(?<=[0-9A-Za-z])[\u3002\uff61](?=[a-z]))(?=([^\W_][\w-]{{0,{LABEL_MAX - 1}}}))"
 )
+_SCHEME_END: Final = re.compile(r"(?<!\[)://")
 _ASCII_RUN: Final = re.compile(r"[a-z0-9-]*", re.ASCII)
 
 
 def defang(text: str) -> str:
-    """`text` with the dot before each top-level domain in brackets: `evil.com` becomes `evil[.]com`."""
-    return _DOT.sub(_apart, text)
+    """`text` with the dot before each top-level domain in brackets: `evil.com` becomes `evil[.]com`.
+
+    So are the signs after a scheme, for a link needs no domain: `http[://]10.0.0.1/x`.
+    """
+    return _SCHEME_END.sub("[://]", _DOT.sub(_apart, text))
 
 
 def _apart(match: re.Match[str]) -> str:

@@ -146,7 +146,8 @@ def test_clean_text_is_storable_and_stays(text: str) -> None:
     [
         ("see evil.com now", "see evil[.]com now"),
         ("看evil.com吧", "看evil[.]com吧"),
-        ("http://a.evil.com.cn/x", "http://a.evil[.]com[.]cn/x"),
+        ("http://a.evil.com.cn/x", "http[://]a.evil[.]com[.]cn/x"),
+        ("http://10.0.0.1/x myapp://open", "http[://]10.0.0.1/x myapp[://]open"),
         ("x.com.evil.org", "x[.]com.evil[.]org"),
         ("EVIL.COM.", "EVIL[.]COM."),
         ("ｅｖｉｌ．ｃｏｍ", "ｅｖｉｌ[．]ｃｏｍ"),
@@ -169,7 +170,7 @@ def test_nothing_that_is_safe_holds_a_domain(text: str) -> None:
     shown = safe(text)
     assert defang(shown) == shown
     assert re.search(r"[a-z0-9]\.com\b", shown) is None
-    assert re.sub(r"\[([^\]])\]", r"\1", shown) == re.sub(r"\[([^\]])\]", r"\1", clean(text).strip())
+    assert re.sub(r"\[(.|://)\]", r"\1", shown) == re.sub(r"\[(.|://)\]", r"\1", clean(text).strip())
 
 
 def test_the_list_of_domains_is_whole() -> None:
