@@ -42,7 +42,7 @@ ONLY: Mapping[str, tuple[frozenset[str], str]] = {
     "record_receipt": (frozenset({"sqlite", "mysql", "memory"}), "once a message"),
 }
 STORAGES = ("postgres", "sqlite", "mysql", "memory")
-ROOMS = ("core", "outbox", "relay", "consumer", "admin")
+ROOMS = ("core", "outbox", "relay", "consumer", "admin", "notification")
 NOT_IN_MEMORY = re.compile(r"verify_\w+")  # `outrider verify` looks at tables on disk; memory has no command line
 
 

@@ -24,6 +24,8 @@ FOREIGN = {
     "brokers": {"settle"},  # a source's acknowledgement, not a relay's verb
     "brokers/kafka": {"partition", "offset", "purge", "callback", "journal"},
     "ports/broker.py": {"partition", "offset", "settle", "callback"},  # where a received message came from
+    "notification": {"claim"},  # a due record is claimed, under a lease: the word of its specification
+    "testing/conformance/records_desk.py": {"claim"},
     "ports/wakeup.py": {"listener"},  # LISTEN and NOTIFY are PostgreSQL's words
     "runtime/wakeup.py": {"listener"},  # the port's word
     "storages/postgres": {"listener", "partition"},  # a table's partition

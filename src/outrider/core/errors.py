@@ -8,13 +8,12 @@
     ├─ UsageError             the caller acts     NoTransaction · WrongDatabase · UnregisteredType · ForeignType
     │                                             UnknownDestination · InvalidMessage · MessageTooLarge
     │                                             MessageIdConflict · MessageNotFound · ServiceStateError
-    │                                             OperationRefused
+    │                                             OperationRefused · StateConflict · VersionMismatch
     ├─ StorageError                               StorageUnavailable (retryable) · LeaseLost (stop at once)
     ├─ BrokerError                                BrokerUnavailable (retryable, no attempt spent) · DestinationPaused
     ├─ CodecError             to quarantine       UnknownType · UnknownVersion · Undecodable
     │                         the deployer acts   SecretUnreadable
-    └─ ChannelError                               carries outcome, provider code, retry_after
-                              the caller acts     PayloadTooLarge
+    └─ ChannelError                               carries outcome, provider code, retry_after: PayloadTooLarge
     InvariantViolated         outside the tree: the process drains and exits; never caught, never retried
 
 Invariant: an error survives `pickle` and `copy` with its class, text and fields. Source: spec/outbox.md §15.
@@ -260,6 +259,22 @@ class OperationRefused(UsageError):
     """An operator's command would break a promise; nothing was changed."""
 
     code = "operation.refused"
+
+
+class StateConflict(UsageError):
+    """A notification's record is in a state in which this cannot be done with it; `status` names the state."""
+
+    code = "record.state"
+
+    def __init__(self, status: str, wanted: str) -> None:
+        super().__init__(f"a record that is {status} cannot be {wanted}")
+        self.status, self.wanted = status, wanted
+
+
+class VersionMismatch(UsageError):
+    """A notification's record, or a setting, changed since it was read; nothing was done."""
+
+    code = "version.mismatch"
 
 
 class StorageError(OutriderError):

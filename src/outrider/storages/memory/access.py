@@ -121,6 +121,8 @@ class MemoryAccess:
         return holder is not None and holder is not self._transaction
 
     def _taken(self, table: str, columns: tuple[str, ...], values: Key) -> bool:
+        if None in values:
+            return False
         is_new = self._transaction.take((self._prefix + table, ",".join(columns), values))
         own = self._transaction.written((self._prefix, table))
         holder = self.table(table).holder_of(columns, values)

@@ -14,7 +14,10 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Which columns of a table are its primary key, unique, indexed for equality, and kept in order."""
+    """Which columns of a table are its primary key, unique, indexed for equality, and kept in order.
+
+    Rows with a None in a unique key do not collide on it, as in SQL.
+    """
 
     key: tuple[str, ...]
     unique: tuple[tuple[str, ...], ...] = ()
@@ -61,6 +64,28 @@ SHAPES: Final[dict[str, Shape]] = {
     "outrider_route": Shape(("type",)),
     "outrider_process": Shape(("owner",)),
     "outrider_audit": Shape(("id",), identity="id"),
+    "record": Shape(
+        ("id",),
+        unique=(("request_id", "channel"),),
+        indexes=(
+            ("status",),
+            ("status", "priority"),
+            ("request_id",),
+            ("parent_id",),
+            ("channel", "dedupe_key"),
+            ("digest_id",),
+            ("digest_record_id",),
+            ("destination_key", "status"),
+        ),
+    ),
+    "dedupe": Shape(("scope_hash",)),
+    "request": Shape(("request_id",)),
+    "attempt": Shape(("record_id", "attempt_no"), indexes=(("record_id",),)),
+    "address": Shape(("id",), unique=(("recipient_id", "channel"),), indexes=(("recipient_id",), ("destination_key",))),
+    "preference": Shape(("recipient_id",)),
+    "destination": Shape(("key",)),
+    "digest": Shape(("id",), unique=(("channel", "recipient_id", "kind", "open_flag"),)),
+    "inbox_item": Shape(("id",), unique=(("record_id", "generation"),), indexes=(("recipient_id",),)),
 }
 APPLICATION: Final = Shape(("key",))
 """An application's own table in a test: one value by key, see `MemoryTransaction.put`."""
@@ -121,7 +146,8 @@ class Table:
 
     def _remember(self, key: Key, row: Record) -> None:
         for columns, holders in self._unique.items():
-            holders[part(row, columns)] = key
+            if None not in (values := part(row, columns)):
+                holders[values] = key
         for columns, index in self._indexes.items():
             index.setdefault(part(row, columns), {})[key] = None
         for columns, ordered in self._ordered.items():

@@ -1,6 +1,6 @@
 """Values between MySQL or MariaDB and core: UUID as 16 bytes, words as UTF-8 bytes, instants as UTC without a zone.
 
-On the way out they are told by column name: `message_id`, names of instants, and the words that lie in VARBINARY columns.
+On the way out they are told by column name: names of ids, names of instants, and the words that lie in VARBINARY columns.
 """
 
 import re
@@ -15,7 +15,14 @@ from outrider.ports.statements import ParamStyle, Query
 from outrider.runtime.sql import Queries, fill_tables, translate
 
 _MICROSECOND = timedelta(microseconds=1)
-_TIMES: Final = frozenset({"at", "until", "lease_until", "receipts_from"})
+_TIMES: Final = frozenset(
+    {"at", "until", "lease_until", "receipts_from", "ambiguous_since", "blocked_until", "probe_until"}
+)
+_IDS: Final = frozenset(
+    {
+        "message_id", "record_id", "request_id", "parent_id", "digest_id", "digest_record_id", "address_id", "item_id",
+    }
+)  # fmt: skip
 _COMMENT: Final = re.compile(r"^--.*\n", re.MULTILINE)
 _EACH: Final = "-- each\n"
 _WORDS: Final = frozenset(
@@ -24,6 +31,9 @@ _WORDS: Final = frozenset(
         "kind", "broker", "cluster", "owner", "status", "cause", "error_code", "resolution", "code", "actor",
         "origin", "on_dead", "late", "hash", "role", "host", "version", "verb", "state", "service", "reader", "dead_types",
         "last_error", "reason", "filter", "headers", "trace", "types", "producers", "consumers", "consumers_here", "starts",
+        "channel", "recipient_id", "subject_type", "subject_id", "trace_id", "dedupe_key", "locale", "hold", "form",
+        "last_error_code", "last_error_class", "provider_message_id", "lease_owner", "last_test_status", "zone", "outcome",
+        "error_class", "provider_code", "provider_key", "probe_owner",
     }
 )  # fmt: skip
 
@@ -68,7 +78,7 @@ class MysqlQueries(Queries):
 def _converters(columns: tuple[str, ...]) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
     found: list[tuple[int, Callable[[Any], Any]]] = []
     for index, column in enumerate(columns):
-        if column == "message_id":
+        if column in _IDS:
             found.append((index, _to_uuid))
         elif column in _TIMES or column.endswith("_at"):
             found.append((index, _to_instant))

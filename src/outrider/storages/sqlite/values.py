@@ -1,6 +1,6 @@
 """Values between SQLite and core: UUID as 16 bytes, instants as microseconds since 1970 UTC.
 
-On the way out they are told by column name: `message_id`, and names of instants.
+On the way out they are told by column name: names of ids, and names of instants.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,17 @@ from outrider.runtime.sql import Queries
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_TIME_COLUMNS = frozenset({"at", "until", "lease_until", "receipts_from", "seen_at", "oldest_at"})
+_TIME_COLUMNS = frozenset(
+    {
+        "at", "until", "lease_until", "receipts_from", "seen_at", "oldest_at", "ambiguous_since", "blocked_until",
+        "probe_until",
+    }
+)  # fmt: skip
+_ID_COLUMNS = frozenset(
+    {
+        "message_id", "record_id", "request_id", "parent_id", "digest_id", "digest_record_id", "address_id", "item_id",
+    }
+)  # fmt: skip
 
 
 def to_micros(moment: datetime) -> int:
@@ -36,7 +46,7 @@ def _to_uuid(value: bytes | None) -> UUID | None:
 def _converters(columns: tuple[str, ...]) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
     found: list[tuple[int, Callable[[Any], Any]]] = []
     for index, column in enumerate(columns):
-        if column == "message_id":
+        if column in _ID_COLUMNS:
             found.append((index, _to_uuid))
         elif column in _TIME_COLUMNS or column.endswith("_at"):
             found.append((index, from_micros))
@@ -60,7 +70,7 @@ class SqliteQueries(Queries):
         return bound
 
     def decode(self, columns: tuple[str, ...], rows: Rows) -> Rows:
-        """Turn ids and instants back, by column name: `message_id`, and names that end in `_at`."""
+        """Turn ids and instants back, by column name."""
         converters = _converters(columns)
         if not converters or not rows:
             return rows

@@ -34,17 +34,20 @@ _BUMP = (
 _NUMBER = "INSERT INTO unrelated (note) VALUES ('early')"
 
 
-def harness_of(url: str) -> StorageHarness:
-    """A harness of the storage that `url` names, with fresh tables. Raises ConfigurationError for another scheme."""
+def harness_of(url: str, prefix: str = PREFIX) -> StorageHarness:
+    """A harness of the storage that `url` names, with fresh tables. Raises ConfigurationError for another scheme.
+
+    With the prefix `notification_` there are the notifier's tables too.
+    """
     match url.partition(":")[0]:
         case "memory":
-            return MemoryHarness()
+            return MemoryHarness(prefix)
         case "sqlite":
-            return SqliteHarness(url)
+            return SqliteHarness(url, prefix)
         case "postgresql":
-            return PostgresHarness(url)
+            return PostgresHarness(url, prefix)
         case "mysql" | "mariadb":
-            return MysqlHarness(url)
+            return MysqlHarness(url, prefix)
         case scheme:
             raise ConfigurationError(f"no harness for {scheme!r}: give the suite one of your own")
 
@@ -87,13 +90,14 @@ class MemoryHarness(_Harness):
 
     concurrent = True
 
-    def __init__(self) -> None:
-        self.memory = made = MemoryStorage(PREFIX)
+    def __init__(self, prefix: str = PREFIX) -> None:
+        self.memory = made = MemoryStorage(prefix)
+        self._prefix = prefix
         super().__init__(made, MemoryLogWriter(), MemoryLogReader, lambda: MemoryWriter(made))
 
     def number_of(self, log_id: int) -> int:
         """The number of the transaction that wrote a committed row."""
-        return int(self.memory.database.table(PREFIX, "outbox_message").rows[log_id,]["xid"])
+        return int(self.memory.database.table(self._prefix, "outbox_message").rows[log_id,]["xid"])
 
 
 class SqliteHarness(_Harness):
@@ -101,14 +105,14 @@ class SqliteHarness(_Harness):
 
     concurrent = False
 
-    def __init__(self, url: str) -> None:
-        create_tables(url, PREFIX)
+    def __init__(self, url: str, prefix: str = PREFIX) -> None:
+        create_tables(url, prefix)
         path = url.removeprefix("sqlite:///")
         with sqlite3.connect(path) as connection:
             connection.execute(_AGGREGATE)
             connection.execute(_UNRELATED)
         connection.close()
-        texts = sqlite_queries.queries(PREFIX, now_us=SystemClock().now_us)
+        texts = sqlite_queries.queries(prefix, now_us=SystemClock().now_us)
         storage = SqliteStorage(path, texts, listener=_no_listener)
         super().__init__(storage, SqliteLogWriter(), SqliteLogReader, lambda: SqliteWriter(path, texts))
 
@@ -118,16 +122,16 @@ class PostgresHarness(_Harness):
 
     concurrent = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, prefix: str = PREFIX) -> None:
         from outrider.storages.postgres.log_reader import PostgresLogReader  # noqa: PLC0415 - an extra
         from outrider.storages.postgres.log_writer import PostgresLogWriter  # noqa: PLC0415 - an extra
         from outrider.storages.postgres.queries import queries  # noqa: PLC0415 - an extra
         from outrider.storages.postgres.storage import PostgresStorage  # noqa: PLC0415 - an extra
         from outrider.testing.conformance.postgres_writer import PostgresWriter, prepare  # noqa: PLC0415 - an extra
 
-        create_tables(url, PREFIX)
+        create_tables(url, prefix)
         prepare(url, _AGGREGATE, _UNRELATED)
-        texts = queries(PREFIX)
+        texts = queries(prefix)
         bump = _BUMP.format(mark="%s")
         super().__init__(
             PostgresStorage(url, texts, channel="conformance"),
@@ -142,16 +146,16 @@ class MysqlHarness(_Harness):
 
     concurrent = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, prefix: str = PREFIX) -> None:
         from outrider.storages.mysql.log_reader import MysqlLogReader  # noqa: PLC0415 - an extra
         from outrider.storages.mysql.log_writer import MysqlLogWriter  # noqa: PLC0415 - an extra
         from outrider.storages.mysql.queries import queries  # noqa: PLC0415 - an extra
         from outrider.storages.mysql.storage import MysqlStorage  # noqa: PLC0415 - an extra
         from outrider.testing.conformance.mysql_writer import MysqlWriter, prepare  # noqa: PLC0415 - an extra
 
-        create_tables(url, PREFIX)
+        create_tables(url, prefix)
         prepare(url)
-        texts = queries(PREFIX)
+        texts = queries(prefix)
         super().__init__(
             MysqlStorage(url, texts, listener=_no_listener, clock=SystemClock()),
             MysqlLogWriter(),

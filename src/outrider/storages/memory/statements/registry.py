@@ -16,10 +16,12 @@ from outrider.storages.memory.statements import (
     log,
     marks,
     meta,
+    notices,
     operations,
     pruning,
     reading,
     rebasing,
+    recipients,
     rewinding,
     status,
     sweeping,
@@ -27,8 +29,8 @@ from outrider.storages.memory.statements import (
 
 Function = Callable[[MemoryAccess, Params], Rows]
 _MODULES: Final[tuple[ModuleType, ...]] = (
-    audits, cursors, deliveries, inbox, laning, log, marks, meta, operations, pruning, reading, rebasing, rewinding, status,
-    sweeping,
+    audits, cursors, deliveries, inbox, laning, log, marks, meta, notices, operations, pruning, reading, rebasing, recipients,
+    rewinding, status, sweeping,
 )  # fmt: skip
 
 

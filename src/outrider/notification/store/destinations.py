@@ -1,0 +1,133 @@
+"""Rows of destinations, locked by everybody who sends there. Source: spec/notification.md NT-23 to NT-27."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from outrider.core.notification.address import Destination
+from outrider.core.notification.traits import Rate
+from outrider.core.steps import Statement, Steps
+from outrider.notification.destination import DestinationRow, Hold, State, paused, resumed
+from outrider.notification.record import Record, record_of
+from outrider.notification.states import Event
+from outrider.notification.store.rows import demand, write_all
+
+DESTINATION_COLUMNS: Final = tuple(DestinationRow.__dataclass_fields__)
+_FAR: Final = timedelta(days=366)
+
+
+def lock_all(destinations: Sequence[Destination]) -> Steps[list[DestinationRow]]:
+    """Lock the rows of `destinations`, made where there are none, and give them in the order asked.
+
+    By key, so that two who take several never wait for each other. Statements: `lock_destinations`, `many` of `key` →
+    rows; `insert_destination`, `many` of `key`, `channel`, `label`, left alone where there is one.
+    """
+    if not destinations:
+        return []
+    wanted = {one.key: one for one in sorted(destinations, key=lambda one: one.key)}
+    found = yield from _locked(wanted)
+    missing = [one for key, one in wanted.items() if key not in found]
+    if missing:
+        sets = [{"key": one.key, "channel": one.channel, "label": one.label} for one in missing]
+        yield Statement("insert_destination", many=sets)
+        found = yield from _locked(wanted)
+    return [found[one.key] for one in destinations]
+
+
+def lock_one(key: bytes | None) -> Steps[DestinationRow | None]:
+    """Lock one by its key: statement `lock_destinations`, param `key` → a row."""
+    if key is None:
+        return None
+    rows = yield Statement("lock_destinations", {"key": key})
+    return DestinationRow(*rows[0]) if rows else None
+
+
+def write_destinations(changed: Sequence[DestinationRow]) -> Steps[None]:
+    """Write locked rows: statement `write_destination`, `many` of all columns but `channel` and `label`."""
+    sets = [_params(row) for row in sorted(changed, key=lambda row: row.key)]
+    if sets:
+        yield Statement("write_destination", many=sets)
+
+
+def list_destinations(limit: int = 200) -> Steps[list[DestinationRow]]:
+    """Destinations, the troubled first: statement `list_destinations`, param `limit` → rows."""
+    rows = yield Statement("list_destinations", {"limit": limit})
+    return [DestinationRow(*row) for row in rows]
+
+
+def pause(key: bytes, reason: str) -> Steps[bool]:
+    """Hold what goes there until a person resumes it; False where there is no such destination (NT-26)."""
+    row = yield from lock_one(key)
+    if row is None:
+        return False
+    yield from write_destinations([paused(row, reason)])
+    return True
+
+
+def resume(key: bytes, rates: tuple[Rate, ...], now: datetime, limit: int) -> Steps[int | None]:
+    """Open it to sends again and make due what it held, at most `limit`; None where there is no such destination.
+
+    Also for changed settings and a good test send. Call `release` until it gives less than `limit`.
+    """
+    row = yield from lock_one(key)
+    if row is None:
+        return None
+    yield from write_destinations([resumed(row, rates, now)])
+    return (yield from release(key, now, limit))
+
+
+def release(key: bytes, now: datetime, limit: int) -> Steps[int]:
+    """Make due what the destination's state held: statement `waiting_of_destination`, see `redate`."""
+    waiting = yield from _waiting(key, now, now + _FAR, limit)
+    held = [one for one in waiting if one.hold in {Hold.PAUSED, Hold.BREAKER, Hold.RATE}]
+    yield from _move(held, [now] * len(held), None)
+    return len(held)
+
+
+def redate(key: bytes, now: datetime, until: datetime, apart: timedelta, reason: Hold, limit: int) -> Steps[int]:
+    """Move what is due at a blocked destination to `until` and later, `apart` from each other, so that the others never
+    queue behind it (NT-25, T2). Gives how many, at most `limit`; what another owns is passed over.
+
+    Statement `waiting_of_destination`, params `destination_key`, `after`, `before` (of the due time), `limit` → records
+    without a live lease, locked (SKIP LOCKED), by priority and due time.
+    """
+    due = yield from _waiting(key, now - _FAR, now, limit)
+    yield from _move(due, [until + place * apart for place in range(len(due))], reason)
+    return len(due)
+
+
+def waiting(key: bytes, now: datetime, limit: int) -> Steps[list[Record]]:
+    """Lock what waits for a destination, due or not, at most `limit`."""
+    return (yield from _waiting(key, now - _FAR, now + _FAR, limit))
+
+
+def is_blocked(row: DestinationRow, now: datetime) -> bool:
+    """Whether nothing goes there now, whatever the rate."""
+    return row.state in {State.PAUSED, State.DISABLED} or (row.blocked_until is not None and row.blocked_until > now)
+
+
+def _waiting(key: bytes, after: datetime, before: datetime, limit: int) -> Steps[list[Record]]:
+    params = {"destination_key": key, "after": after, "before": before, "limit": limit}
+    rows = yield Statement("waiting_of_destination", params)
+    return [record_of(row) for row in rows]
+
+
+def _move(records: Sequence[Record], times: Sequence[datetime], reason: Hold | None) -> Steps[None]:
+    sets = []
+    for record, until in zip(records, times, strict=True):
+        demand(record, Event.HELD, "held")
+        due = min(until, record.expires_at)
+        sets.append((record, replace(record, next_retry_at=due, hold=None if reason is None else str(reason))))
+    yield from write_all(sets)
+
+
+def _locked(wanted: dict[bytes, Destination]) -> Steps[dict[bytes, DestinationRow]]:
+    rows = yield Statement("lock_destinations", many=[{"key": key} for key in wanted])
+    return {row[0]: DestinationRow(*row) for row in rows}
+
+
+def _params(row: DestinationRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in DESTINATION_COLUMNS if name not in {"channel", "label"}} | {
+        "state": str(row.state)
+    }

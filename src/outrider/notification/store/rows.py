@@ -1,0 +1,121 @@
+"""Reading and writing rows of records: the statements that every step shares.
+
+Each statement that gives records selects `record.COLUMNS` in order; some add columns after them. `clock` stands for the
+database's time.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from outrider.core.errors import StateConflict
+from outrider.core.steps import Statement, Steps
+from outrider.notification.attempt import Transition
+from outrider.notification.record import COLUMNS, Record, record_of
+from outrider.notification.states import Event, may
+
+BY_CLOCK: Final = frozenset({"created_at", "updated_at"})
+STATE: Final = COLUMNS[COLUMNS.index("status") : COLUMNS.index("created_at")]
+"""The columns that `write_notification` sets."""
+
+
+def read_clock() -> Steps[datetime]:
+    """The database's time: statement `notification_clock` → one row `(at)`."""
+    rows = yield Statement("notification_clock")
+    moment: datetime = rows[0][0]
+    return moment
+
+
+def read(record_id: UUID) -> Steps[Record | None]:
+    """A record: statement `read_notification`, param `id` → a record."""
+    rows = yield Statement("read_notification", {"id": record_id})
+    return record_of(rows[0]) if rows else None
+
+
+def read_of_request(request_id: UUID) -> Steps[list[Record]]:
+    """A request's records, oldest first: statement `notifications_of_request`, param `request_id` → records."""
+    rows = yield Statement("notifications_of_request", {"request_id": request_id})
+    return [record_of(row) for row in rows]
+
+
+def find(channel: str, dedupe_key: str, limit: int = 10) -> Steps[list[Record]]:
+    """The records of a channel under this key, newest first.
+
+    Statement `find_notifications`, params `channel`, `dedupe_key`, `limit` → records.
+    """
+    rows = yield Statement("find_notifications", {"channel": channel, "dedupe_key": dedupe_key, "limit": limit})
+    return [record_of(row) for row in rows]
+
+
+def lock(record_id: UUID) -> Steps[tuple[Record, datetime] | None]:
+    """Lock a record to the end of the transaction; with the time.
+
+    Statement `lock_notification`, param `id` → a record and `clock`.
+    """
+    rows = yield Statement("lock_notification", {"id": record_id})
+    return (record_of(rows[0]), rows[0][-1]) if rows else None
+
+
+def write(before: Record, after: Record) -> Steps[Record]:
+    """Write the state of a locked record, guarded by the epoch that it had.
+
+    Statement `write_notification`, params `id`, `known_epoch` and all of `STATE`.
+    """
+    yield Statement("write_notification", _state(before, after))
+    return after
+
+
+def write_all(changes: Sequence[tuple[Record, Record]]) -> Steps[None]:
+    """The same for several."""
+    if changes:
+        yield Statement("write_notification", many=[_state(*one) for one in changes])
+
+
+def insert(record: Record) -> Steps[bool]:
+    """Write a new record; False where its request has one on this channel already.
+
+    Statement `insert_notification`, params all columns but `BY_CLOCK` → a row `(record_id)` if it was written.
+    """
+    params = {name: getattr(record, name) for name in COLUMNS if name not in BY_CLOCK}
+    rows = yield Statement("insert_notification", params)
+    return bool(rows)
+
+
+def moved(record: Record, made: Transition, now: datetime) -> Record:
+    """The record after a transition, at `now`."""
+    return replace(
+        record,
+        status=str(made.status),
+        hold=made.hold,
+        attempt_count=made.attempt_count,
+        form=None if made.form is None else str(made.form),
+        content_json=None if made.new_content else record.content_json,
+        content_hash=None if made.new_content else record.content_hash,
+        next_retry_at=made.next_retry_at,
+        ambiguous_since=made.ambiguous_since,
+        last_error_code=made.code,
+        last_error_class=made.error_class,
+        last_error=made.message,
+        provider_message_id=made.provider_message_id or record.provider_message_id,
+        lease_owner=None,
+        lease_until=None,
+        sent_at=now if made.event in {Event.SUCCEEDED, Event.LATE_SUCCESS} else record.sent_at,
+        ended_at=now if made.ended else None,
+    )
+
+
+def demand(record: Record, event: Event, wanted: str) -> None:
+    """Raise StateConflict where this cannot happen to the record."""
+    if not may(record.status, event):
+        raise StateConflict(record.status, wanted)
+
+
+def records_of(rows: Iterable[tuple[Any, ...]]) -> list[Record]:
+    """The records of rows that may have more columns."""
+    return [record_of(row) for row in rows]
+
+
+def _state(before: Record, after: Record) -> dict[str, Any]:
+    return {name: getattr(after, name) for name in STATE} | {"id": before.id, "known_epoch": before.epoch}

@@ -1,0 +1,161 @@
+-- Records of notifications, their scopes and attempts. Contracts: outrider/notification/store.
+
+-- fragment: a_record
+id AS record_id, request_id, request_hash, parent_id, step, channel, recipient_id, kind, subject_type, subject_id,
+    correlation_id, causation_id, trace_id, dedupe_key, scope_hash, requested_at, deliver_at, expires_at, priority,
+    locale, route_json, target_url, title, summary_text, fallback_text, fallback_used, data_json, status, hold,
+    attempt_count, attempt_no, max_attempts, generation, form, content_json, content_hash, next_retry_at, ambiguous_since,
+    last_error_code, last_error_class, last_error, provider_message_id, destination_key, address_version, digest_id,
+    digest_record_id, lease_owner, lease_until, epoch, sent_at, ended_at, created_at, updated_at
+
+-- fragment: an_attempt
+record_id, attempt_no, generation, epoch, owner, form, provider_key, destination_key, started_at, finished_at,
+    latency_ms, outcome, error_class, code, provider_code, http_status, maybe_done, retry_after_ms, late, request_json,
+    response_json, message
+
+-- name: notification_clock
+SELECT :now AS at
+
+-- name: insert_notification
+INSERT INTO {record} (
+    id, request_id, request_hash, parent_id, step, channel, recipient_id, kind, subject_type, subject_id,
+    correlation_id, causation_id, trace_id, dedupe_key, scope_hash, requested_at, deliver_at, expires_at, priority,
+    locale, route_json, target_url, title, summary_text, fallback_text, fallback_used, data_json, status, hold,
+    attempt_count, attempt_no, max_attempts, generation, form, content_json, content_hash, next_retry_at,
+    ambiguous_since, last_error_code, last_error_class, last_error, provider_message_id, destination_key,
+    address_version, digest_id, digest_record_id, lease_owner, lease_until, epoch, sent_at, ended_at, created_at,
+    updated_at
+) VALUES (
+    :id, :request_id, :request_hash, :parent_id, :step, :channel, :recipient_id, :kind, :subject_type, :subject_id,
+    :correlation_id, :causation_id, :trace_id, :dedupe_key, :scope_hash, :requested_at, :deliver_at, :expires_at,
+    :priority, :locale, :route_json, :target_url, :title, :summary_text, :fallback_text, :fallback_used, :data_json,
+    :status, :hold, :attempt_count, :attempt_no, :max_attempts, :generation, :form, :content_json, :content_hash,
+    :next_retry_at, :ambiguous_since, :last_error_code, :last_error_class, :last_error, :provider_message_id,
+    :destination_key, :address_version, :digest_id, :digest_record_id, :lease_owner, :lease_until, :epoch, :sent_at,
+    :ended_at, :now, :now
+)
+ON CONFLICT (request_id, channel) DO NOTHING
+RETURNING id AS record_id
+
+-- name: read_notification
+SELECT {a_record}
+FROM {record} WHERE id = :id
+
+-- name: lock_notification
+SELECT {a_record}, :now AS clock_at
+FROM {record} WHERE id = :id
+
+-- name: write_notification
+UPDATE {record} SET
+    status = :status, hold = :hold, attempt_count = :attempt_count, attempt_no = :attempt_no,
+    max_attempts = :max_attempts, generation = :generation, form = :form, content_json = :content_json,
+    content_hash = :content_hash, next_retry_at = :next_retry_at, ambiguous_since = :ambiguous_since,
+    last_error_code = :last_error_code, last_error_class = :last_error_class, last_error = :last_error,
+    provider_message_id = :provider_message_id, destination_key = :destination_key,
+    address_version = :address_version, digest_id = :digest_id, digest_record_id = :digest_record_id,
+    lease_owner = :lease_owner, lease_until = :lease_until, epoch = :epoch, sent_at = :sent_at, ended_at = :ended_at,
+    updated_at = :now
+WHERE id = :id AND epoch = :known_epoch
+
+-- name: extend_notification
+UPDATE {record} SET expires_at = :expires_at WHERE id = :id
+
+-- name: renew_notification
+UPDATE {record} SET
+    request_hash = :request_hash, expires_at = :expires_at, locale = :locale, target_url = :target_url,
+    title = :title, summary_text = :summary_text, fallback_text = :fallback_text, fallback_used = :fallback_used,
+    data_json = :data_json,
+    updated_at = :now
+WHERE id = :id AND (status = 'skipped' OR (status IN ('pending', 'failed') AND attempt_no = 0))
+
+-- name: notifications_of_request
+SELECT {a_record}
+FROM {record} WHERE request_id = :request_id ORDER BY created_at, id
+
+-- name: find_notifications
+SELECT {a_record}
+FROM {record} WHERE channel = :channel AND dedupe_key = :dedupe_key
+ORDER BY created_at DESC, id DESC LIMIT :limit
+
+-- name: unbegun_fallbacks
+SELECT {a_record}
+FROM {record} WHERE request_id = :request_id AND parent_id = :parent_id
+    AND status IN ('pending', 'failed') AND attempt_no = 0
+ORDER BY id
+
+-- name: due_notifications
+SELECT {a_record}, :now AS clock_at
+FROM {record}
+WHERE status IN ('pending', 'failed') AND priority = :priority AND next_retry_at <= :now
+    AND (lease_until IS NULL OR lease_until <= :now)
+ORDER BY next_retry_at, id LIMIT :limit
+
+-- name: expired_sendings
+SELECT {a_record}, :now AS clock_at
+FROM {record} WHERE status = 'sending' AND lease_until <= :now
+ORDER BY lease_until, id LIMIT :limit
+
+-- name: waiting_of_destination
+SELECT {a_record}
+FROM {record}
+WHERE destination_key = :destination_key AND status IN ('pending', 'failed')
+    AND next_retry_at > :after AND next_retry_at <= :before AND (lease_until IS NULL OR lease_until <= :now)
+ORDER BY priority, next_retry_at, id LIMIT :limit
+
+-- name: skipped_notifications
+SELECT {a_record}, :now AS clock_at
+FROM {record} WHERE status = 'skipped' AND id > :behind AND ended_at > :since
+ORDER BY id LIMIT :limit
+
+-- name: digest_members
+SELECT {a_record}
+FROM {record}
+WHERE recipient_id = :recipient_id AND digest_id = :digest_id AND status = 'pending'
+ORDER BY id LIMIT :limit
+
+-- name: merged_notifications
+SELECT {a_record}
+FROM {record} WHERE recipient_id = :recipient_id AND digest_record_id = :record_id
+ORDER BY created_at, id LIMIT :limit
+
+-- name: take_notification_scope
+INSERT INTO {dedupe} AS d (scope_hash, record_id, expires_at) VALUES (:scope_hash, :record_id, :expires_at)
+ON CONFLICT (scope_hash) DO UPDATE SET duplicates = d.duplicates
+RETURNING scope_hash, record_id, expires_at
+
+-- name: pass_notification_scope
+UPDATE {dedupe} SET record_id = :record_id, expires_at = :expires_at, duplicates = 0, last_duplicate_at = NULL
+WHERE scope_hash = :scope_hash
+
+-- name: count_notification_duplicate
+UPDATE {dedupe} SET duplicates = duplicates + 1, last_duplicate_at = :now WHERE scope_hash = :scope_hash
+
+-- name: read_notification_scope
+SELECT record_id, expires_at, duplicates, last_duplicate_at FROM {dedupe} WHERE scope_hash = :scope_hash
+
+-- name: insert_notification_attempt
+INSERT INTO {attempt} (
+    record_id, attempt_no, generation, epoch, owner, form, provider_key, destination_key, started_at
+) VALUES (
+    :record_id, :attempt_no, :generation, :epoch, :owner, :form, :provider_key, :destination_key, :started_at
+)
+
+-- name: lock_notification_attempt
+SELECT {an_attempt}
+FROM {attempt} WHERE record_id = :record_id AND attempt_no = :attempt_no
+
+-- name: finish_notification_attempt
+UPDATE {attempt} SET
+    finished_at = :finished_at, latency_ms = :latency_ms, outcome = :outcome, error_class = :error_class,
+    code = :code, provider_code = :provider_code, http_status = :http_status, maybe_done = :maybe_done,
+    retry_after_ms = :retry_after_ms, late = :late, request_json = :request_json, response_json = :response_json,
+    message = :message
+WHERE record_id = :record_id AND attempt_no = :attempt_no AND finished_at IS NULL
+
+-- name: notification_attempts
+SELECT {an_attempt}
+FROM {attempt} WHERE record_id = :record_id ORDER BY attempt_no
+
+-- name: count_ambiguous_attempts
+SELECT count(*) FROM {attempt}
+WHERE record_id = :record_id AND generation = :generation AND attempt_no < :attempt_no AND maybe_done = 1

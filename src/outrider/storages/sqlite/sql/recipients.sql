@@ -1,0 +1,137 @@
+-- Addresses, preferences, destinations, digests, the in-app list. Contracts: outrider/notification/store.
+
+-- fragment: an_address
+id AS address_id, recipient_id, channel, enabled, state, reason, settings_json, secrets, destination_key, version,
+    last_test_status, last_test_error, last_test_at, created_at, updated_at
+
+-- fragment: a_destination
+key AS destination_key, channel, label, state, blocked_until, failures, strikes, opens, first_failure_at,
+    last_success_at, probe_owner, probe_until, tat_short, tat_minute, reason, version
+
+-- fragment: an_item
+id AS item_id, record_id, generation, recipient_id, kind, title, body, action_url, priority, created_at, read_at,
+    archived_at, expires_at
+
+-- name: notification_addresses
+SELECT {an_address}
+FROM {address} WHERE recipient_id = :recipient_id ORDER BY channel
+
+-- name: read_notification_address
+SELECT {an_address}
+FROM {address} WHERE recipient_id = :recipient_id AND channel = :channel
+
+-- name: lock_notification_address
+SELECT {an_address}
+FROM {address} WHERE recipient_id = :recipient_id AND channel = :channel
+
+-- name: insert_notification_address
+INSERT INTO {address} (
+    id, recipient_id, channel, enabled, settings_json, secrets, destination_key, created_at, updated_at
+) VALUES (
+    :id, :recipient_id, :channel, :enabled, :settings_json, :secrets, :destination_key, :now, :now
+)
+ON CONFLICT (recipient_id, channel) DO NOTHING
+
+-- name: update_notification_address
+UPDATE {address} SET
+    enabled = :enabled, settings_json = :settings_json, secrets = :secrets, destination_key = :destination_key, state = 'ok',
+    reason = NULL, version = version + 1, updated_at = :now
+WHERE recipient_id = :recipient_id AND channel = :channel
+
+-- name: delete_notification_address
+DELETE FROM {address} WHERE recipient_id = :recipient_id AND channel = :channel
+
+-- name: note_notification_test
+UPDATE {address} SET last_test_status = :status, last_test_error = :error, last_test_at = :now
+WHERE recipient_id = :recipient_id AND channel = :channel
+
+-- name: mark_notification_address
+UPDATE {address} SET state = :state, reason = :reason, updated_at = :now
+WHERE recipient_id = :recipient_id AND channel = :channel
+
+-- name: addresses_of_destination
+SELECT recipient_id FROM {address} WHERE destination_key = :destination_key ORDER BY recipient_id LIMIT :limit
+
+-- name: read_notification_preference
+SELECT p.recipient_id, p.zone, p.locale, p.quiet_json, p.order_json, p.muted_json, p.version, p.updated_at,
+    :now AS clock_at
+FROM (SELECT 1 AS one) AS o LEFT JOIN {preference} AS p ON p.recipient_id = :recipient_id
+
+-- name: write_notification_preference
+INSERT INTO {preference} AS p (
+    recipient_id, zone, locale, quiet_json, order_json, muted_json, updated_at
+) VALUES (
+    :recipient_id, :zone, :locale, :quiet_json, :order_json, :muted_json, :now
+)
+ON CONFLICT (recipient_id) DO UPDATE SET
+    zone = excluded.zone, locale = excluded.locale, quiet_json = excluded.quiet_json,
+    order_json = excluded.order_json, muted_json = excluded.muted_json,
+    version = p.version + 1, updated_at = excluded.updated_at
+
+-- name: lock_destinations
+SELECT {a_destination}
+FROM {destination} WHERE key = :key
+
+-- name: insert_destination
+INSERT INTO {destination} (key, channel, label) VALUES (:key, :channel, :label)
+ON CONFLICT (key) DO NOTHING
+
+-- name: write_destination
+UPDATE {destination} SET
+    state = :state, blocked_until = :blocked_until, failures = :failures, strikes = :strikes, opens = :opens,
+    first_failure_at = :first_failure_at, last_success_at = :last_success_at, probe_owner = :probe_owner,
+    probe_until = :probe_until, tat_short = :tat_short, tat_minute = :tat_minute, reason = :reason, version = :version
+WHERE key = :key
+
+-- name: list_destinations
+SELECT {a_destination}
+FROM {destination}
+ORDER BY CASE state WHEN 'disabled' THEN 0 WHEN 'open' THEN 1 WHEN 'half_open' THEN 2 WHEN 'paused' THEN 3 ELSE 4 END, key
+LIMIT :limit
+
+-- name: open_digest
+SELECT id AS digest_id, closes_at FROM {digest}
+WHERE channel = :channel AND recipient_id = :recipient_id AND kind = :kind AND open_flag = 1
+
+-- name: insert_digest
+INSERT INTO {digest} (id, channel, recipient_id, kind, opened_at, closes_at)
+VALUES (:id, :channel, :recipient_id, :kind, :now, :closes_at)
+ON CONFLICT (channel, recipient_id, kind, open_flag) DO NOTHING
+
+-- name: lock_digest
+SELECT open_flag FROM {digest} WHERE id = :id
+
+-- name: close_digest
+UPDATE {digest} SET open_flag = NULL, record_id = :record_id WHERE id = :id
+
+-- name: insert_inbox_item
+INSERT INTO {inbox_item} (
+    id, record_id, generation, recipient_id, kind, title, body, action_url, priority, expires_at, created_at
+) VALUES (
+    :id, :record_id, :generation, :recipient_id, :kind, :title, :body, :action_url, :priority, :expires_at, :now
+)
+ON CONFLICT (record_id, generation) DO NOTHING
+
+-- name: list_inbox_items
+SELECT {an_item}
+FROM {inbox_item}
+WHERE recipient_id = :recipient_id AND archived_at IS NULL AND id < :before AND (NOT :unread OR read_at IS NULL)
+ORDER BY id DESC LIMIT :limit
+
+-- name: count_unread_inbox
+SELECT count(*) FROM {inbox_item}
+WHERE recipient_id = :recipient_id AND archived_at IS NULL AND read_at IS NULL
+
+-- name: has_inbox_item
+SELECT count(*) FROM {inbox_item} WHERE id = :id AND recipient_id = :recipient_id
+
+-- name: read_inbox_item
+UPDATE {inbox_item} SET read_at = coalesce(read_at, :now) WHERE id = :id AND recipient_id = :recipient_id
+
+-- name: archive_inbox_item
+UPDATE {inbox_item} SET archived_at = coalesce(archived_at, :now)
+WHERE id = :id AND recipient_id = :recipient_id
+
+-- name: read_inbox
+UPDATE {inbox_item} SET read_at = :now
+WHERE recipient_id = :recipient_id AND archived_at IS NULL AND read_at IS NULL

@@ -1,0 +1,77 @@
+"""The suite of record stores over every storage that there is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from outrider.testing.conformance.records import AcceptingSuite
+from outrider.testing.conformance.records_sending import SendingSuite
+from outrider.testing.conformance.storage_harness import StorageHarness
+from outrider.testing.conformance.storage_urls import harness_of
+
+PREFIX = "notification_"
+
+
+class OnMemory:
+    @pytest.fixture
+    def harness(self) -> Iterator[StorageHarness]:
+        made = harness_of("memory:", PREFIX)
+        yield made
+        made.close()
+
+
+class OnSqlite:
+    @pytest.fixture
+    def harness(self, tmp_path: Path) -> Iterator[StorageHarness]:
+        made = harness_of(f"sqlite:///{tmp_path}/notices.db", PREFIX)
+        yield made
+        made.close()
+
+
+class OnPostgres:
+    @pytest.fixture
+    def harness(self, postgres_url: str) -> Iterator[StorageHarness]:
+        made = harness_of(postgres_url, PREFIX)
+        yield made
+        made.close()
+
+
+class OnMariaDB:
+    @pytest.fixture
+    def harness(self, mariadb_url: str) -> Iterator[StorageHarness]:
+        made = harness_of(mariadb_url, PREFIX)
+        yield made
+        made.close()
+
+
+class TestMemoryAccepting(OnMemory, AcceptingSuite):
+    pass
+
+
+class TestSqliteAccepting(OnSqlite, AcceptingSuite):
+    pass
+
+
+class TestPostgresAccepting(OnPostgres, AcceptingSuite):
+    pass
+
+
+class TestMariaDBAccepting(OnMariaDB, AcceptingSuite):
+    pass
+
+
+class TestMemorySending(OnMemory, SendingSuite):
+    pass
+
+
+class TestSqliteSending(OnSqlite, SendingSuite):
+    pass
+
+
+class TestPostgresSending(OnPostgres, SendingSuite):
+    pass
+
+
+class TestMariaDBSending(OnMariaDB, SendingSuite):
+    pass
