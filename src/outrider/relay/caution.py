@@ -31,6 +31,10 @@ class Caution:
         back = self._lease.answered if due else self._lease.log_answered
         await self._writer.mark(log_id, 0 if back else self._starts)
 
+    def rest(self) -> None:
+        """Nothing is left to be sent: whoever dies now dies of nothing that was."""
+        self._lease.rested = True
+
     async def unmark(self) -> None:
         """The delivery that was marked got no answer, as before: it killed nobody, and the next message goes alone too."""
         await self._writer.mark(None, 0 if self._lease.log_answered else self._starts)

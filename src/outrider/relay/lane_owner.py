@@ -295,6 +295,7 @@ class LaneOwner:
             except BrokerUnavailable:
                 if self._once:
                     raise
+                lease.rested = True  # waiting for a broker kills nobody
                 await wait_for_event(self._pipeline.halted, backoff.next(self._context.clock.chance()))
             else:
                 self._connected = True

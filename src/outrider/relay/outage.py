@@ -165,7 +165,7 @@ class Outage:
             part = min(wait, PROBE_SECONDS)
             await wait_for_event(self._pipeline.halted, part)
             wait -= part
-            if wait > 0 and await self._publisher.probe():
+            if await self._publisher.probe():  # connects, too, which would else take up the next publish's time
                 return
 
 

@@ -61,11 +61,15 @@ class Lease:
         self.answered = False
         self.log_answered = False
         self.marked = False
+        self.rested = False
 
     @property
     def idle(self) -> bool:
-        """Whether no publish has begun that did not come back; of a marked message, not even after another did (OB-36)."""
-        return not self.sending or (self.answered and not self.marked)
+        """Whether no publish has begun that did not come back; of a marked message, not even after another did (OB-36).
+
+        An owner that has sent nothing yet and not come to rest either may be on its way to what killed the one before it.
+        """
+        return not self.marked and (self.answered or (self.rested and not self.sending))
 
     def came_back(self, *, due: bool, decided: bool) -> None:
         """Outcomes came back, of the log or of deliveries that were `due`. One that decides nothing of a delivery says
@@ -127,6 +131,7 @@ class Sender:
         waves.
         """
         if not rows:
+            self._lease.marked = False
             return {}
         if self.is_serial(rows):
             return await self._send_in_waves(rows, due=due)

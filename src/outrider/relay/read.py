@@ -59,6 +59,7 @@ class Reading:
             if self._holds.lane_paused:
                 if self._once:
                     break
+                self._caution.rest()
                 await wait_for_event(pipeline.wake, WATCH_SECONDS)
                 continue
             if self._caution.active:
@@ -73,6 +74,7 @@ class Reading:
             elif self._once and pipeline.quiet and not pipeline.release_wanted:
                 break
             else:
+                self._caution.rest()
                 await wait_for_event(pipeline.wake, self._idle.next())
         await self._log.rest()
         pipeline.close()
@@ -132,7 +134,7 @@ class Reading:
         if self._left is not None:
             self._left -= len(batch.rows)
         self._pipeline.tally.read += len(batch.rows)
-        await self._offer(Flight(rows=batch.rows, after=batch.after, short=batch.exhausted))
+        await self._offer(Flight(rows=batch.rows, after=batch.after, short=batch.exhausted or self._caution.active))
         return True
 
     def _told(self, batch: Batch, duration: float) -> None:

@@ -92,6 +92,7 @@ class TransactionalLane:
                 if self._holds.lane_paused:
                     if self._once:
                         break
+                    self._caution.rest()
                     await wait_for_event(pipeline.wake, WATCH_SECONDS)
                     continue
                 worked = await self._due_transaction()
@@ -101,6 +102,7 @@ class TransactionalLane:
                 elif self._once and not pipeline.release_wanted:
                     break
                 else:
+                    self._caution.rest()
                     await wait_for_event(pipeline.wake, self._idle.next())
         except Stopped:
             return

@@ -1,12 +1,12 @@
 """Messages that kill the relay, or never get an answer: isolated, and never in the way of others."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 
-from outrider.core.events import MessageDied, SuspectFound
+from outrider.core.events import LeaseRenewed, MessageDied, SuspectFound
 from outrider.core.log_row import LogRow
 from outrider.core.outcome import Published, PublishOutcome, Unknown
 from outrider.core.retry import RetryPolicy
@@ -29,6 +29,12 @@ class Deadly(Recorder):
     fatal: bool = True
     lives: int | None = None
     """How many publish calls to outlive, whatever they carry."""
+    renewals: Callable[[], Awaitable[object]] | None = None
+    """What to wait for when connecting."""
+
+    async def start(self) -> None:
+        if self.renewals is not None:
+            await self.renewals()
 
     async def publish(self, rows: Sequence[LogRow], deadline_seconds: float, *, urgent: bool) -> Published:
         if self.lives == 0 or (self.fatal and any(row[4] == b"poison" for row in rows)):
@@ -37,9 +43,9 @@ class Deadly(Recorder):
         return await super().publish(rows, deadline_seconds, urgent=urgent)
 
 
-async def dies(rig: Rig, retry: RetryPolicy = QUICK, size: int = 10) -> bool:
+async def dies(rig: Rig, retry: RetryPolicy = QUICK, size: int = 10, lease: timedelta = timedelta(seconds=15)) -> bool:
     """Run a relay until it dies or has no more to do; what it held is free afterwards. Says whether it died."""
-    settings = RelaySettings(batch_size=size, retry=retry, publish_timeout=SHORT)
+    settings = RelaySettings(batch_size=size, retry=retry, publish_timeout=SHORT, lease=lease)
     try:
         await rig.relay(settings).run_once()
     except (Killed, BaseExceptionGroup):
@@ -93,6 +99,18 @@ async def test_a_relay_killed_from_outside_makes_no_suspects(rig: Rig, deadly: D
     assert list(dict.fromkeys(deadly.ids())) == added
     assert rig.database.statuses() == {}
     assert not rig.events.of(SuspectFound)
+
+
+async def test_an_owner_that_renews_while_it_connects_is_counted(rig: Rig, deadly: Deadly) -> None:
+    """OB-36: nothing was sent yet when the lease was renewed, and then it died of what it sent."""
+    deadly.renewals = lambda: rig.events.wait_for(LeaseRenewed, since=rig.events.mark())
+    with rig.database.begin() as tx:
+        poison, after = tx.add("p", body="poison"), tx.add("z")
+    lease = timedelta(seconds=3)
+    deaths = [await dies(rig, lease=lease) for _ in range(3)]
+    assert deaths == [True, True, False]
+    assert [event.message_id for event in rig.events.of(SuspectFound)] == [poison]
+    assert deadly.ids() == [after]
 
 
 async def test_a_suspect_is_dead_only_if_each_try_alone_kills_again(rig: Rig, deadly: Deadly) -> None:
