@@ -1,4 +1,4 @@
-"""A wall clock that moves when it is told to. Everything else of it is the host's."""
+"""A clock that moves when it is told to. Waiting and chance are the host's."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,16 +6,21 @@ from outrider.runtime.system_clock import SystemClock
 
 
 class ManualClock(SystemClock):
-    """`now` stands at `start` until `advance` moves it; waiting and chance are as ever. Safe from any thread."""
+    """`now` stands at `start` until `advance` moves it; `boottime` goes on, and jumps with it. Safe from any thread."""
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, 12, tzinfo=UTC)) -> None:
         super().__init__()
-        self._at = start
+        self._start = start
+        self._advanced = timedelta(0)
 
     def now(self) -> datetime:
         """Where the clock stands."""
-        return self._at
+        return self._start + self._advanced
+
+    def boottime(self) -> float:
+        """The host's, and what was advanced."""
+        return super().boottime() + self._advanced.total_seconds()
 
     def advance(self, span: timedelta) -> None:
         """Move it."""
-        self._at += span
+        self._advanced += span

@@ -16,7 +16,7 @@ from outrider.testing.services.certificates import Authority
 from tests.unit.channels.test_ssrf_corpus import REFUSED_BY_FORM, Names
 
 Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-PATIENT, SHORT = 10.0, 0.2
+PATIENT, SHORT = 15.0, 1.0
 FAKE = "fake.example"
 
 

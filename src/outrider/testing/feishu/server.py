@@ -13,6 +13,8 @@ from outrider.testing.feishu.script import Fault, FaultKind
 from outrider.testing.feishu.wire import Answer, Request, read_request, written
 
 START_SECONDS = 20.0
+DRAIN_SECONDS = 0.05
+DRAINS_MAX = 100
 
 Handle = Callable[[Request], tuple[Answer, Fault | None]]
 
@@ -32,6 +34,7 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
         self._listening: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
         self.port = 0
 
     def start(self) -> None:
@@ -63,6 +66,11 @@ class Server:
         self._ready.set()
         await self._end.wait()
         await self._close()
+        for _ in range(DRAINS_MAX):
+            for writer in self._open:
+                writer.transport.abort()
+            if not await self._others():
+                break
 
     async def _listen(self) -> None:
         if self._listening is None:
@@ -70,9 +78,20 @@ class Server:
             self.port = self._listening.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
-        if self._listening is not None:
-            self._listening.close()
-            self._listening = None
+        if self._listening is None:
+            return
+        for listening in self._listening.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        await self._others()  # one that was just accepted would be left open by asyncio, were its server closed now
+        self._listening.close()
+        self._listening = None
+
+    async def _others(self) -> bool:
+        """Let the other tasks go on for a moment; whether there are any."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=DRAIN_SECONDS)
+        return bool(others)
 
     def _call(self, step: Coroutine[Any, Any, None]) -> None:
         if self._loop is None:
@@ -81,6 +100,7 @@ class Server:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
+        self._open.add(writer)
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
                 request = await read_request(reader, peer[0] if peer else "")
@@ -88,6 +108,7 @@ class Server:
                 await self._answer(reader, writer, answer, fault)
         finally:
             writer.close()
+            self._open.remove(writer)
 
     async def _answer(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Answer, fault: Fault | None
