@@ -113,5 +113,5 @@ def _matches(pattern: str, database: str) -> bool:
     if pattern == "*":
         return True
     parts = re.findall(r"\\.|.", pattern)
-    meant = [{"%": ".*", "_": "."}.get(part, re.escape(part[-1])) for part in parts]
+    meant = [{"%": ".*", "_": "."}.get(part) or re.escape(part[-1]) for part in parts]
     return re.fullmatch("".join(meant), database) is not None
