@@ -86,12 +86,26 @@ ORDER BY id
 FOR UPDATE
 
 -- name: due_notifications
-SELECT {a_record}, UTC_TIMESTAMP(6) AS clock_at
-FROM {record}
-WHERE status IN ('pending', 'failed') AND priority = :priority AND next_retry_at <= UTC_TIMESTAMP(6)
-    AND (lease_until IS NULL OR lease_until <= UTC_TIMESTAMP(6))
-ORDER BY next_retry_at, id LIMIT :limit
-FOR UPDATE SKIP LOCKED
+-- Each state is read along its index, as far as is asked for: a backlog is never sorted (NT-9).
+SELECT d.*, UTC_TIMESTAMP(6) AS clock_at FROM (
+    SELECT * FROM (
+        SELECT {a_record}
+        FROM {record} FORCE INDEX (by_due)
+        WHERE status = 'pending' AND priority = :priority
+            AND next_retry_at <= UTC_TIMESTAMP(6) AND (lease_until IS NULL OR lease_until <= UTC_TIMESTAMP(6))
+        ORDER BY next_retry_at, id LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    ) AS p
+    UNION ALL SELECT * FROM (
+        SELECT {a_record}
+        FROM {record} FORCE INDEX (by_due)
+        WHERE status = 'failed' AND priority = :priority
+            AND next_retry_at <= UTC_TIMESTAMP(6) AND (lease_until IS NULL OR lease_until <= UTC_TIMESTAMP(6))
+        ORDER BY next_retry_at, id LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    ) AS f
+) AS d
+ORDER BY d.next_retry_at, d.record_id LIMIT :limit
 
 -- name: expired_sendings
 SELECT {a_record}, UTC_TIMESTAMP(6) AS clock_at
@@ -108,8 +122,10 @@ ORDER BY priority, next_retry_at, id LIMIT :limit
 FOR UPDATE SKIP LOCKED
 
 -- name: skipped_notifications
+-- The few that ended lately are looked at, never all ids from there on.
 SELECT {a_record}, UTC_TIMESTAMP(6) AS clock_at
-FROM {record} WHERE status = 'skipped' AND id > :behind AND ended_at > :since
+FROM {record} FORCE INDEX (by_ended)
+WHERE status = 'skipped' AND id > :behind AND ended_at > :since
 ORDER BY id LIMIT :limit
 FOR UPDATE SKIP LOCKED
 

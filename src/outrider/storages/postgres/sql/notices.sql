@@ -86,16 +86,23 @@ ORDER BY id
 FOR UPDATE
 
 -- name: due_notifications
-SELECT {a_record}, clock_timestamp() AS clock_at
-FROM {record}
-WHERE status IN ('pending', 'failed') AND priority = :priority AND next_retry_at <= clock_timestamp()
-    AND (lease_until IS NULL OR lease_until <= clock_timestamp())
-ORDER BY next_retry_at, id LIMIT :limit
-FOR UPDATE SKIP LOCKED
+-- Each state is read along its index, as far as is asked for: a backlog is never sorted (NT-9).
+-- The clock stands in a subselect, or no index would be searched by it.
+SELECT d.*, clock_timestamp() AS clock_at
+FROM (VALUES ('pending'), ('failed')) AS s (waiting)
+CROSS JOIN LATERAL (
+    SELECT {a_record}
+    FROM {record}
+    WHERE status IN ('pending', 'failed') AND status = s.waiting AND priority = :priority
+        AND next_retry_at <= (SELECT clock_timestamp()) AND (lease_until IS NULL OR lease_until <= (SELECT clock_timestamp()))
+    ORDER BY next_retry_at, id LIMIT :limit
+    FOR UPDATE SKIP LOCKED
+) AS d
+ORDER BY d.next_retry_at, d.record_id LIMIT :limit
 
 -- name: expired_sendings
 SELECT {a_record}, clock_timestamp() AS clock_at
-FROM {record} WHERE status = 'sending' AND lease_until <= clock_timestamp()
+FROM {record} WHERE status = 'sending' AND lease_until <= (SELECT clock_timestamp())
 ORDER BY lease_until, id LIMIT :limit
 FOR UPDATE SKIP LOCKED
 
@@ -108,9 +115,11 @@ ORDER BY priority, next_retry_at, id LIMIT :limit
 FOR UPDATE SKIP LOCKED
 
 -- name: skipped_notifications
+-- The few that ended lately are looked at, never all ids from there on: the order is written so that no planner does.
 SELECT {a_record}, clock_timestamp() AS clock_at
-FROM {record} WHERE status = 'skipped' AND id > :behind AND ended_at > :since
-ORDER BY id LIMIT :limit
+FROM {record}
+WHERE status = 'skipped' AND id > :behind AND ended_at > :since
+ORDER BY CAST(id AS text) COLLATE "C" LIMIT :limit
 FOR UPDATE SKIP LOCKED
 
 -- name: digest_members

@@ -84,11 +84,24 @@ FROM {record} WHERE request_id = :request_id AND parent_id = :parent_id
 ORDER BY id
 
 -- name: due_notifications
-SELECT {a_record}, :now AS clock_at
-FROM {record}
-WHERE status IN ('pending', 'failed') AND priority = :priority AND next_retry_at <= :now
-    AND (lease_until IS NULL OR lease_until <= :now)
-ORDER BY next_retry_at, id LIMIT :limit
+-- Each state is read along its index, as far as is asked for: a backlog is never sorted (NT-9).
+SELECT d.*, :now AS clock_at FROM (
+    SELECT * FROM (
+        SELECT {a_record}
+        FROM {record}
+        WHERE status IN ('pending', 'failed') AND status = 'pending' AND priority = :priority
+            AND next_retry_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
+        ORDER BY next_retry_at, id LIMIT :limit
+    )
+    UNION ALL SELECT * FROM (
+        SELECT {a_record}
+        FROM {record}
+        WHERE status IN ('pending', 'failed') AND status = 'failed' AND priority = :priority
+            AND next_retry_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
+        ORDER BY next_retry_at, id LIMIT :limit
+    )
+) AS d
+ORDER BY d.next_retry_at, d.record_id LIMIT :limit
 
 -- name: expired_sendings
 SELECT {a_record}, :now AS clock_at
@@ -103,9 +116,11 @@ WHERE destination_key = :destination_key AND status IN ('pending', 'failed')
 ORDER BY priority, next_retry_at, id LIMIT :limit
 
 -- name: skipped_notifications
+-- The few that ended lately are looked at, never all ids from there on: the order is written so that no planner does.
 SELECT {a_record}, :now AS clock_at
-FROM {record} WHERE status = 'skipped' AND id > :behind AND ended_at > :since
-ORDER BY id LIMIT :limit
+FROM {record}
+WHERE status = 'skipped' AND id > :behind AND ended_at > :since
+ORDER BY +id LIMIT :limit
 
 -- name: digest_members
 SELECT {a_record}
