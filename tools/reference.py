@@ -86,12 +86,12 @@ def exit_code(one: type[BaseException]) -> str:
 
 # -- events ------------------------------------------------------------------------------------------------------------
 
-BASES = (events.TelemetryEvent, events.LaneEvent, events.MessageEvent)
+BASES = (events.TelemetryEvent, events.LaneEvent, events.MessageEvent, events.NotificationEvent)
 
 
 def event_classes() -> list[type[events.TelemetryEvent]]:
     """The events, in the order of their files."""
-    files = (events.base, events.carrying, events.consuming, events.keeping, events.running)
+    files = (events.base, events.carrying, events.consuming, events.keeping, events.notifying, events.running)
     values = [(file, one) for file in files for one in vars(file).values()]
     kinds = [one for file, one in values if isinstance(one, type) and one.__module__ == file.__name__]
     return [one for one in kinds if one not in BASES]

@@ -76,7 +76,8 @@ def test_idle_settings_events_and_codes_are_the_listed_ones() -> None:
     idle = WORDS["idle"]
     refused = {key for key, said in WORDS["settings"].items() if said.startswith("Refused by this release")}
     assert not {key for key in idle["settings"] if tuple(key.split(".")[-2:]) in chains}, "it is read now"
-    unread = {key for key in setting_keys() if key.rpartition(".")[2] not in read} - refused
+    named = {key: key.removesuffix(".KIND").rpartition(".")[2] for key in setting_keys()}
+    unread = {key for key, name in named.items() if name not in read} - refused
     assert not {key for key in unread if not is_idle("settings", key)}
     assert ("notification_of" not in names) == ("notification." in idle["settings"]), "the notifier reads them"
     assert {one.__name__ for one in reference.event_classes()} - names == set(idle["events"])

@@ -31,6 +31,7 @@ ADAPTERS: Final = {
     "publisher.memory": ("outrider.brokers.memory.publisher:MemoryPublisher", ""),
     "channel.console": ("outrider.channels.console.channel:ConsoleChannel", ""),
     "channel.inbox": ("outrider.channels.inbox.channel:InboxChannel", ""),
+    "client.http": ("outrider.channels.http.client:GuardedClient", "http"),
     "channel.webhook": ("outrider.channels.webhook.channel:WebhookChannel", "http"),
     "channel.email": ("outrider.channels.email.channel:EmailChannel", ""),
     "channel.apprise": ("outrider.channels.apprise.channel:AppriseChannel", "apprise"),

@@ -83,6 +83,7 @@ class Registration:
     function: Call
     timeout: float | timedelta | None
     key_policy: KeyPolicy | None
+    read: EventReader | None = None
 
 
 class Router:
@@ -168,7 +169,7 @@ def make_router(
             call=_wrapped(given.function, middleware),
             timeout=limit,
             parks_key=policy == "park_key",
-            read=reader(route),
+            read=given.read or reader(route),
             late_parks=route.late == "park",
         )
     found = [fault for fault in faults if fault]

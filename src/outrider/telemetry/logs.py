@@ -23,16 +23,21 @@ VALUE_LIMIT: Final = 2_000
 DEBUG: Final = (
     events.MessageAdded, events.LeaseRenewed, events.TickOpened, events.BatchRead, events.PublishStarted,
     events.PublishAcknowledged, events.CursorAdvanced, events.MessageUnparked, events.ReceiptRecorded,
-    events.DuplicateSkipped, events.WakeupHeard, events.GaugesRead,
+    events.DuplicateSkipped, events.WakeupHeard, events.GaugesRead, events.NotificationAttemptStarted,
+    events.NotificationHeld,
 )  # fmt: skip
 """What happens with every batch or message: the healthy flow."""
 WARNING: Final = (
     events.LeaseLost, events.PublishRefused, events.PublishUnknown, events.AdvanceRefused, events.RetryScheduled,
     events.DestinationPaused, events.ParkAlarmRaised, events.HandlerFailed, events.OrderRegressed, events.SuspectFound,
     events.BreakerOpened, events.MessageSwept, events.SweepAlarmRaised, events.ResendIgnored, events.RetentionExceeded,
-    events.TraceDropped,
+    events.TraceDropped, events.NotificationFailed, events.NotificationSkipped, events.NotificationRecovered,
+    events.NotificationLeaseLost, events.NotificationLateSuccess, events.NotificationFallback,
 )  # fmt: skip
-ERROR: Final = (events.MessageDied, events.MessageQuarantined, events.ServiceFailed)
+ERROR: Final = (
+    events.MessageDied, events.MessageQuarantined, events.ServiceFailed, events.NotificationDead,
+    events.NotificationUnknown, events.NotificationDestinationDisabled,
+)  # fmt: skip
 """What waits for a person."""
 
 CLIENTS: Final = ("apprise", "httpcore2", "httpx2", "requests", "urllib3")

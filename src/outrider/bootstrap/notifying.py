@@ -1,0 +1,233 @@
+"""The notifier put together: its rules, channels and words; the consumer that accepts; both as one service.
+
+Source: spec/notification.md NT-1, NT-53; spec/outbox.md OB-99.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from outrider.bootstrap.consumer import Consumer
+from outrider.bootstrap.consumer_parts import WorkingConsumer
+from outrider.bootstrap.notification_channels import channels_of, envelopes_of
+from outrider.bootstrap.outbox import outbox_parts
+from outrider.bootstrap.process import process_of
+from outrider.bootstrap.registry import adapter
+from outrider.bootstrap.resolver import sync_resolver
+from outrider.bootstrap.settings import notification_of
+from outrider.bootstrap.settings_notification import Notification
+from outrider.bootstrap.wiring import Site
+from outrider.core.catalog import Catalog
+from outrider.core.envelope import Envelope
+from outrider.core.errors import ConfigurationError
+from outrider.core.identity import uuid7
+from outrider.core.message import Message
+from outrider.core.notification.request import CHANNEL_DISABLED, ENDED, REQUESTED, Route
+from outrider.core.secret import Secret
+from outrider.core.steps import Steps, run
+from outrider.notification.compose import Composer, Prepared
+from outrider.notification.notifier import Notifier
+from outrider.notification.original import ORIGINAL_TYPE, parse_original
+from outrider.notification.policy import BreakerPolicy, DigestPolicy, NotificationPolicy, Retention
+from outrider.notification.request import parse_request
+from outrider.notification.sender import Desk
+from outrider.notification.store.accepting import Accepted, accept
+from outrider.notification.store.rules import Rules
+from outrider.notification.telling import Telling
+from outrider.notification.template import load_templates
+from outrider.ports.channel import Channel
+from outrider.ports.codec import SecretCodec
+from outrider.ports.telemetry import Telemetry
+from outrider.runtime.service import Service
+from outrider.runtime.sessions import Sessions
+from outrider.runtime.supervisor import Supervisor
+
+SERVICE = "notification"
+RANDOM_BYTES = 10
+
+
+def declare_notifications(catalog: Catalog, producers: Iterable[str]) -> None:
+    """Make the notifier's types known: requests of `producers`, and what it tells of their ends. Source: NT-53, OB-31."""
+    catalog.service(SERVICE)
+    senders = tuple(producers)
+    for name in (REQUESTED, ORIGINAL_TYPE):
+        catalog.declare(name, owner=SERVICE, producers=senders, consumers=[SERVICE], key="recipient_id")
+    for name in (ENDED, CHANNEL_DISABLED):
+        catalog.declare(name, owner=SERVICE)
+
+
+def policy_of(values: Notification) -> NotificationPolicy:
+    """The settings as the notifier takes them. Raises ConfigurationError that names the key."""
+    return NotificationPolicy(
+        enabled=values.enabled, max_attempts=values.max_attempts, retry_base=values.retry_base,
+        retry_max=values.retry_max, give_up_after=values.give_up_after, summary_max=values.summary_max,
+        batch=values.batch, poll=values.poll, concurrency=values.concurrency, per_destination=values.per_destination,
+        lease=values.lease, dedupe_window=values.dedupe_window, dedupe_windows=values.dedupe_windows,
+        window_margin=values.window_margin, reopen_window=values.reopen_window,
+        route=Route(values.route.always, values.route.first_of),
+        routes={kind: Route(one.always, one.first_of) for kind, one in values.routes.items()},
+        feishu_route=values.feishu_route,
+        digests={kind: DigestPolicy(one.mode, one.window) for kind, one in values.digest.items()},
+        default_locale=values.default_locale, default_zone=values.default_zone,
+        public_base_url=values.public_base_url, action_paths=values.action_paths, link_hosts=values.link_hosts,
+        operators=values.operators,
+        breaker=BreakerPolicy(
+            values.breaker.failures, values.breaker.first, values.breaker.max, values.breaker.disable_after
+        ),
+        retention=Retention(
+            values.retention.texts, values.retention.attempts, values.retention.records, values.retention.inbox
+        ),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierParts:
+    """What the processes of the notifier share."""
+
+    made: Site
+    catalog: Catalog
+    values: Notification
+    desk: Desk
+    telemetry: Telemetry
+
+    def accept(self, tx: object, prepared: Prepared) -> list[Accepted]:
+        """Accept in the caller's transaction, by a synchronous library."""
+        transaction = sync_resolver()(tx)
+        transaction.check()
+        transaction.flush()
+        steps = accept(self.desk.rules, prepared.request, fallback_used=prepared.fallback_used)
+        return run(steps, lambda statement: transaction.execute(statement, self.made.texts))
+
+    def sessions(self) -> Sessions:
+        """A connection of the storage."""
+        return Sessions(self.made.storage)
+
+    def notifier(self) -> Notifier:
+        """The service that sends."""
+        owner = process_of(self.made, Notifier.role).owner
+        return Notifier(self.made.service, owner, self.desk, self.sessions, self.telemetry)
+
+    def consumer(self, notifier: Notifier, transactions: Any) -> WorkingConsumer:  # noqa: ANN401  any library's
+        """The consumer of both request types, whose acceptance wakes `notifier`. For a running event loop."""
+        consumer = Consumer(SERVICE, self.catalog, transactions=transactions, start="beginning", service=SERVICE)
+        loop = asyncio.get_running_loop()
+
+        def handle(prepared: Prepared, tx: Any, context: Any) -> None:  # noqa: ANN401, ARG001  of any library
+            found = self.accept(tx, prepared)
+            for one in found:
+                self.desk.telling.accepted(one)
+            loop.call_soon_threadsafe(notifier.wake)
+
+        consumer.handler(REQUESTED, read=self._read)(handle)
+        consumer.handler(ORIGINAL_TYPE, read=self._read_original)(handle)
+        return consumer.service(self.made.settings, telemetry=self.telemetry)
+
+    def _read(self, envelope: Envelope) -> Prepared:
+        return self.desk.composer.prepare(parse_request(envelope.body, envelope.message_id, self.made.clock.now()))
+
+    def _read_original(self, envelope: Envelope) -> Prepared:
+        request = parse_original(
+            envelope.body, envelope.version, envelope.message_id, self.made.clock.now(), self.values.feishu_route
+        )
+        return self.desk.composer.prepare(request)
+
+
+def notifier_parts(made: Site, telemetry: Telemetry, *, channels: Mapping[str, Channel] | None = None) -> NotifierParts:
+    """Put the notifier of `made` together; `channels` stand for those of the settings.
+
+    Raises ConfigurationError, CatalogError, MissingExtra.
+    """
+    values = notification_of(made.settings)
+    if made.settings.service.profile == "production":
+        _check_production(values)
+    catalog = made.catalog if made.catalog is not None else _own_catalog()
+    if made.service != SERVICE:
+        raise ConfigurationError(f"service.name: the notifier's tables are those of service {SERVICE!r}")
+    policy = policy_of(values)
+    known = channels if channels is not None else channels_of(values, made.clock)
+    traits = {name: channel.traits for name, channel in known.items()}
+    policy.check_channels(traits)
+    templates = load_templates([values.templates] if values.templates else [])
+    composer = Composer(templates, policy, tuple(known), envelopes_of(values))
+    announce = _announcing(made, catalog, telemetry)
+    rules = Rules(policy, traits, announce, composer.content, _new_id(made), made.clock.chance)
+    desk = Desk(rules, known, composer, _codec(made, values), made.clock, Telling(telemetry, made.service))
+    return NotifierParts(made, catalog, values, desk, telemetry)
+
+
+class Notifying(Service):
+    """Consumer and notifier of one process, as one service."""
+
+    role = "notifier"
+
+    def __init__(self, parts: NotifierParts, transactions: Any) -> None:  # noqa: ANN401  any library's
+        super().__init__()
+        self._parts, self._transactions = parts, transactions
+        self._notifier = parts.notifier()
+        self._consumer: WorkingConsumer | None = None
+        self._drain_seconds = 0.0
+        self._told = asyncio.Event()
+
+    def _forget_stop(self) -> None:
+        self._told = asyncio.Event()
+
+    def _hindrance(self) -> str | None:
+        consumer = "starting" if self._consumer is None else self._consumer.hindrance
+        return consumer or self._notifier.hindrance
+
+    def _drain(self, timeout_seconds: float) -> None:
+        self._drain_seconds = timeout_seconds
+        self._told.set()
+
+    async def _serve(self) -> None:
+        self._consumer = consumer = self._parts.consumer(self._notifier, self._transactions)
+        await consumer.start()
+        await self._notifier.start()
+        async with Supervisor() as group:
+            working = [group.start(consumer.wait(), "accept"), group.start(self._notifier.wait(), "send")]
+            told = group.start(self._told.wait(), "told")
+            await asyncio.wait([*working, told], return_when=asyncio.FIRST_COMPLETED)
+            for service in (consumer, self._notifier):
+                if service.ready:
+                    await service.stop(self._drain_seconds)
+            told.cancel()
+
+
+def _own_catalog() -> Catalog:
+    catalog = Catalog(SERVICE)
+    declare_notifications(catalog, [SERVICE])
+    return catalog
+
+
+def _announcing(made: Site, catalog: Catalog, telemetry: Telemetry) -> Any:  # noqa: ANN401  see Announce
+    parts = outbox_parts(catalog, SERVICE, "", made.settings.database.db_schema, telemetry)
+    writer = parts.logs(made.storage.dialect).writer
+
+    def announce(type: str, key: str, body: Mapping[str, Any]) -> Steps[None]:  # noqa: A002  the message's word
+        records, fresh = parts.prepare([Message(type, dict(body), key=key)])
+        yield from writer.append(records, fresh=fresh)
+
+    return announce
+
+
+def _new_id(made: Site) -> Callable[[], Any]:
+    return lambda: uuid7(made.clock.now_ms(), made.clock.random_bytes(RANDOM_BYTES))
+
+
+def _codec(made: Site, values: Notification) -> SecretCodec:
+    keys = [Secret(key.get_secret_value()) for key in values.secret_keys]
+    found: SecretCodec = (
+        adapter("secrets", "sealed")(keys, made.clock.random_bytes) if keys else adapter("secrets", "plain")()
+    )
+    return found
+
+
+def _check_production(values: Notification) -> None:
+    faults = []
+    if values.ssrf.allow:
+        faults.append("notification.ssrf.allow: fake servers have no place in production")
+    if not values.secret_keys:
+        faults.append("notification.secret_keys: without a key secrets lie plain in their rows")
+    if faults:
+        raise ConfigurationError("; ".join(faults), faults=tuple(faults))

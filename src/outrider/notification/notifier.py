@@ -1,0 +1,282 @@
+"""The notifier as a service: it claims what is due, sends it, and mends what others left behind.
+
+Invariant: what it has claimed is sent, given back, or left to its lease; a database that is away ends a round, never the
+notifier. Source: spec/notification.md NT-9, NT-13, NT-15, NT-25, NT-30.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from outrider.core.errors import StorageUnavailable
+from outrider.core.events import DrainEnded, DrainStarted, ServiceFailed
+from outrider.core.steps import Steps
+from outrider.core.text import clean_text
+from outrider.notification import buckets
+from outrider.notification.destination import Hold
+from outrider.notification.record import Record
+from outrider.notification.sender import Attempted, Desk, Sender
+from outrider.notification.states import Status
+from outrider.notification.store import acting, claiming, destinations, finishing
+from outrider.notification.store.finishing import Finished
+from outrider.notification.store.rows import read_clock
+from outrider.ports.telemetry import Telemetry
+from outrider.runtime.service import Service
+from outrider.runtime.sessions import Sessions
+from outrider.runtime.supervisor import Supervisor, first_error, wait_for_event
+
+SENDING_SESSIONS = 4
+BACKOFF_SECONDS = (0.1, 5.0)
+SHORTEST_LOOK = timedelta(milliseconds=50)
+"""How soon what waits for a token is looked at again."""
+
+
+@dataclass(slots=True)
+class SweepResult:
+    """What a sweep did. One record's error never stops the rest: `errors` counts them, `first_error` names one."""
+
+    scanned: int = 0
+    retried: int = 0
+    sent: int = 0
+    failed: int = 0
+    dead: int = 0
+    skipped: int = 0
+    unknown: int = 0
+    errors: int = 0
+    first_error: str | None = None
+    recovered: int = 0
+    reopened: int = 0
+
+    def count(self, record: Record) -> None:
+        """Count what a record that was tried is now."""
+        if record.status in _COUNTED:
+            setattr(self, record.status, getattr(self, record.status) + 1)
+
+
+BLOCKED = frozenset({Hold.RATE, Hold.BREAKER, Hold.PAUSED})
+"""Holds that are a destination's, not a record's."""
+_COUNTED = frozenset({Status.SENT, Status.FAILED, Status.DEAD, Status.SKIPPED, Status.UNKNOWN})
+
+
+@dataclass(slots=True)
+class _Round:
+    """What is in hand: sends by destination, and when to look again."""
+
+    in_flight: int = 0
+    by_destination: Counter[bytes | None] = field(default_factory=Counter)
+    look_at: float = 0.0
+
+
+class Notifier(Service):
+    """Sends what is due, `policy.concurrency` at a time. `owner` names this process's leases."""
+
+    role = "notifier"
+
+    def __init__(
+        self,
+        service: str,
+        owner: str,
+        desk: Desk,
+        sessions: Callable[[], Sessions],
+        telemetry: Telemetry,
+    ) -> None:
+        super().__init__()
+        self._service, self._owner, self._desk = service, owner, desk
+        self._make_sessions, self._telemetry = sessions, telemetry
+        self._told = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._sender = Sender(desk, self._told.is_set)
+        self._round = _Round()
+        self._looked = False
+
+    def wake(self) -> None:
+        """Something was accepted: look now. From the loop of the notifier."""
+        self._woken.set()
+
+    async def sweep(self, limit: int | None = None) -> SweepResult:
+        """One pass by itself: recover, reopen, and try at most `limit` due records (None or ≤ 0: `batch`), one by one.
+
+        Raises StorageUnavailable where nothing can be looked at.
+        """
+        desk, made = self._desk, SweepResult()
+        sessions = self._make_sessions()
+        most = limit if limit is not None and limit > 0 else desk.rules.settings.batch
+        try:
+            made.recovered, made.reopened = await self._mend(sessions)
+            claimed_at = desk.clock.boottime()
+            claimed = await sessions.transact(claiming.claim(desk.rules, self._owner, most))
+            made.scanned = len(claimed)
+            for record in claimed:
+                try:
+                    found = await self._sender.attempt(record, claimed_at, sessions)
+                except Exception as error:  # noqa: BLE001 - one record's error never stops the rest
+                    made.errors += 1
+                    made.first_error = made.first_error or clean_text(f"{type(error).__name__}: {error}")
+                    continue
+                made.retried += record.attempt_no > 0
+                if found is not None:
+                    made.count(found.record)
+        finally:
+            await sessions.close()
+        return made
+
+    def _forget_stop(self) -> None:
+        self._told.clear()
+
+    def _hindrance(self) -> str | None:
+        return None if self._looked else "the database cannot be reached"
+
+    def _drain(self, timeout_seconds: float) -> None:  # noqa: ARG002 - `stop` keeps the time
+        self._telemetry.emit(DrainStarted(self._service, self.role))
+        self._told.set()
+        self._woken.set()
+
+    async def _serve(self) -> None:
+        started, clean = self._desk.clock.boottime(), False
+        try:
+            await self._persist()
+            clean = True
+        finally:
+            seconds = self._desk.clock.boottime() - started
+            self._telemetry.emit(DrainEnded(self._service, self.role, clean=clean, duration=seconds))
+
+    async def _persist(self) -> None:
+        """Rounds, with growing back-off while the database is away."""
+        backoff = BACKOFF_SECONDS[0]
+        while not self._told.is_set():
+            self._looked = False
+            try:
+                await self._work()
+            except BaseExceptionGroup as raised:
+                error = first_error(raised)
+                if not isinstance(error, StorageUnavailable):
+                    raise error from None
+                self._telemetry.emit(
+                    ServiceFailed(self._service, self.role, code=error.code, error=clean_text(str(error)))
+                )
+                if self._looked:
+                    backoff = BACKOFF_SECONDS[0]
+                await wait_for_event(self._told, backoff * (0.5 + 0.5 * self._desk.clock.chance()))
+                backoff = min(2 * backoff, BACKOFF_SECONDS[1])
+
+    async def _work(self) -> None:
+        """One round: claims and sends until told to stop, or until the database is lost."""
+        self._round = _Round()
+        looking, mending = self._make_sessions(), self._make_sessions()
+        sending = [self._make_sessions() for _ in range(SENDING_SESSIONS)]
+        try:
+            async with Supervisor() as group:
+                group.start(self._mends(mending), "mend")
+                await self._claims(looking, sending, group)
+        finally:
+            for sessions in (looking, mending, *sending):
+                await sessions.close()
+
+    async def _claims(self, looking: Sessions, sending: list[Sessions], group: Supervisor) -> None:
+        desk, round_ = self._desk, self._round
+        settings = desk.rules.settings
+        poll = settings.poll.total_seconds()
+        number = 0
+        while not self._told.is_set():
+            self._woken.clear()
+            room = settings.concurrency - round_.in_flight
+            claimed: list[Record] = []
+            if room > 0:
+                claimed_at = desk.clock.boottime()
+                claimed = await looking.transact(claiming.claim(desk.rules, self._owner, min(room, settings.batch)))
+                self._looked = True
+                for record in await self._within_limits(claimed, looking):
+                    number += 1
+                    sessions = sending[number % len(sending)]
+                    self._begin(record)
+                    group.start(self._attempt(record, claimed_at, sessions, looking), "send")
+            if not claimed:
+                wait = min(poll, max(round_.look_at - desk.clock.boottime(), SHORTEST_LOOK.total_seconds()))
+                await wait_for_event(self._woken, wait if round_.look_at else poll)
+
+    async def _within_limits(self, claimed: list[Record], looking: Sessions) -> list[Record]:
+        """Those whose destination has not as many in flight as it may; what is due of the others goes after them."""
+        most = self._desk.rules.settings.per_destination
+        going: list[Record] = []
+        crowded: list[Record] = []
+        counted = self._round.by_destination.copy()
+        for record in claimed:
+            limited = record.destination_key is not None and counted[record.destination_key] >= most
+            (crowded if limited else going).append(record)
+            counted[record.destination_key] += not limited
+        if crowded:
+            await looking.transact(claiming.release(crowded))
+            for key in {record.destination_key for record in crowded if record.destination_key is not None}:
+                await self._move(key, None, SHORTEST_LOOK, Hold.RATE, looking)
+        return going
+
+    async def _attempt(self, record: Record, claimed_at: float, sessions: Sessions, looking: Sessions) -> None:
+        try:
+            found = await self._sender.attempt(record, claimed_at, sessions)
+            if found is not None:
+                await self._spread(found, looking)
+        finally:
+            self._end(record)
+
+    async def _spread(self, found: Attempted, looking: Sessions) -> None:
+        """What else is due of a destination that takes nothing now goes behind, by its rate, so that others need not wait."""
+        record, place = found.record, found.destination
+        if place is None or record.hold not in BLOCKED or record.next_retry_at is None:
+            return
+        spans = [timedelta(microseconds=buckets.interval(rate)) for rate in place.rates]
+        await self._move(place.key, record.next_retry_at, max(spans, default=SHORTEST_LOOK), Hold(record.hold), looking)
+
+    async def _move(
+        self, key: bytes, until: datetime | None, apart: timedelta, reason: Hold, looking: Sessions
+    ) -> None:
+        steps = _behind(key, until, apart, reason, self._desk.rules.settings.batch)
+        wait = await looking.transact(steps)
+        now = self._desk.clock.boottime()
+        look = now + max(wait - apart, SHORTEST_LOOK).total_seconds()
+        self._round.look_at = look if self._round.look_at <= now else min(look, self._round.look_at)
+
+    def _begin(self, record: Record) -> None:
+        self._round.in_flight += 1
+        self._round.by_destination[record.destination_key] += 1
+
+    def _end(self, record: Record) -> None:
+        self._round.in_flight -= 1
+        self._round.by_destination[record.destination_key] -= 1
+        self._woken.set()
+
+    async def _mends(self, sessions: Sessions) -> None:
+        """Recover and reopen: at once, then every poll."""
+        while not self._told.is_set():
+            await self._mend(sessions)
+            await wait_for_event(self._told, self._desk.rules.settings.poll.total_seconds())
+
+    async def _mend(self, sessions: Sessions) -> tuple[int, int]:
+        """Settle what lost its sender, until none is left, and take up what can go on; how many of each."""
+        desk = self._desk
+        recovered = reopened = 0
+        while True:
+            settled: list[Finished] = await sessions.transact(finishing.recover(desk.rules, desk.rules.settings.batch))
+            for found in settled:
+                desk.telling.recovered(found)
+            recovered += len(settled)
+            if not settled:
+                break
+        behind: UUID | None = None
+        while True:
+            opened, behind = await sessions.transact(acting.reopen(desk.rules, desk.rules.settings.batch, behind))
+            for record in opened:
+                desk.telling.reopened(record)
+            reopened += len(opened)
+            if behind is None:
+                return recovered, reopened
+
+
+def _behind(key: bytes, until: datetime | None, apart: timedelta, reason: Hold, limit: int) -> Steps[timedelta]:
+    """Move what is due of a destination to `apart` and more behind `until`; gives how far off the first of it is."""
+    now = yield from read_clock()
+    first = max(until or now, now) + apart
+    yield from destinations.redate(key, now, first, apart, reason, limit)
+    return first - now

@@ -1,0 +1,268 @@
+"""One attempt: what is claimed is rendered, begun, sent, and its result written.
+
+Invariant: nothing of a provider happens inside a transaction; a call is made only after `begin` has committed, and its result
+is written again and again until it is there or the process ends, when the lease decides (NT-10, NT-12, NT-13).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from outrider.core.errors import PayloadTooLarge, SecretUnreadable, StorageUnavailable
+from outrider.core.notification.address import Address, Destination
+from outrider.core.notification.codes import Code, ErrorClass, Outcome
+from outrider.core.notification.content import Content, Payload
+from outrider.core.notification.sending import SendRequest, SendResult
+from outrider.core.notification.traits import Form
+from outrider.core.steps import Steps
+from outrider.core.text import clean_text
+from outrider.notification.compose import Composer
+from outrider.notification.content_key import thaw
+from outrider.notification.opening import opened, unopened
+from outrider.notification.policy import BEGIN_SHARE
+from outrider.notification.preferences import quiet_of
+from outrider.notification.quiet import QuietHours
+from outrider.notification.record import Record
+from outrider.notification.store import claiming, digests, finishing
+from outrider.notification.store.claiming import Begun, LeaseLost, NeverBegun, NotBegun, Stale
+from outrider.notification.store.finishing import Finished
+from outrider.notification.store.people import read_address, read_preference
+from outrider.notification.store.rows import read_clock
+from outrider.notification.store.rules import Rules
+from outrider.notification.telling import Telling
+from outrider.ports.channel import Channel
+from outrider.ports.clock import Clock
+from outrider.ports.codec import SecretCodec
+from outrider.runtime.sessions import Sessions
+
+STALE_TRIES = 3
+"""How often an address may change under a record before it waits for the next claim."""
+BODIES_TRIES = 3
+"""After so many failures to write a result it is written without what was said and answered."""
+FINISH_SECONDS = (0.1, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What attempts are made with."""
+
+    rules: Rules
+    channels: Mapping[str, Channel]
+    composer: Composer
+    codec: SecretCodec
+    clock: Clock
+    telling: Telling
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """A record as an attempt left it, and the widest destination that it asked (None where nothing limits it)."""
+
+    record: Record
+    destination: Destination | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What `begin` is asked with."""
+
+    address: Address | None
+    destinations: tuple[Destination, ...]
+    payload: Payload
+    title: str
+    quiet: QuietHours | None
+    verdict: SendResult | None
+    """What the attempt gives without a call, where none can be made."""
+
+    @property
+    def widest(self) -> Destination | None:
+        """The destination that counts for all that goes this way."""
+        return self.destinations[0] if self.destinations else None
+
+
+class Sender:
+    """Makes attempts, each with the connection that it is given."""
+
+    def __init__(self, desk: Desk, is_stopping: Callable[[], bool]) -> None:
+        self._desk = desk
+        self._is_stopping = is_stopping
+
+    async def attempt(self, claimed: Record, claimed_at: float, sessions: Sessions) -> Attempted | None:
+        """Try a claimed record; `claimed_at` is when the claim was sent, of the boot clock. Gives it as it is then, if it
+        is still this process's to know. Raises StorageUnavailable.
+        """
+        desk = self._desk
+        channel = desk.channels.get(claimed.channel)
+        if channel is None:
+            await sessions.transact(claiming.release([claimed]))
+            return None
+        if claimed.digest_id is not None and await self._merged(claimed, sessions):
+            return None
+        if channel.traits.local:
+            told = await sessions.transact(claiming.tell(desk.rules, claimed))
+            return self._never_begun(claimed, told, None)
+        for _ in range(STALE_TRIES):
+            prepared = await self._prepare(claimed, channel, sessions)
+            found = await sessions.transact(
+                claiming.begin(
+                    desk.rules, claimed, prepared.address, prepared.destinations, prepared.payload, prepared.title,
+                    prepared.quiet,
+                )
+            )  # fmt: skip
+            match found:
+                case Stale():
+                    continue
+                case Begun():
+                    return await self._send(found, prepared, channel, claimed_at, sessions)
+                case _:
+                    return self._never_begun(claimed, found, prepared)
+        await sessions.transact(claiming.release([claimed]))
+        return None
+
+    async def _merged(self, claimed: Record, sessions: Sessions) -> bool:
+        """Whether the record went into its digest's list, closed by this call or another."""
+        made = await sessions.transact(_close_digest(self._desk.rules, claimed))
+        if made is not None:
+            self._desk.telling.merged(made)
+        return made is not None
+
+    def _never_begun(
+        self, claimed: Record, found: NotBegun | NeverBegun | LeaseLost, prepared: Prepared | None
+    ) -> Attempted | None:
+        telling = self._desk.telling
+        if isinstance(found, LeaseLost):
+            telling.lease_lost(claimed)
+            return None
+        if isinstance(found, NeverBegun):
+            telling.ended(found.record, found.next_record)
+        else:
+            telling.held(found.record)
+        return Attempted(found.record, None if prepared is None else prepared.widest)
+
+    async def _prepare(self, record: Record, channel: Channel, sessions: Sessions) -> Prepared:
+        row = await sessions.run(read_address(record.recipient_id, record.channel))
+        preference, _ = await sessions.run(read_preference(record.recipient_id))
+        quiet, verdict, address = quiet_of(preference), None, None
+        payload, title = Payload(Form.NEUTRAL, {}, ""), ""
+        places: tuple[Destination, ...] = ()
+        try:
+            if row is not None:
+                address = opened(row, self._desk.codec)
+            if address is not None or not channel.traits.pushes:
+                places = channel.destinations(address or Address(record.recipient_id, record.channel))
+            payload, title = await self._content(record, channel, sessions)
+        except SecretUnreadable as error:
+            address = None if row is None else unopened(row)
+            verdict = _verdict(Outcome.SKIPPED, ErrorClass.NONE, Code.SECRET_UNREADABLE, error)
+        except PayloadTooLarge as error:
+            verdict = _verdict(Outcome.PERMANENT_FAIL, ErrorClass.PAYLOAD, Code.PAYLOAD_INVALID, error)
+        return Prepared(address, places, payload, title, quiet, verdict)
+
+    async def _content(self, record: Record, channel: Channel, sessions: Sessions) -> tuple[Payload, str]:
+        """What is frozen, else what the record's words give in the richest form that fits (NT-8, NT-29)."""
+        if record.content_json is not None:
+            return thaw(record.content_json)
+        desk = self._desk
+        members: list[Record] = []
+        if record.digest_id is not None:
+            members = await sessions.run(digests.read_members(record.recipient_id, record.id))
+        content = desk.composer.content(record, members)
+        return _rendered(channel, content, record.current_form or channel.traits.forms[0]), content.title
+
+    async def _send(
+        self, begun: Begun, prepared: Prepared, channel: Channel, claimed_at: float, sessions: Sessions
+    ) -> Attempted | None:
+        desk, record = self._desk, begun.record
+        desk.telling.attempt_started(record)
+        lease = desk.rules.settings.lease.total_seconds()
+        started = desk.clock.boottime()
+        deadline = min(started + channel.traits.timeout.total_seconds(), claimed_at + lease * (1 - 1 / BEGIN_SHARE))
+        result = prepared.verdict
+        if result is None:
+            result = await _called(channel, _request(begun, prepared), deadline)
+        seconds = desk.clock.boottime() - started
+        desk.telling.attempt_finished(record, result, seconds)
+        finished = await self._finish(begun, result, prepared.destinations, round(seconds * 1000), sessions)
+        if finished is None:
+            return None
+        desk.telling.finished(begun.record, finished)
+        return Attempted(finished.record, prepared.widest)
+
+    async def _finish(
+        self, begun: Begun, result: SendResult, places: tuple[Destination, ...], latency_ms: int, sessions: Sessions
+    ) -> Finished | None:
+        """Write the result, until it is written; a stopping process leaves what it cannot write to the lease."""
+        desk, record = self._desk, begun.record
+        wait, tries = FINISH_SECONDS[0], 0
+        while True:
+            try:
+                return await sessions.transact(
+                    finishing.finish(desk.rules, record.id, record.epoch, record.attempt_no, result, places, latency_ms)
+                )
+            except StorageUnavailable:
+                if self._is_stopping():
+                    raise
+            tries += 1
+            if tries == BODIES_TRIES:
+                result = replace(result, request_json=None, response_json=None)
+            await desk.clock.sleep(wait)
+            wait = min(2 * wait, FINISH_SECONDS[1])
+
+
+def _close_digest(rules: Rules, claimed: Record) -> Steps[Record | None]:
+    if claimed.digest_id is None:
+        return None
+    now = yield from read_clock()
+    return (yield from digests.close(rules, claimed.recipient_id, claimed.digest_id, now))
+
+
+def _verdict(outcome: Outcome, error_class: ErrorClass, code: Code, error: Exception) -> SendResult:
+    return SendResult(outcome, error_class, code, message=clean_text(str(error)))
+
+
+def _rendered(channel: Channel, content: Content, form: Form) -> Payload:
+    """The content in this form, or in the first simpler one that the provider takes. Raises PayloadTooLarge."""
+    while True:
+        try:
+            return channel.render(content, form)
+        except PayloadTooLarge:
+            simpler = channel.traits.simpler(form)
+            if simpler is None:
+                raise
+            form = simpler
+
+
+async def _called(channel: Channel, request: SendRequest, deadline: float) -> SendResult:
+    """One call. A channel that raises all the same may have called: nobody knows (NT-17)."""
+    try:
+        return await channel.send(request, deadline)
+    except Exception as error:  # noqa: BLE001 - whatever an adapter raises, its call may have been made
+        return SendResult(
+            Outcome.UNKNOWN, ErrorClass.AMBIGUOUS, Code.CONNECTION_LOST,
+            message=clean_text(f"the channel failed: {type(error).__name__}"), maybe_done=True,
+        )  # fmt: skip
+
+
+def _request(begun: Begun, prepared: Prepared) -> SendRequest:
+    record = begun.record
+    payload, title = thaw(record.content_json) if record.content_json else (prepared.payload, prepared.title)
+    return SendRequest(
+        notification_id=record.id,
+        generation=record.generation,
+        attempt_no=record.attempt_no,
+        attempt_count=record.attempt_count,
+        recipient_id=record.recipient_id,
+        kind=record.kind,
+        subject_type=record.subject_type,
+        subject_id=record.subject_id,
+        correlation_id=record.correlation_id,
+        causation_id=record.causation_id,
+        trace_id=record.trace_id,
+        target_url=record.target_url,
+        title=title,
+        message_text=payload.text,
+        fallback_used=record.fallback_used,
+        form=payload.form,
+        payload=payload,
+        provider_key=begun.provider_key,
+        address=prepared.address or Address(record.recipient_id, record.channel),
+    )

@@ -1,0 +1,250 @@
+"""The notifier at work, on the memory store: claims, calls, results, holds, recovery, drains."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from outrider.core.events.notifying import (
+    NotificationAttemptFinished,
+    NotificationAttemptStarted,
+    NotificationDead,
+    NotificationFailed,
+    NotificationFallback,
+    NotificationHeld,
+    NotificationRecovered,
+    NotificationSent,
+    NotificationSkipped,
+    NotificationUnknown,
+)
+from outrider.core.notification.codes import Code, Outcome
+from outrider.core.notification.traits import ChannelTraits, Rate, SendPolicy
+from outrider.notification.notifier import Notifier
+from outrider.notification.policy import DigestPolicy
+from outrider.testing.clock import ManualClock
+from outrider.testing.mock_channel import MockChannel
+from tests.unit.notification.desk import START, Office
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+KEYED = ChannelTraits(SendPolicy.AT_LEAST_ONCE, 5 * SECOND, keyed=True, dedupe_window=timedelta(hours=1))
+ONCE = ChannelTraits(SendPolicy.AT_MOST_ONCE, 5 * SECOND)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+def office(
+    clock: ManualClock,
+    *traits: ChannelTraits,
+    **settings: Any,  # noqa: ANN401
+) -> tuple[Office, list[MockChannel]]:
+    """An office with channels `c0`, `c1` … of these traits."""
+    channels = [MockChannel(clock, f"c{number}", one) for number, one in enumerate(traits)]
+    return Office({one.name: one for one in channels}, clock, **settings), channels
+
+
+@asynccontextmanager
+async def working(notifier: Notifier) -> AsyncIterator[None]:
+    await notifier.start()
+    try:
+        yield
+    finally:
+        assert await notifier.stop(5)
+
+
+async def test_what_is_due_is_sent_once_with_its_words(clock: ManualClock) -> None:
+    """NT-9, NT-10, NT-12, NT-38: one call, the link once, envelope first, and the record says sent."""
+    made, (bot,) = office(clock, KEYED, envelopes={"c0": "[Steward]"})
+    await made.give_address("c0", webhook_url="https://hook.example/secret")
+    record = await made.ask("c0")
+    async with working(made.notifier):
+        sent = await made.sink.wait_for(NotificationSent)
+    assert sent.record_id == str(record.id)
+    (call,) = bot.calls
+    assert call.message_text == "[Steward] Buy milk\nhttps://app.example/tasks/1"
+    assert call.attempt_count == 1
+    assert call.provider_key.startswith("nk1")
+    assert call.address.settings.secrets["webhook_url"].reveal() == "https://hook.example/secret"
+    found = await made.read(record)
+    assert (found.status, found.attempt_count, found.provider_message_id) == ("sent", 1, "mock-1")
+    assert [type_ for type_, _, _ in made.announced] == ["notification.ended"]
+
+
+async def test_a_retry_carries_the_same_content_and_key(clock: ManualClock) -> None:
+    """NT-8, NT-18, NT-21: 5 min after a 5xx, the very same payload."""
+    made, (bot,) = office(clock, KEYED)
+    await made.give_address("c0")
+    record = await made.ask("c0")
+    bot.answer(Outcome.TEMPORARY_FAIL, Code.PROVIDER_5XX)
+    async with working(made.notifier):
+        failed = await made.sink.wait_for(NotificationFailed)
+        assert failed.code == "provider_5xx"
+        assert len(bot.calls) == 1
+        made.later(6 * MINUTE)
+        made.notifier.wake()
+        await made.sink.wait_for(NotificationSent)
+    first, second = bot.calls
+    assert first.provider_key == second.provider_key
+    assert first.payload == second.payload
+    assert (await made.read(record)).attempt_count == 2
+
+
+async def test_who_tells_nobody_hands_on_to_the_next_channel(clock: ManualClock) -> None:
+    """NT-28, T9: a refused recipient is dead there, and the next channel of the route tells."""
+    made, (first, second) = office(clock, KEYED, ONCE)
+    await made.give_address("c0")
+    await made.give_address("c1")
+    await made.ask("c0", "c1")
+    first.answer(Outcome.PERMANENT_FAIL, Code.RECIPIENT_REFUSED)
+    async with working(made.notifier):
+        await made.sink.wait_for(NotificationSent)
+    assert (len(first.calls), len(second.calls)) == (1, 1)
+    assert made.sink.of(NotificationDead)[0].code == "recipient_refused"
+    assert made.sink.of(NotificationFallback)[0].next_channel == "c1"
+
+
+async def test_a_channel_that_raises_is_never_called_a_failure(clock: ManualClock) -> None:
+    """NT-17, NT-19: the call may have been made; at most once stops as unknown."""
+    made, (bot,) = office(clock, ONCE)
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a fault of the adapter")
+
+    bot.send = broken  # type: ignore[method-assign, assignment]  # an adapter that breaks its contract
+    await made.give_address("c0")
+    record = await made.ask("c0")
+    async with working(made.notifier):
+        done = await made.sink.wait_for(NotificationAttemptFinished)
+        assert (done.outcome, done.code) == ("unknown", "connection_lost")
+        await made.sink.wait_for(NotificationUnknown)
+    assert (await made.read(record)).status == "unknown"
+
+
+async def test_a_rate_is_kept_and_nobody_else_waits_for_it(clock: ManualClock) -> None:
+    """NT-23, NT-25: what finds no token is held without an attempt; another destination goes on."""
+    made, (bot,) = office(clock, ChannelTraits(SendPolicy.AT_LEAST_ONCE, 5 * SECOND, rates=(Rate(1, MINUTE),)))
+    for person in ("anna", "ben"):
+        await made.give_address("c0", person)
+    for _ in range(5):
+        await made.ask("c0")
+    await made.ask("c0", recipient="ben")
+    async with working(made.notifier):
+        await made.sink.wait_for(NotificationSent, lambda _: len(made.sink.of(NotificationSent)) == 2)
+        assert sorted(call.recipient_id for call in bot.calls) == ["anna", "ben"]
+        held = await made.sink.wait_for(NotificationHeld)
+        assert held.reason == "rate"
+        for expected in (3, 4):
+            made.later(MINUTE)
+            made.notifier.wake()
+            while len(made.sink.of(NotificationSent)) < expected:
+                await made.sink.wait_for(NotificationSent, since=made.sink.mark())
+    assert all(call.attempt_count == 1 for call in bot.calls)
+
+
+async def test_a_dead_sender_is_settled_by_the_next_one(clock: ManualClock) -> None:
+    """NT-13, NT-19: the attempt is unknown, and with a key it is repeated under the same one."""
+    made, (bot,) = office(clock, KEYED)
+    await made.give_address("c0")
+    record = await made.ask("c0")
+    arrived, never = asyncio.Event(), asyncio.Event()
+
+    async def hangs(*_: object) -> None:
+        arrived.set()
+        await never.wait()
+
+    bot.send, answers = hangs, bot.send  # type: ignore[method-assign, assignment]  # it never comes back
+    await made.notifier.start()
+    await arrived.wait()
+    await made.notifier.stop(0.01)
+    assert (await made.read(record)).status == "sending"
+    bot.send = answers  # type: ignore[method-assign]
+    made.later(2 * MINUTE)
+    other = Office({"c0": bot}, clock, made.storage, owner="two")
+    other.codec = made.codec
+    async with working(other.notifier):
+        recovered = await other.sink.wait_for(NotificationRecovered)
+        assert recovered.record_id == str(record.id)
+        made.later(10 * MINUTE)
+        other.notifier.wake()
+        await other.sink.wait_for(NotificationSent)
+    (call,) = bot.calls
+    assert (call.attempt_no, call.attempt_count) == (2, 2)
+
+
+async def test_a_secret_that_does_not_open_skips_without_a_call(clock: ManualClock) -> None:
+    """NT-17, NT-44, T10: no key of ours, no call; the code says why."""
+    made, (bot,) = office(clock, KEYED)
+    await made.give_address("c0", webhook_url="https://hook.example/x")
+    stranger = Office({"c0": bot}, clock, made.storage)
+    await stranger.ask("c0")
+    async with working(stranger.notifier):
+        skipped = await stranger.sink.wait_for(NotificationSkipped)
+    assert skipped.code == "secret_unreadable"
+    assert bot.calls == []
+
+
+async def test_a_stop_gives_back_what_was_not_begun(clock: ManualClock) -> None:
+    """NT-15, NT-25: four in flight a destination; what is claimed and not begun is anybody's at once."""
+    made, (bot,) = office(clock, KEYED)
+    await made.give_address("c0")
+    for _ in range(6):
+        await made.ask("c0")
+    gate = asyncio.Event()
+    answers = bot.send
+
+    async def slow(request: object, deadline: float) -> object:
+        await gate.wait()
+        return await answers(request, deadline)  # type: ignore[arg-type]
+
+    bot.send = slow  # type: ignore[method-assign, assignment]
+    await made.notifier.start()
+    await made.sink.wait_for(NotificationAttemptStarted, lambda _: len(made.sink.of(NotificationAttemptStarted)) == 4)
+    stopping = asyncio.ensure_future(made.notifier.stop(5))
+    await asyncio.sleep(0)
+    gate.set()
+    assert await stopping
+    assert len(bot.calls) == 4
+    made.later(SECOND)
+    swept = await made.notifier.sweep()
+    assert (swept.scanned, swept.sent) == (2, 2)
+
+
+async def test_a_sweep_counts_what_it_did(clock: ManualClock) -> None:
+    """NT-13, NT-30: SweepResult; one record's failure never stops the rest."""
+    made, (bot,) = office(clock, KEYED)
+    await made.give_address("c0")
+    skipped = await made.ask("c0", recipient="ben")
+    for _ in range(3):
+        await made.ask("c0")
+    bot.answer(Outcome.TEMPORARY_FAIL, Code.NETWORK_ERROR)
+    bot.answer(Outcome.PERMANENT_FAIL, Code.PAYLOAD_INVALID)
+    swept = await made.notifier.sweep()
+    assert (swept.scanned, swept.sent, swept.failed, swept.dead, swept.skipped) == (4, 1, 1, 1, 1)
+    assert (swept.errors, swept.first_error) == (0, None)
+    assert (await made.read(skipped)).last_error_code == "recipient_missing"
+    await made.give_address("c0", "ben")
+    made.later(SECOND)
+    again = await made.notifier.sweep()
+    assert (again.reopened, again.sent) == (1, 1)
+
+
+async def test_a_digest_goes_as_one_list(clock: ManualClock) -> None:
+    """NT-34: the first at once, what follows within the window as one list, its members merged."""
+    made, (bot,) = office(clock, KEYED, digests={"reminder": DigestPolicy("leading", 30 * MINUTE)})
+    await made.give_address("c0")
+    await made.ask("c0", summary_text="one")
+    members = [await made.ask("c0", summary_text=text) for text in ("two", "three")]
+    assert (await made.notifier.sweep()).sent == 1
+    made.later(31 * MINUTE)
+    await made.notifier.sweep()
+    await made.notifier.sweep()
+    assert len(bot.calls) == 2
+    text = bot.calls[1].message_text
+    assert text.index("two") < text.index("three")
+    assert {(await made.read(member)).status for member in members} == {"merged"}
