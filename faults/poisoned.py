@@ -69,11 +69,11 @@ def poisoned(publishers: Callable[[LaneKey], Publisher]) -> Callable[[LaneKey], 
     return lambda lane: PoisonPublisher(publishers(lane))
 
 
-def handle(event: dict[str, Any], tx: Any, context: Any) -> None:  # noqa: ANN401 - SQLAlchemy's connection
+def handle(event: dict[str, Any], tx: Any, context: Any) -> None:  # noqa: ANN401 - psycopg's connection
     """Note the arrival, or die."""
     if event.get("poison") == "kills_consumer":
         os.kill(os.getpid(), signal.SIGKILL)
-    tx.exec_driver_sql("INSERT INTO arrived (message_id) VALUES (%s)", (context.message.message_id,))
+    tx.execute("INSERT INTO arrived (message_id) VALUES (%s)", (context.message.message_id,))
 
 
 @dataclass

@@ -81,7 +81,7 @@ async def relay(name: str, cell: Cell, board: Board, hook: Callable[[Publishers]
 
 async def consume(name: str, cell: Cell, board: Board, handle: Callable[..., None] | None = None) -> None:
     """Write effects until SIGTERM: in SQLAlchemy's transactions from a broker, in our own connections from the log. `handle`
-    is what handles instead.
+    is what handles instead, in our own connections.
     """
     from faults.database import alchemy_url, spoken  # noqa: PLC0415 - as said above
     from outrider import Consumer  # noqa: PLC0415 - as said above
@@ -89,7 +89,7 @@ async def consume(name: str, cell: Cell, board: Board, handle: Callable[..., Non
     sink = ConsumerSink(board)
     made: Catalog = catalog(name)
     transactions: Any = cell.database
-    if cell.broker != "log:":
+    if cell.broker != "log:" and handle is None:
         from sqlalchemy import create_engine  # noqa: PLC0415 - as said above
 
         transactions = create_engine(alchemy_url(cell.database), pool_size=POOL_SIZE, pool_pre_ping=True)
