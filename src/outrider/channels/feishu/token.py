@@ -70,25 +70,23 @@ class TokenSource:
 
     async def _fetch(self, deadline: float) -> Token | SendResult:
         fetching = self._fetching = asyncio.get_running_loop().create_future()
-        found: Token | SendResult | None = None
+        outcome: Token | SendResult | None = None  # None where this caller was cancelled: another one fetches
         try:
-            found = await self._ask(deadline)
-            if isinstance(found, SendResult):
-                found = self._kept() or found
-            else:
-                self._token = found
+            found = self._kept(await self._ask(deadline))
+            outcome = found
         finally:
             self._fetching = None
-            fetching.set_result(found)  # None where this caller was cancelled: another one fetches
+            fetching.set_result(outcome)
         return found
 
-    def _kept(self) -> Token | None:
-        """The old token, while it is good: its renewal can wait."""
+    def _kept(self, found: Token | SendResult) -> Token | SendResult:
+        """What was found, but the old token where renewing it failed while it is good: that can wait."""
         now = self._clock.boottime()
-        if self._token is None or now >= self._token.ends_at:
-            return None
-        self._token = self._token._replace(renew_at=now + FAILED_PAUSE_SECONDS)
-        return self._token
+        if isinstance(found, Token):
+            self._token = found
+        elif self._token is not None and now < self._token.ends_at:
+            self._token = found = self._token._replace(renew_at=now + FAILED_PAUSE_SECONDS)
+        return found
 
     async def _ask(self, deadline: float) -> Token | SendResult:
         asked_at = self._clock.boottime()
