@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from outrider.testing.conformance.records import AcceptingSuite
+from outrider.testing.conformance.records_keeping import KeepingSuite
 from outrider.testing.conformance.records_sending import SendingSuite
 from outrider.testing.conformance.storage_harness import StorageHarness
 from outrider.testing.conformance.storage_urls import harness_of
@@ -74,4 +75,20 @@ class TestPostgresSending(OnPostgres, SendingSuite):
 
 
 class TestMariaDBSending(OnMariaDB, SendingSuite):
+    pass
+
+
+class TestMemoryKeeping(OnMemory, KeepingSuite):
+    pass
+
+
+class TestSqliteKeeping(OnSqlite, KeepingSuite):
+    pass
+
+
+class TestPostgresKeeping(OnPostgres, KeepingSuite):
+    pass
+
+
+class TestMariaDBKeeping(OnMariaDB, KeepingSuite):
     pass

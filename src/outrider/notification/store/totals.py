@@ -1,0 +1,56 @@
+"""How much there is of what, for `notify stats` and the metrics. Source: spec/notification.md §13."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from outrider.core.steps import Statement, Steps
+
+_NOTHING = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTotal:
+    """Records of one channel in one state, and what holds them. `oldest_due`: for how long the oldest of them has been
+    due; nothing where none is, or where they are held.
+    """
+
+    channel: str
+    status: str
+    hold: str | None
+    count: int
+    oldest_due: timedelta = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Everything, in groups; `destinations` by channel and state."""
+
+    records: tuple[RecordTotal, ...]
+    destinations: Sequence[tuple[str, str, int]]
+
+
+def read_totals() -> Steps[Totals]:
+    """Count.
+
+    Statements: `notification_totals` → `(channel, status, hold, count, oldest due time, clock)`; `destination_totals` →
+    `(channel, state, count)`, both in no order.
+    """
+    records = yield Statement("notification_totals")
+    destinations = yield Statement("destination_totals")
+    return Totals(
+        tuple(
+            sorted(
+                (
+                    RecordTotal(channel, status, hold, int(count), _since(oldest, now))
+                    for channel, status, hold, count, oldest, now in records
+                ),
+                key=lambda one: (one.channel, one.status, one.hold or ""),
+            )
+        ),
+        sorted((channel, state, int(count)) for channel, state, count in destinations),
+    )
+
+
+def _since(due: datetime | None, now: datetime) -> timedelta:
+    return _NOTHING if due is None else max(now - due, _NOTHING)
