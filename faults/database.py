@@ -1,6 +1,5 @@
 """The campaign's database, PostgreSQL or MariaDB, as the application under test and its judge speak to it."""
 
-import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any, Final
@@ -8,6 +7,7 @@ from typing import Any, Final
 import psycopg
 import pymysql
 
+from faults.dialect import is_mysql, spoken
 from outrider.runtime.mysql_url import server_of
 
 CONNECT_SECONDS: Final = 5
@@ -19,22 +19,6 @@ _COUNT: Final = {
     ),
     False: ("INSERT INTO customer VALUES (%s, 1) ON CONFLICT (key) DO UPDATE SET n = customer.n + 1 RETURNING n",),
 }
-
-
-def is_mysql(url: str) -> bool:
-    """Whether it is MariaDB."""
-    return url.startswith(("mysql:", "mariadb:"))
-
-
-def spoken(url: str, query: str) -> str:
-    """A query that both understand, but for the one word that is reserved here."""
-    return re.sub(r"(?<!`)\bkey\b", "`key`", query) if is_mysql(url) else query
-
-
-def alchemy_url(url: str) -> str:
-    """The URL with the driver that SQLAlchemy is to take."""
-    scheme, _, rest = url.partition(":")
-    return f"{'postgresql+psycopg' if scheme == 'postgresql' else 'mysql+pymysql'}:{rest}"
 
 
 class Connection:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from faults.dialect import alchemy_url, spoken
 from faults.shop import TYPE, Cell, catalog
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.settings_model import Settings
@@ -83,7 +84,6 @@ async def consume(name: str, cell: Cell, board: Board, handle: Callable[..., Non
     """Write effects until SIGTERM: in SQLAlchemy's transactions from a broker, in our own connections from the log. `handle`
     is what handles instead, in our own connections.
     """
-    from faults.database import alchemy_url, spoken  # noqa: PLC0415 - as said above
     from outrider import Consumer  # noqa: PLC0415 - as said above
 
     sink = ConsumerSink(board)

@@ -5,21 +5,28 @@ Invariant: every text passes redaction and escaping, so a field can neither leak
 """
 
 import dataclasses
+import json
 import logging
 import re
 from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
 from typing import Any, Final, Literal, TextIO
-
-import structlog
-from structlog.typing import FilteringBoundLogger
 
 from outrider.core import events
 from outrider.core.text import escape_controls, redact
+from outrider.runtime.system_clock import SystemClock
 
 Format = Literal["auto", "json", "text"]
 Level = Literal["debug", "info", "warning", "error"]
 
 VALUE_LIMIT: Final = 2_000
+COLORS: Final = {
+    "stamp": "\x1b[2m", "name": "\x1b[1m", "key": "\x1b[36m", "value": "\x1b[35m", "debug": "\x1b[32m", "info": "\x1b[32m",
+    "warning": "\x1b[33m", "error": "\x1b[31m",
+}  # fmt: skip
+"""What a terminal paints each part of a line with."""
+PLAIN: Final = "\x1b[0m"
 DEBUG: Final = (
     events.MessageAdded, events.LeaseRenewed, events.TickOpened, events.BatchRead, events.PublishStarted,
     events.PublishAcknowledged, events.CursorAdvanced, events.MessageUnparked, events.ReceiptRecorded,
@@ -81,33 +88,39 @@ class LogSink:
     def __init__(self, stream: TextIO, *, level: Level = "info", format: Format = "auto", color: bool = True) -> None:  # noqa: A002  the setting's name
         quiet_clients()
         self._level = logging.getLevelNamesMapping()[level.upper()]
+        self._stream = stream
+        self._clock = SystemClock()
         text = format == "text" or (format == "auto" and stream.isatty())
-        render: structlog.typing.Processor = (
-            structlog.dev.ConsoleRenderer(colors=color and stream.isatty(), pad_event_to=20)
-            if text
-            else structlog.processors.JSONRenderer(ensure_ascii=False)
-        )
-        self._log: FilteringBoundLogger = structlog.wrap_logger(
-            structlog.WriteLogger(stream),
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(
-                    fmt="iso" if not text else "%H:%M:%S.%f", utc=not text, key="timestamp"
-                ),
-                render,
-            ],
-            wrapper_class=structlog.make_filtering_bound_logger(self._level),
-        )
+        self._line = partial(_text, colors=COLORS if color and stream.isatty() else {}) if text else _json
 
     def emit(self, event: events.TelemetryEvent) -> None:
         """Write the event's line, if its level is wanted."""
         level = level_of(event)
         if level < self._level:
             return
+        line = self._line(self._clock.now(), logging.getLevelName(level).lower(), name_of(event), fields_of(event))
         try:
-            self._log.log(level, name_of(event), **fields_of(event))
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
         except (OSError, ValueError):  # the pipe is gone or the stream is closed
             return
+
+
+def _json(now: datetime, level: str, name: str, fields: Mapping[str, Any]) -> str:
+    stamp = now.isoformat().replace("+00:00", "Z")
+    return json.dumps({**fields, "event": name, "level": level, "timestamp": stamp}, ensure_ascii=False, default=repr)
+
+
+def _text(now: datetime, level: str, name: str, fields: Mapping[str, Any], *, colors: Mapping[str, str]) -> str:
+    """`14:03:59.120000 [info     ] lane.taken           epoch=7 lane=2`, in the local time."""
+
+    def painted(text: str, part: str) -> str:
+        return f"{colors[part]}{text}{PLAIN}" if part in colors else text
+
+    said = [f"{painted(key, 'key')}={painted(str(value), 'value')}" for key, value in sorted(fields.items())]
+    stamp = f"{now.astimezone():%H:%M:%S.%f}"
+    head = [painted(stamp, "stamp"), f"[{painted(f'{level:<9}', level)}]", painted(f"{name:<20}", "name")]
+    return " ".join(head + said)
 
 
 def fields_of(event: events.TelemetryEvent) -> dict[str, Any]:

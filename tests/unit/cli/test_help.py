@@ -27,7 +27,7 @@ from outrider.core.errors import (
 
 HEAVY = {
     "aio_pika", "asyncpg", "confluent_kafka", "django", "fastapi", "psycopg", "pydantic", "sqlalchemy", "starlette",
-    "structlog", "sqlite3", "asyncio",
+    "sqlite3", "asyncio",
 }  # fmt: skip
 GROUPS = {
     "messages": ("list", "show"), "dead": ("list", "show", "replay", "discard"),

@@ -85,6 +85,23 @@ def test_a_text_line_reads_well() -> None:
     assert "\x1b" not in stream.getvalue()
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_is_written_to_in_text_and_in_color_unless_it_is_not_wanted() -> None:
+    """OB-93: `auto` means text there, padded so that columns stand below one another."""
+    plain, painted = Terminal(), Terminal()
+    LogSink(plain, color=False).emit(LogPruned("orders", "outbox_message", 5, 0.25))
+    LogSink(painted).emit(LogPruned("orders", "outbox_message", 5, 0.25))
+    assert (
+        " [info     ] log.pruned           duration=0.25 rows=5 service=orders table=outbox_message\n"
+        in plain.getvalue()
+    )
+    assert "\x1b[36mrows\x1b[0m=\x1b[35m5\x1b[0m" in painted.getvalue()
+
+
 def test_a_closed_stream_stops_nobody() -> None:
     stream = io.StringIO()
     sink = LogSink(stream)
