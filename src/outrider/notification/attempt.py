@@ -13,7 +13,7 @@ from outrider.core.notification.sending import SendResult
 from outrider.core.notification.traits import ChannelTraits, Form, SendPolicy
 from outrider.notification.delay import delay, off_the_hour, within_window
 from outrider.notification.destination import DestinationRow, Hold, State, is_probe
-from outrider.notification.policy import NotificationPolicy
+from outrider.notification.policy import BreakerPolicy, NotificationPolicy
 from outrider.notification.record import Record
 from outrider.notification.states import Event, Status, transition
 
@@ -51,6 +51,12 @@ class Policy:
 
     settings: NotificationPolicy
     traits: ChannelTraits
+
+    @property
+    def breaker(self) -> BreakerPolicy:
+        """When its destinations are left alone; a channel may give them longer before they are switched off."""
+        longer = self.traits.disable_after
+        return self.settings.breaker if longer is None else replace(self.settings.breaker, disable_after=longer)
 
     @property
     def repeats(self) -> bool:

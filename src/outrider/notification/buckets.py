@@ -2,8 +2,9 @@
 
 Invariant: at most `count` sends begin in any span of `per`, whoever sends them. Source: spec/notification.md NT-23.
 
-A bucket is the time at which it would be full again (`arrival`). A bucket a tenth of the rate deep lets a few go at once
-and still keeps the rate over every span: depth - 1 + per ÷ interval = count.
+A bucket is the time at which it would be full again (`arrival`). It holds a twentieth of its span: that lets a few go at
+once, and one that begins a little late be made up for, and still (span + slack) ÷ interval = count, so that no span ever
+holds more.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,25 +12,24 @@ from typing import Final
 
 from outrider.core.notification.traits import Rate
 
-DEPTH_SHARE: Final = 10
+SLACK_SHARE: Final = 20
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def depth(rate: Rate) -> int:
-    """How many sends may go at once after a rest."""
-    return max(1, rate.count // DEPTH_SHARE)
+def slack(rate: Rate) -> int:
+    """Microseconds by which a send may come before its turn, because others came after theirs."""
+    return rate.per // _MICROSECOND // SLACK_SHARE
 
 
 def interval(rate: Rate) -> int:
     """Microseconds from one send to the next when many wait."""
-    sends = rate.count - depth(rate) + 1
-    return -(-(rate.per // _MICROSECOND) // sends)
+    return -(-(rate.per // _MICROSECOND + slack(rate)) // rate.count)
 
 
 def free_at(rate: Rate, arrival: int) -> datetime:
     """From when on the bucket has a token."""
-    return _EPOCH + (arrival - (depth(rate) - 1) * interval(rate)) * _MICROSECOND
+    return _EPOCH + (arrival - slack(rate)) * _MICROSECOND
 
 
 def taken(rate: Rate, arrival: int, now: datetime) -> int:
@@ -39,7 +39,7 @@ def taken(rate: Rate, arrival: int, now: datetime) -> int:
 
 def emptied(rate: Rate, until: datetime) -> int:
     """A bucket that has its first token an interval after `until`: what a pause leaves."""
-    return micros(until) + depth(rate) * interval(rate)
+    return micros(until) + slack(rate) + interval(rate)
 
 
 def micros(moment: datetime) -> int:

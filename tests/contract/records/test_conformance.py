@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from outrider.testing.conformance.records import AcceptingSuite
+from outrider.testing.conformance.records_acting import ActingSuite
+from outrider.testing.conformance.records_circumstances import DestinationSuite, DigestSuite
 from outrider.testing.conformance.records_keeping import KeepingSuite
 from outrider.testing.conformance.records_sending import SendingSuite
 from outrider.testing.conformance.storage_harness import StorageHarness
@@ -91,4 +93,52 @@ class TestPostgresKeeping(OnPostgres, KeepingSuite):
 
 
 class TestMariaDBKeeping(OnMariaDB, KeepingSuite):
+    pass
+
+
+class TestMemoryDestination(OnMemory, DestinationSuite):
+    pass
+
+
+class TestSqliteDestination(OnSqlite, DestinationSuite):
+    pass
+
+
+class TestPostgresDestination(OnPostgres, DestinationSuite):
+    pass
+
+
+class TestMariaDBDestination(OnMariaDB, DestinationSuite):
+    pass
+
+
+class TestMemoryDigest(OnMemory, DigestSuite):
+    pass
+
+
+class TestSqliteDigest(OnSqlite, DigestSuite):
+    pass
+
+
+class TestPostgresDigest(OnPostgres, DigestSuite):
+    pass
+
+
+class TestMariaDBDigest(OnMariaDB, DigestSuite):
+    pass
+
+
+class TestMemoryActing(OnMemory, ActingSuite):
+    pass
+
+
+class TestSqliteActing(OnSqlite, ActingSuite):
+    pass
+
+
+class TestPostgresActing(OnPostgres, ActingSuite):
+    pass
+
+
+class TestMariaDBActing(OnMariaDB, ActingSuite):
     pass

@@ -26,6 +26,7 @@ TRAITS: Final = ChannelTraits(
     keyed=True,
     rates=(Rate(10, timedelta(seconds=1)),),
     max_bytes=20_000,
+    disable_after=timedelta(days=5),
 )
 
 

@@ -10,14 +10,14 @@ from outrider.core.errors import InvariantViolated
 from outrider.core.identity import uuid_from_text
 from outrider.core.notification.codes import Code
 from outrider.core.notification.request import NotificationRequest, Route
-from outrider.core.steps import Statement, Steps
+from outrider.core.steps import Params, Statement, Steps
 from outrider.notification.admission import refusal
 from outrider.notification.attempt import Transition
 from outrider.notification.dedupe import Judged, judge, request_hash, scope_hash, scope_until
 from outrider.notification.destination import Hold
 from outrider.notification.preferences import PreferenceRow, preference_of, quiet_of
 from outrider.notification.quiet import quiet_until
-from outrider.notification.record import Record, route_json
+from outrider.notification.record import Record, record_of, route_json
 from outrider.notification.route import Step, order, resolve
 from outrider.notification.states import Event, Status
 from outrider.notification.store import digests, rows
@@ -109,7 +109,7 @@ def _judged(
     expired: bool,
 ) -> Steps[Accepted | None]:
     """The holder of the scope where this is its duplicate; None where the scope is free, and then it is the draft's."""
-    holder = yield from rows.read(holder_id)
+    holder = yield from _holder("read_scope_holder", {"id": holder_id})
     named = _named(request) == holder_id
     judged = Judged.FREE
     if holder is not None:
@@ -127,10 +127,19 @@ def _judged(
     yield Statement("count_notification_duplicate", {"scope_hash": draft.scope_hash})
     if judged is Judged.REPLACE:
         yield from _renew(draft, holder_id)
-        holder = (yield from rows.read(holder_id)) or holder
+        holder = (yield from _holder("read_scope_holder", {"id": holder_id})) or holder
     return Accepted(
         holder, reused=True, superseded=judged is Judged.REPLACE and holder.request_hash == draft.request_hash
     )
+
+
+def _holder(statement: str, params: Params) -> Steps[Record | None]:
+    """A record that stands in the way, as committed last, whatever snapshot the caller's transaction has.
+
+    Statements: `read_scope_holder`, param `id`; `read_request_holder`, params `request_id`, `channel` → a record.
+    """
+    found = yield Statement(statement, params)
+    return record_of(found[0]) if found else None
 
 
 def _renew(draft: Record, holder_id: UUID) -> Steps[None]:
@@ -190,13 +199,13 @@ def _ends_at_once(rules: Rules, draft: Record, now: datetime, *, is_muted: bool)
 
 
 def _there_already(draft: Record, until: datetime) -> Steps[Accepted]:
-    known = yield from rows.read_of_request(draft.request_id)
-    found = [one for one in known if one.channel == draft.channel]
-    if not found:
+    asked = {"request_id": draft.request_id, "channel": draft.channel}
+    found = yield from _holder("read_request_holder", asked)
+    if found is None:
         raise InvariantViolated("a request's record on a channel is neither there nor can it be written")
-    params = {"scope_hash": draft.scope_hash, "record_id": found[0].id, "expires_at": until}
+    params = {"scope_hash": draft.scope_hash, "record_id": found.id, "expires_at": until}
     yield Statement("pass_notification_scope", params)
-    return Accepted(found[0], reused=True)
+    return Accepted(found, reused=True)
 
 
 def _draft(

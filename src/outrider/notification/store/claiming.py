@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from outrider.core.notification.address import Address, Destination
+from outrider.core.notification.codes import Code
 from outrider.core.notification.content import Payload, Priority
 from outrider.core.steps import Statement, Steps
-from outrider.notification.admission import Admitted, admission, lease_needs, refusal
+from outrider.notification.admission import Admitted, admission, lease_needs, refusal, skipped
 from outrider.notification.attempt import Transition
 from outrider.notification.content_key import freeze, provider_key
 from outrider.notification.destination import Held
@@ -142,6 +143,14 @@ def tell(rules: Rules, claimed: Record) -> Steps[NeverBegun | LeaseLost]:
     made = ends or Transition(Event.SUCCEEDED, Status.SENT, record.attempt_count)
     after, fallback = yield from conclude(rules, record, made, now, told_by=told_by)
     return NeverBegun(after, fallback)
+
+
+def skip(rules: Rules, claimed: Record, code: Code) -> Steps[NeverBegun | LeaseLost]:
+    """End a claimed record without a call (T10): its channel is not enabled, its secret cannot be read."""
+    found = yield from rows.lock(claimed.id)
+    if found is None or not _is_mine(found[0], claimed.epoch):
+        return LeaseLost()
+    return (yield from _ended(rules, found[0], skipped(found[0], code), found[1]))
 
 
 def _begun(

@@ -15,22 +15,21 @@ from outrider.core.notification.address import AddressState, Destination
 from outrider.core.notification.codes import Code, Outcome
 from outrider.core.notification.request import CHANNEL_DISABLED, NotificationRequest, Route
 from outrider.core.notification.sending import SendResult
-from outrider.core.notification.traits import Rate
 from outrider.core.steps import Statement, Steps
 from outrider.core.text import clean_text
 from outrider.notification import destination
+from outrider.notification.admission import skipped
 from outrider.notification.attempt import Circumstances, Transition, decide, lost_lease, sender_of
 from outrider.notification.destination import DestinationRow, State
 from outrider.notification.record import Record, record_of
 from outrider.notification.states import Event, Status, may, transition
 from outrider.notification.store import rows
 from outrider.notification.store.accepting import accept, accept_step
-from outrider.notification.store.destinations import lock_all, lock_one, write_destinations
+from outrider.notification.store.destinations import lock_all, lock_one, waiting, write_destinations
 from outrider.notification.store.ending import after_end
 from outrider.notification.store.people import mark_address, read_addresses
 from outrider.notification.store.rules import Rules
 
-MESSAGE_ID_MAX: Final = 128
 NOTICE: Final = "channel_disabled"
 """The kind of the message that tells of a destination that was switched off."""
 INBOX: Final = "inbox"
@@ -101,10 +100,13 @@ def finish(
     attempt = yield from lock_attempt(record_id, attempt_no)
     mine = record.epoch == epoch and record.attempt_no == attempt_no and record.status == Status.SENDING
     if attempt is None or not mine:
-        return (yield from _late(rules, record, attempt, result, latency_ms, now))
-    before = (yield from lock_all(destinations[:1]))[0] if destinations else None
-    rates = destinations[0].rates if destinations else ()
-    return (yield from _settle(rules, record, attempt, result, before, rates, latency_ms, now))
+        late = yield from _late(rules, record, attempt, result, latency_ms, now)
+        is_repeat = record.epoch == epoch and attempt is not None and attempt.finished_at is not None
+        return replace(late, lease_lost=not is_repeat)
+    if not destinations:
+        return (yield from _settle(rules, record, attempt, result, None, None, latency_ms, now))
+    (before,) = yield from lock_all(destinations[:1])
+    return (yield from _settle(rules, record, attempt, result, before, destinations[0], latency_ms, now))
 
 
 def recover(rules: Rules, limit: int) -> Steps[list[Finished]]:
@@ -120,7 +122,7 @@ def recover(rules: Rules, limit: int) -> Steps[list[Finished]]:
         if record.channel not in rules.traits or attempt is None:
             continue
         before = yield from lock_one(record.destination_key)
-        settled.append((yield from _settle(rules, record, attempt, lost_lease(), before, (), None, now)))
+        settled.append((yield from _settle(rules, record, attempt, lost_lease(), before, None, None, now)))
     return settled
 
 
@@ -164,13 +166,15 @@ def attempt_of(row: tuple[Any, ...]) -> Attempt:
 
 def _settle(
     rules: Rules, record: Record, attempt: Attempt, result: SendResult, before: DestinationRow | None,
-    rates: tuple[Rate, ...], latency_ms: int | None, now: datetime,
+    there: Destination | None, latency_ms: int | None, now: datetime,
 ) -> Steps[Finished]:  # fmt: skip
     policy, chance = rules.policy(record.channel), rules.chance()
     sender = sender_of(record.id, record.attempt_no)
     after = None
     if before is not None:
-        after = destination.after(before, rates, result, rules.settings.breaker, now, chance, sender=sender)
+        rates = () if there is None else there.rates
+        breaker = policy.breaker
+        after = destination.after(before, rates, result, breaker, now, chance, sender=sender)
     ambiguous = (yield from _count_ambiguous(record)) if result.maybe_done and not policy.traits.keyed else 0
     around = Circumstances(attempt.started_at, ambiguous, before, after)
     made = decide(record, result, policy, now, chance, around)
@@ -182,7 +186,7 @@ def _settle(
     written, fallback = yield from conclude(rules, record, made, now, fence=fence)
     disabled = after if after is not None and before is not None and _turned_off(before, after) else None
     if disabled is not None:
-        yield from _disable(rules, written, disabled)
+        yield from _disable(rules, written, disabled, shared=there is not None and there.shared)
     return Finished(written, next_record=fallback, disabled=disabled)
 
 
@@ -204,21 +208,37 @@ def _late(
     transition(record.status, Event.LATE_SUCCESS, Status.SENT)
     made = Transition(
         Event.LATE_SUCCESS, Status.SENT, record.attempt_count, ambiguous_since=record.ambiguous_since,
-        form=record.current_form, provider_message_id=_message_id(result),
+        form=record.current_form, provider_message_id=result.provider_message_id,
     )  # fmt: skip
     written, _ = yield from conclude(rules, record, made, now, fence=True)
     return Finished(written, lease_lost=True, late_success=True)
 
 
-def _disable(rules: Rules, record: Record, row: DestinationRow) -> Steps[None]:
+def skip_waiting(rules: Rules, key: bytes, limit: int) -> Steps[int]:
+    """End what waits for a destination that was switched off, at most `limit` (T10, NT-27); gives how many.
+
+    Nothing is done where it takes sends again. Call it until it gives less than `limit`.
+    """
+    row = yield from lock_one(key)
+    if row is None or row.state != State.DISABLED:
+        return 0
+    now = yield from rows.read_clock()
+    found = yield from waiting(key, now, limit)
+    for record in found:
+        yield from conclude(rules, record, skipped(record, Code.DESTINATION_DISABLED), now, fence=True)
+    return len(found)
+
+
+def _disable(rules: Rules, record: Record, row: DestinationRow, *, shared: bool) -> Steps[None]:
     """Tell of a destination that was switched off, and switch off the address that it alone is (NT-27).
 
     Statement `addresses_of_destination`, params `destination_key`, `limit` → `(recipient_id)`. The notice goes to the
     owner, of a shared destination to the operators; a notice that fails makes none.
     """
     found = yield Statement("addresses_of_destination", {"destination_key": row.key, "limit": 2})
-    owners = [one[0] for one in found] if len(found) == 1 else list(rules.settings.operators)
-    if len(found) == 1:
+    owned = len(found) == 1 and not shared
+    owners = [one[0] for one in found] if owned else list(rules.settings.operators)
+    if owned:
         yield from mark_address(owners[0], row.channel, AddressState.DISABLED, row.reason or "")
     body = {"channel": row.channel, "label": row.label, "reason": row.reason, "recipients": owners}
     yield from rules.announce(CHANNEL_DISABLED, record.recipient_id, body)
@@ -245,10 +265,6 @@ def _turned_off(before: DestinationRow, after: DestinationRow) -> bool:
     return after.state == State.DISABLED and before.state != State.DISABLED
 
 
-def _message_id(result: SendResult) -> str | None:
-    return None if result.provider_message_id is None else result.provider_message_id[:MESSAGE_ID_MAX]
-
-
 def _closed(
     attempt: Attempt, result: SendResult, latency_ms: int | None, now: datetime, *, late: bool
 ) -> dict[str, Any]:
@@ -257,7 +273,7 @@ def _closed(
     return {
         "record_id": attempt.record_id, "attempt_no": attempt.attempt_no, "finished_at": now, "latency_ms": latency_ms,
         "outcome": str(result.outcome), "error_class": result.error_class and str(result.error_class),
-        "code": result.code and str(result.code), "provider_code": result.provider_code and result.provider_code[:64],
+        "code": rows.kept(result.code, rows.CODE_MAX), "provider_code": rows.kept(result.provider_code, rows.CODE_MAX),
         "http_status": result.http_status, "maybe_done": result.maybe_done, "retry_after_ms": retry_after, "late": late,
         "request_json": _json(result.request_json), "response_json": _json(result.response_json),
         "message": None if result.message is None else clean_text(result.message),

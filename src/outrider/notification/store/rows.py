@@ -12,6 +12,7 @@ from uuid import UUID
 
 from outrider.core.errors import StateConflict
 from outrider.core.steps import Statement, Steps
+from outrider.core.text import clean_text
 from outrider.notification.attempt import Transition
 from outrider.notification.record import COLUMNS, Record, record_of
 from outrider.notification.states import Event, may
@@ -19,6 +20,8 @@ from outrider.notification.states import Event, may
 BY_CLOCK: Final = frozenset({"created_at", "updated_at"})
 STATE: Final = COLUMNS[COLUMNS.index("status") : COLUMNS.index("created_at")]
 """The columns that `write_notification` sets."""
+CODE_MAX: Final = 64
+MESSAGE_ID_MAX: Final = 128
 
 
 def read_clock() -> Steps[datetime]:
@@ -95,15 +98,20 @@ def moved(record: Record, made: Transition, now: datetime) -> Record:
         content_hash=None if made.new_content else record.content_hash,
         next_retry_at=made.next_retry_at,
         ambiguous_since=made.ambiguous_since,
-        last_error_code=made.code,
+        last_error_code=kept(made.code, CODE_MAX),
         last_error_class=made.error_class,
-        last_error=made.message,
-        provider_message_id=made.provider_message_id or record.provider_message_id,
+        last_error=None if made.message is None else clean_text(made.message),
+        provider_message_id=kept(made.provider_message_id, MESSAGE_ID_MAX) or record.provider_message_id,
         lease_owner=None,
         lease_until=None,
         sent_at=now if made.event in {Event.SUCCEEDED, Event.LATE_SUCCESS} else record.sent_at,
         ended_at=now if made.ended else None,
     )
+
+
+def kept(text: str | None, limit: int) -> str | None:
+    """A provider's word as a column takes it: writing what a call gave never fails on its text."""
+    return None if text is None else clean_text(text, limit)
 
 
 def demand(record: Record, event: Event, wanted: str) -> None:

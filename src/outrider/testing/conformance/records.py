@@ -6,12 +6,14 @@ Source: spec/notification.md NT-1 to NT-8, §14.
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 from outrider.core.notification.content import Priority
-from outrider.core.notification.request import ENDED, Route
-from outrider.core.steps import Statement, Steps
+from outrider.core.notification.request import ENDED, NotificationRequest, Route
+from outrider.core.steps import Statement, Steps, run
 from outrider.notification.states import Status
 from outrider.notification.store import rows
+from outrider.notification.store.accepting import accept
 from outrider.notification.store.inbox import count_unread, list_items
 from outrider.testing.conformance.records_desk import (
     BOT,
@@ -51,6 +53,28 @@ class AcceptingSuite:
         assert replace(found.request(), route=BOT, expires_at=None) == asked
         assert found.route == BOT
         await again.close()
+
+    async def test_accepted_in_the_callers_transaction(self, harness: StorageHarness) -> None:
+        """NT-1: with what else it writes, or not at all; by any driver that an application uses."""
+        desk = await Desk.open(harness)
+        await desk.give_address()
+        asked = request(route=Route(always=("inbox",), first_of=("bot",)), data={"a": 1})
+        await self._accept_in(harness, desk, asked, "rollback")
+        assert await desk.run(rows.read_of_request(asked.request_id)) == []
+        made = await self._accept_in(harness, desk, asked, "commit")
+        known = await desk.run(rows.read_of_request(asked.request_id))
+        assert {one.id for one in known} == made
+        assert {(one.channel, one.status) for one in known} == {("inbox", "sent"), ("bot", "pending")}
+        assert await desk.run(count_unread("anna")) == 1
+        await desk.close()
+
+    async def _accept_in(self, harness: StorageHarness, desk: Desk, asked: NotificationRequest, ends: str) -> set[UUID]:
+        writer = harness.writer()
+        writer.begin()
+        made = run(accept(desk.rules, asked), writer.execute)
+        getattr(writer, ends)()
+        writer.close()
+        return {one.record.id for one in made}
 
     async def test_found_by_dedupe_key(self, harness: StorageHarness) -> None:
         """NT-3: newest first."""
@@ -124,6 +148,31 @@ class AcceptingSuite:
         assert second.record.id != first.id
         kept = await desk.accept_one(request())
         assert (await desk.accept_one(request())).id == kept.id
+        await desk.close()
+
+    async def test_a_scope_may_last_as_long_as_its_record(self, harness: StorageHarness) -> None:
+        """NT-49: an original event never slides past its holder; `dead` and `canceled` free it all the same."""
+        desk = await Desk.open(harness, dedupe_window=timedelta(microseconds=1))
+        await desk.give_address()
+        made = await desk.accept_one(request(permanent_scope=True))
+        await desk.send()
+        (again,) = await desk.accept(request(permanent_scope=True))
+        assert (again.reused, again.record.id, again.record.status) == (True, made.id, "sent")
+        await desk.change(made.id, status="canceled")
+        assert not (await desk.accept(request(permanent_scope=True)))[0].reused
+        await desk.close()
+
+    async def test_a_named_record_answers(self, harness: StorageHarness) -> None:
+        """NT-2: a `notification_id` of this channel and scope names its record, whatever its window; another is ignored."""
+        desk = await Desk.open(harness, dedupe_window=timedelta(microseconds=1))
+        await desk.give_address()
+        made = await desk.accept_one(request())
+        await desk.send(REFUSED)
+        (named,) = await desk.accept(request(notification_id=str(made.id)))
+        assert (named.reused, named.record.status) == (True, "dead")
+        for other in (str(request().request_id), "17", str(made.request_id)):
+            (fresh,) = await desk.accept(request(notification_id=other, subject_id=other))
+            assert not fresh.reused
         await desk.close()
 
     async def test_duplicate_is_counted(self, harness: StorageHarness) -> None:

@@ -165,6 +165,16 @@ def take_notification_scope(db: MemoryAccess, params: Params) -> Rows:
     return [(stored["scope_hash"], stored["record_id"], stored["expires_at"])]
 
 
+def read_scope_holder(db: MemoryAccess, params: Params) -> Rows:
+    """The record, as committed last."""
+    return read_notification(db, params)
+
+
+def read_request_holder(db: MemoryAccess, params: Params) -> Rows:
+    """The request's record on a channel, as committed last."""
+    return _listed(db.rows(_TABLE, request_id=params["request_id"], channel=params["channel"]))
+
+
 def pass_notification_scope(db: MemoryAccess, params: Params) -> Rows:
     """Give a scope to another record."""
     row = db.get("dedupe", params["scope_hash"])

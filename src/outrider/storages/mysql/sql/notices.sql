@@ -146,6 +146,17 @@ INSERT INTO {dedupe} (scope_hash, record_id, expires_at) VALUES (:scope_hash, :r
 ON DUPLICATE KEY UPDATE duplicates = duplicates;
 SELECT scope_hash, record_id, expires_at FROM {dedupe} WHERE scope_hash = :scope_hash FOR UPDATE
 
+-- name: read_scope_holder
+-- The record may be younger than the transaction's snapshot.
+SELECT {a_record}
+FROM {record} WHERE id = :id
+LOCK IN SHARE MODE
+
+-- name: read_request_holder
+SELECT {a_record}
+FROM {record} WHERE request_id = :request_id AND channel = :channel
+LOCK IN SHARE MODE
+
 -- name: pass_notification_scope
 UPDATE {dedupe} SET record_id = :record_id, expires_at = :expires_at, duplicates = 0, last_duplicate_at = NULL
 WHERE scope_hash = :scope_hash

@@ -139,6 +139,14 @@ INSERT INTO {dedupe} AS d (scope_hash, record_id, expires_at) VALUES (:scope_has
 ON CONFLICT (scope_hash) DO UPDATE SET duplicates = d.duplicates
 RETURNING scope_hash, record_id, expires_at
 
+-- name: read_scope_holder
+SELECT {a_record}
+FROM {record} WHERE id = :id
+
+-- name: read_request_holder
+SELECT {a_record}
+FROM {record} WHERE request_id = :request_id AND channel = :channel
+
 -- name: pass_notification_scope
 UPDATE {dedupe} SET record_id = :record_id, expires_at = :expires_at, duplicates = 0, last_duplicate_at = NULL
 WHERE scope_hash = :scope_hash
