@@ -17,6 +17,7 @@ import typer
 from outrider.cli import frame
 from outrider.cli.main import Commands
 from outrider.core import errors, events
+from outrider.core.notification.codes import CLASSES, Code
 from outrider.runtime.sql import NOTIFICATION_TABLES, TABLES, read_sql
 from outrider.telemetry.logs import level_of, name_of
 from outrider.telemetry.metric_list import METRICS, PREFIX
@@ -63,7 +64,11 @@ def error_tables() -> str:
     codes = [(f"`{code}`", said[code] + idle("codes", code)) for code in sorted(errors.ROW_CODES)]
     heads = ("class", "code", "base", "who acts", "retryable", "exit", "means")
     about = "### Codes without a class\n\nThey stand in rows and log lines.\n"
-    return f"{table(heads, rows)}\n{about}\n{table(('code', 'means'), codes)}"
+    said = words("notification_codes", sorted(Code))
+    ends = [(f"`{code}`", str(CLASSES.get(Code(code), "-")), said[code]) for code in sorted(Code)]
+    people = "\n### Codes of notifications\n\nThey stand in records and attempts.\n"
+    listed = table(("code", "class", "means"), ends)
+    return f"{table(heads, rows)}\n{about}\n{table(('code', 'means'), codes)}{people}\n{listed}"
 
 
 def base(one: type[BaseException]) -> str:
