@@ -62,8 +62,7 @@ class Reading:
                 self._caution.rest()
                 await wait_for_event(pipeline.wake, WATCH_SECONDS)
                 continue
-            if self._caution.active:
-                await self._until_quiet()
+            await self._until_quiet()
             due = await self._read_due()
             if self._is_tail(due):
                 await self._until_due_concluded()
@@ -118,7 +117,8 @@ class Reading:
 
     async def _read_log(self) -> bool:
         """Read the next batch, when there is room for it. Says whether it had messages."""
-        await (self._until_quiet() if self._caution.active else self._until_room())
+        await self._until_quiet()
+        await self._until_room()
         if self._pipeline.stopping:
             return False
         size = 1 if self._caution.active else self._settings.batch_size
@@ -161,7 +161,10 @@ class Reading:
                 await wait_for_event(pipeline.moved, WATCH_SECONDS)
 
     async def _until_quiet(self) -> None:
-        while not self._pipeline.stopping and not self._pipeline.quiet:
+        """While one message goes at a time, wait for it. One without an answer ends that: others must be read, to show
+        whether it is alone in that (OB-40).
+        """
+        while self._caution.active and not self._pipeline.stopping and not self._pipeline.quiet:
             self._pipeline.moved.clear()
             await wait_for_event(self._pipeline.moved, WATCH_SECONDS)
 

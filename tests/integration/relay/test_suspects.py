@@ -210,6 +210,21 @@ async def test_a_message_without_an_answer_is_set_aside_once_the_next_key_passes
     assert not rig.events.of(MessageDied)
 
 
+async def test_a_message_without_an_answer_is_set_aside_while_one_goes_at_a_time(rig: Rig) -> None:
+    """OB-40, OB-36, OB-5: it ends the caution, so that others are read, and show that it alone gets none."""
+    rig.recorder.answer = lambda row: SILENT if row[4] == b"mute" else None
+    assert not await dies(rig)
+    rig.database.run("UPDATE {outbox_cursor} SET starts = 1")
+    with rig.database.begin() as tx:
+        silent = tx.add("a", body="mute")
+        others = [tx.add(f"key-{n}") for n in range(6)]
+    await rig.started(RelaySettings(batch_size=5, retry=SOON))
+    found = await rig.events.wait_for(SuspectFound)
+    assert (found.message_id, found.code) == (silent, "suspect.unknown")
+    await rig.recorder.until(6)
+    assert rig.recorder.ids() == others
+
+
 async def test_the_silent_head_of_a_suspended_destination_lets_the_next_key_try(rig: Rig) -> None:
     """OB-40: its destination answers others, so only that message stays behind."""
 
