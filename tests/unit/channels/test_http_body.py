@@ -44,7 +44,11 @@ def test_a_bomb_is_unpacked_no_further_than_the_limit() -> None:
 
 @pytest.mark.parametrize(
     ("encoding", "chunk"),
-    [("gzip", gzip.compress(b"hello" * 20)[:20]), ("gzip", b"not packed at all"), ("br", b"\x0b\x02\x80hello\x03")],
+    [
+        ("gzip", gzip.compress(b"hello" * 20, mtime=0)[:20]),
+        ("gzip", b"not packed at all"),
+        ("br", b"\x0b\x02\x80hello\x03"),
+    ],
 )
 def test_what_is_cut_or_cannot_be_unpacked_is_not_whole(encoding: str, chunk: bytes) -> None:
     assert not read(encoding, chunk).whole
