@@ -10,7 +10,7 @@ from outrider.core.errors import InvariantViolated
 from outrider.core.identity import uuid_from_text
 from outrider.core.notification.codes import Code
 from outrider.core.notification.request import NotificationRequest, Route
-from outrider.core.steps import Params, Statement, Steps
+from outrider.core.steps import Params, Rows, Statement, Steps
 from outrider.notification.admission import refusal
 from outrider.notification.attempt import Transition
 from outrider.notification.dedupe import Judged, judge, request_hash, scope_hash, scope_until
@@ -86,7 +86,11 @@ def place(
         request, now, rules.settings.dedupe_window_of(request.kind), rules.settings.retention.records
     )  # fmt: skip
     sets = [{"scope_hash": one.scope_hash, "record_id": one.id, "expires_at": until} for one in wanted]
-    held = (yield Statement("take_notification_scope", many=sets)) if sets else ()
+    held: Rows = ()
+    if len(sets) == 1:  # the usual one is spared what it costs to send several
+        held = yield Statement("take_notification_scope", sets[0])
+    elif sets:
+        held = yield Statement("take_notification_scope", many=sets)
     holders = {row[0]: (row[1], row[2]) for row in held}
     made = []
     for draft in drafts:

@@ -20,8 +20,18 @@ from outrider.notification.states import Event, may
 BY_CLOCK: Final = frozenset({"created_at", "updated_at"})
 STATE: Final = COLUMNS[COLUMNS.index("status") : COLUMNS.index("created_at")]
 """The columns that `write_notification` sets."""
+UNTRIED: Final = frozenset(
+    {
+        "attempt_count", "attempt_no", "generation", "form", "content_json", "content_hash", "ambiguous_since", "last_error",
+        "provider_message_id", "address_version", "digest_record_id", "lease_owner", "lease_until", "epoch",
+    }
+)  # fmt: skip
+"""Columns that a new record leaves to their defaults."""
 CODE_MAX: Final = 64
 MESSAGE_ID_MAX: Final = 128
+
+
+_GIVEN: Final = tuple(name for name in COLUMNS if name not in BY_CLOCK | UNTRIED)
 
 
 def read_clock() -> Steps[datetime]:
@@ -79,10 +89,9 @@ def write_all(changes: Sequence[tuple[Record, Record]]) -> Steps[None]:
 def insert(record: Record) -> Steps[bool]:
     """Write a new record; False where its request has one on this channel already.
 
-    Statement `insert_notification`, params all columns but `BY_CLOCK` → a row `(record_id)` if it was written.
+    Statement `insert_notification`, params all columns but `BY_CLOCK` and `UNTRIED` → a row `(record_id)` if it was written.
     """
-    params = {name: getattr(record, name) for name in COLUMNS if name not in BY_CLOCK}
-    rows = yield Statement("insert_notification", params)
+    rows = yield Statement("insert_notification", {name: getattr(record, name) for name in _GIVEN})
     return bool(rows)
 
 

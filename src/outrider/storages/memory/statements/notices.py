@@ -17,6 +17,7 @@ RECORD: Final = (
     "destination_key", "address_version", "digest_id", "digest_record_id", "lease_owner", "lease_until", "epoch", "sent_at",
     "ended_at", "created_at", "updated_at",
 )  # fmt: skip
+_NEW: Final = {**dict.fromkeys(RECORD), "attempt_count": 0, "attempt_no": 0, "generation": 1, "epoch": 0}
 _STATE: Final = RECORD[RECORD.index("status") : RECORD.index("created_at")]
 _ATTEMPT: Final = (
     "record_id", "attempt_no", "generation", "epoch", "owner", "form", "provider_key", "destination_key", "started_at",
@@ -38,7 +39,7 @@ def notification_clock(db: MemoryAccess, params: Params) -> Rows:  # noqa: ARG00
 
 def insert_notification(db: MemoryAccess, params: Params) -> Rows:
     """(record_id) if the request has no record on this channel yet."""
-    row: Record = {**params, "created_at": db.now, "updated_at": db.now}
+    row: Record = {**_NEW, **params, "created_at": db.now, "updated_at": db.now}
     return [(row["id"],)] if db.insert(_TABLE, row) else []
 
 

@@ -21,18 +21,14 @@ INSERT INTO {record} (
     id, request_id, request_hash, parent_id, step, channel, recipient_id, kind, subject_type, subject_id,
     correlation_id, causation_id, trace_id, dedupe_key, scope_hash, requested_at, deliver_at, expires_at, priority,
     locale, route_json, target_url, title, summary_text, fallback_text, fallback_used, data_json, status, hold,
-    attempt_count, attempt_no, max_attempts, generation, form, content_json, content_hash, next_retry_at,
-    ambiguous_since, last_error_code, last_error_class, last_error, provider_message_id, destination_key,
-    address_version, digest_id, digest_record_id, lease_owner, lease_until, epoch, sent_at, ended_at, created_at,
-    updated_at
+    max_attempts, next_retry_at, last_error_code, last_error_class, destination_key, digest_id, sent_at, ended_at,
+    created_at, updated_at
 ) VALUES (
     :id, :request_id, :request_hash, :parent_id, :step, :channel, :recipient_id, :kind, :subject_type, :subject_id,
     :correlation_id, :causation_id, :trace_id, :dedupe_key, :scope_hash, :requested_at, :deliver_at, :expires_at,
     :priority, :locale, :route_json, :target_url, :title, :summary_text, :fallback_text, :fallback_used, :data_json,
-    :status, :hold, :attempt_count, :attempt_no, :max_attempts, :generation, :form, :content_json, :content_hash,
-    :next_retry_at, :ambiguous_since, :last_error_code, :last_error_class, :last_error, :provider_message_id,
-    :destination_key, :address_version, :digest_id, :digest_record_id, :lease_owner, :lease_until, :epoch, :sent_at,
-    :ended_at, clock_timestamp(), clock_timestamp()
+    :status, :hold, :max_attempts, :next_retry_at, :last_error_code, :last_error_class, :destination_key, :digest_id,
+    :sent_at, :ended_at, clock_timestamp(), clock_timestamp()
 )
 ON CONFLICT (request_id, channel) DO NOTHING
 RETURNING id AS record_id
