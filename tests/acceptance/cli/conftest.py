@@ -16,10 +16,12 @@ from typing import Any
 from unittest.mock import patch
 
 import psycopg
+import pymysql
 import pytest
 
 from outrider import Catalog, Message, Outbox
 from outrider.cli.main import app
+from outrider.runtime.mysql_url import server_of
 
 PROGRAM = Path(sys.executable).parent / "outrider"
 SHOP = """
@@ -131,6 +133,10 @@ class Shop:
                 connection.execute("BEGIN IMMEDIATE")
                 outbox.add(connection, *messages)
                 connection.execute("COMMIT")
+        elif self.url.startswith("mariadb"):
+            with pymysql.connect(**server_of(self.url)) as joined:
+                outbox.add(joined, *messages)
+                joined.commit()
         else:
             with psycopg.connect(self.url) as opened, opened.transaction():
                 outbox.add(opened, *messages)
@@ -143,6 +149,11 @@ class Shop:
                 for statement in statements:
                     rows = connection.execute(statement).fetchall()
             return rows
+        if self.url.startswith("mariadb"):
+            with pymysql.connect(**server_of(self.url), autocommit=True) as joined, joined.cursor() as run:
+                for statement in statements:
+                    run.execute(statement)
+                return [tuple(_text(value) for value in row) for row in run.fetchall()]
         with psycopg.connect(self.url) as opened:
             for statement in statements:
                 cursor = opened.execute(statement.encode())
@@ -161,6 +172,10 @@ class Shop:
         )
 
 
+def _text(value: Any) -> Any:  # noqa: ANN401  MariaDB keeps words as bytes
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
 def open_shop(folder: Path, url: str) -> Shop:
     (folder / "shop.py").write_text(SHOP, encoding="utf-8")
     return Shop(folder, url)
@@ -171,8 +186,12 @@ def sqlite_shop(tmp_path: Path) -> Shop:
     return open_shop(tmp_path, f"sqlite:///{tmp_path}/shop.db")
 
 
+EVERYWHERE = pytest.mark.parametrize("shop", ["sqlite", "postgresql", "mariadb"], indirect=True)
+"""For what is to be seen on MariaDB, too."""
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
     if request.param == "sqlite":
         return open_shop(tmp_path, f"sqlite:///{tmp_path}/shop.db")
-    return open_shop(tmp_path, request.getfixturevalue("postgres_url"))
+    return open_shop(tmp_path, request.getfixturevalue("mariadb_url" if request.param == "mariadb" else "postgres_url"))

@@ -1,4 +1,4 @@
-"""What an operator does, from the first table to a dead letter, on SQLite and PostgreSQL."""
+"""What an operator does, from the first table to a dead letter, on SQLite and PostgreSQL, in part on MariaDB."""
 
 import re
 import shlex
@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.acceptance.cli.conftest import EVERYWHERE
+
 if TYPE_CHECKING:
     from tests.acceptance.cli.conftest import Shop
 
 pytestmark = pytest.mark.timeout(120)
 
 
+@EVERYWHERE
 def test_from_tables_to_published_messages(shop: "Shop") -> None:
     """OB-81, OB-97: init, migrate --check, add, relay --once, status, messages; codes 0, data on stdout, words on stderr."""
     assert shop.run("migrate", "--check", "--service", "orders", OUTRIDER_DATABASE__URL=shop.url).code == 1
@@ -45,6 +48,7 @@ def test_from_tables_to_published_messages(shop: "Shop") -> None:
     assert checks.code == 0
 
 
+@EVERYWHERE
 def test_a_dead_letter_is_found_replayed_and_published(shop: "Shop") -> None:
     """OB-79, OB-91, OB-27: filters, dry run, reason and audit; generation rises, attempts begin anew."""
     shop.init()
