@@ -41,7 +41,7 @@ FOUND = (("pending", DUE, -HOUR, QUIET), ("sending", LEASE, -HOUR, QUIET), ("ski
 ASKED: Mapping[str, Mapping[str, Any]] = {
     "due_notifications": {"priority": 1, "limit": PAGE},
     "waiting_of_destination": {
-        "destination_key": QUIET, "after": NOW - 400 * HOUR, "before": NOW + HOUR, "limit": PAGE,
+        "destination_key": HOOK, "after": NOW - 400 * HOUR, "before": NOW + HOUR, "limit": PAGE,
     },
     "expired_sendings": {"limit": PAGE},
     "skipped_notifications": {"behind": UUID(int=0), "since": NOW - 2 * HOUR, "limit": PAGE},

@@ -89,8 +89,8 @@ def redate(key: bytes, now: datetime, until: datetime, apart: timedelta, reason:
     """Move what is due at a blocked destination to `until` and later, `apart` from each other, so that the others never
     queue behind it (NT-25, T2). Gives how many, at most `limit`; what another owns is passed over.
 
-    Statement `waiting_of_destination`, params `destination_key`, `after`, `before` (of the due time), `limit` → records
-    without a live lease, locked (SKIP LOCKED), by priority and due time.
+    The most urgent of them go first. Statement `waiting_of_destination`, params `destination_key`, `after`, `before` (of
+    the due time), `limit` → the earliest records without a live lease, locked (SKIP LOCKED), by due time.
     """
     due = yield from _waiting(key, now - _FAR, now, limit)
     yield from _move(due, [until + place * apart for place in range(len(due))], reason)
@@ -110,7 +110,7 @@ def is_blocked(row: DestinationRow, now: datetime) -> bool:
 def _waiting(key: bytes, after: datetime, before: datetime, limit: int) -> Steps[list[Record]]:
     params = {"destination_key": key, "after": after, "before": before, "limit": limit}
     rows = yield Statement("waiting_of_destination", params)
-    return [record_of(row) for row in rows]
+    return sorted(map(record_of, rows), key=lambda record: record.priority)
 
 
 def _move(records: Sequence[Record], times: Sequence[datetime], reason: Hold | None) -> Steps[None]:

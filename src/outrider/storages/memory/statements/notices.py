@@ -132,7 +132,7 @@ def waiting_of_destination(db: MemoryAccess, params: Params) -> Rows:
         if params["after"] < row["next_retry_at"] <= params["before"]
         and (row["lease_until"] is None or row["lease_until"] <= now)
     ]
-    found.sort(key=lambda row: (row["priority"], row["next_retry_at"].timestamp(), row["id"].int))
+    found.sort(key=lambda row: (row["next_retry_at"].timestamp(), row["id"].int))
     return _free(db, found, params["limit"])
 
 

@@ -110,12 +110,28 @@ ORDER BY lease_until, id LIMIT :limit
 FOR UPDATE SKIP LOCKED
 
 -- name: waiting_of_destination
-SELECT {a_record}
-FROM {record}
-WHERE destination_key = :destination_key AND status IN ('pending', 'failed')
-    AND next_retry_at > :after AND next_retry_at <= :before AND (lease_until IS NULL OR lease_until <= UTC_TIMESTAMP(6))
-ORDER BY priority, next_retry_at, id LIMIT :limit
-FOR UPDATE SKIP LOCKED
+-- The earliest due, along the index of each state: what waits in all is never sorted.
+SELECT d.* FROM (
+    SELECT * FROM (
+        SELECT {a_record}
+        FROM {record} FORCE INDEX (by_destination)
+        WHERE destination_key = :destination_key AND status = 'pending'
+            AND next_retry_at > :after AND next_retry_at <= :before
+            AND (lease_until IS NULL OR lease_until <= UTC_TIMESTAMP(6))
+        ORDER BY next_retry_at LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    ) AS p
+    UNION ALL SELECT * FROM (
+        SELECT {a_record}
+        FROM {record} FORCE INDEX (by_destination)
+        WHERE destination_key = :destination_key AND status = 'failed'
+            AND next_retry_at > :after AND next_retry_at <= :before
+            AND (lease_until IS NULL OR lease_until <= UTC_TIMESTAMP(6))
+        ORDER BY next_retry_at LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    ) AS f
+) AS d
+ORDER BY d.next_retry_at, d.record_id LIMIT :limit
 
 -- name: skipped_notifications
 -- The few that ended lately are looked at, never all ids from there on.

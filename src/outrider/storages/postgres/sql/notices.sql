@@ -103,12 +103,19 @@ ORDER BY lease_until, id LIMIT :limit
 FOR UPDATE SKIP LOCKED
 
 -- name: waiting_of_destination
-SELECT {a_record}
-FROM {record}
-WHERE destination_key = :destination_key AND status IN ('pending', 'failed')
-    AND next_retry_at > :after AND next_retry_at <= :before AND (lease_until IS NULL OR lease_until <= clock_timestamp())
-ORDER BY priority, next_retry_at, id LIMIT :limit
-FOR UPDATE SKIP LOCKED
+-- The earliest due, along the index of each state: what waits in all is never sorted.
+SELECT d.*
+FROM (VALUES ('pending'), ('failed')) AS s (waiting)
+CROSS JOIN LATERAL (
+    SELECT {a_record}
+    FROM {record}
+    WHERE destination_key = :destination_key AND status = s.waiting
+        AND next_retry_at > :after AND next_retry_at <= :before
+        AND (lease_until IS NULL OR lease_until <= (SELECT clock_timestamp()))
+    ORDER BY next_retry_at LIMIT :limit
+    FOR UPDATE SKIP LOCKED
+) AS d
+ORDER BY d.next_retry_at, d.record_id LIMIT :limit
 
 -- name: skipped_notifications
 -- The few that ended lately are looked at, never all ids from there on: the order is written so that no planner does.

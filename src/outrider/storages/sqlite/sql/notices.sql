@@ -105,11 +105,26 @@ FROM {record} WHERE status = 'sending' AND lease_until <= :now
 ORDER BY lease_until, id LIMIT :limit
 
 -- name: waiting_of_destination
-SELECT {a_record}
-FROM {record}
-WHERE destination_key = :destination_key AND status IN ('pending', 'failed')
-    AND next_retry_at > :after AND next_retry_at <= :before AND (lease_until IS NULL OR lease_until <= :now)
-ORDER BY priority, next_retry_at, id LIMIT :limit
+-- The earliest due, along the index of each state: what waits in all is never sorted.
+SELECT d.* FROM (
+    SELECT * FROM (
+        SELECT {a_record}
+        FROM {record}
+        WHERE destination_key = :destination_key AND status = 'pending'
+            AND next_retry_at > :after AND next_retry_at <= :before
+            AND (lease_until IS NULL OR lease_until <= :now)
+        ORDER BY next_retry_at LIMIT :limit
+    )
+    UNION ALL SELECT * FROM (
+        SELECT {a_record}
+        FROM {record}
+        WHERE destination_key = :destination_key AND status = 'failed'
+            AND next_retry_at > :after AND next_retry_at <= :before
+            AND (lease_until IS NULL OR lease_until <= :now)
+        ORDER BY next_retry_at LIMIT :limit
+    )
+) AS d
+ORDER BY d.next_retry_at, d.record_id LIMIT :limit
 
 -- name: skipped_notifications
 -- The few that ended lately are looked at, never all ids from there on: the order is written so that no planner does.
