@@ -4,7 +4,7 @@ Source: spec/notification.md NT-1, NT-53; spec/outbox.md OB-99.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,6 +168,11 @@ class Notifying(Service):
         self._consumer: WorkingConsumer | None = None
         self._drain_seconds = 0.0
         self._told = asyncio.Event()
+
+    @property
+    def channels(self) -> Collection[str]:
+        """The channels that it sends on."""
+        return self._parts.desk.channels.keys()
 
     def _forget_stop(self) -> None:
         self._told = asyncio.Event()

@@ -7,7 +7,7 @@ notifier. Source: spec/notification.md NT-9, NT-13, NT-15, NT-25, NT-30.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -49,6 +49,13 @@ class SweepResult:
     first_error: str | None = None
     recovered: int = 0
     reopened: int = 0
+
+    def add(self, other: "SweepResult") -> None:
+        """Add what another sweep did."""
+        for one in fields(self):
+            if one.name != "first_error":
+                setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+        self.first_error = self.first_error or other.first_error
 
     def count(self, record: Record) -> None:
         """Count what a record that was tried is now."""
