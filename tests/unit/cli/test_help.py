@@ -33,6 +33,7 @@ GROUPS = {
     "messages": ("list", "show"), "dead": ("list", "show", "replay", "discard"),
     "pause": ("destination", "key", "relay", "consumer"), "resume": ("destination", "key", "relay", "consumer"),
     "cursor": ("show",),
+    "notify": ("run", "show"),
 }  # fmt: skip
 
 
