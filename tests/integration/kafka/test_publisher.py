@@ -47,10 +47,14 @@ async def received(server: KafkaServer, topic: str, count: int) -> list[int]:
 
 
 def set_limit(server: KafkaServer, topic: str, limit: int) -> None:
+    """Set the topic's limit, and wait until the broker goes by it: the answer comes when it is written down."""
     entry = ConfigEntry("max.message.bytes", str(limit), incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
     admin = AdminClient({"bootstrap.servers": server.bootstrap_servers})
     admin.incremental_alter_configs([resource])[resource].result(10)
+    wanted = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    while admin.describe_configs([wanted])[wanted].result(10)["max.message.bytes"].value != str(limit):
+        pass
 
 
 async def until_answered(
