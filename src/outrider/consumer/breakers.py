@@ -17,7 +17,10 @@ from outrider.ports.clock import Clock
 
 
 class Breakers:
-    """One breaker a handler. One event loop."""
+    """One breaker a handler. One event loop, but for `hold`: a due row is read, and so held back, in its handler's thread.
+
+    It adds no breaker; two rows that ask in the same instant may both be the probe, which is one call more.
+    """
 
     def __init__(self, config: ConsumerConfig, clock: Clock, teller: Teller) -> None:
         self._config, self._clock, self._teller = config, clock, teller

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from outrider.core.errors import StorageUnavailable
+from outrider.core.errors import OutriderError, StorageUnavailable
 from outrider.core.events import DrainEnded, DrainStarted, ServiceFailed
 from outrider.core.steps import Steps
 from outrider.core.text import clean_text
@@ -225,6 +225,12 @@ class Notifier(Service):
             found = await self._sender.attempt(record, claimed_at, sessions)
             if found is not None:
                 await self._spread(found, looking)
+        except StorageUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one record's error never stops the rest; its lease gives it back
+            code = error.code if isinstance(error, OutriderError) else type(error).__name__
+            said = clean_text(f"notification {record.id}: {error}")
+            self._telemetry.emit(ServiceFailed(self._service, self.role, code, said))
         finally:
             self._end(record)
 

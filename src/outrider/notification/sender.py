@@ -93,8 +93,8 @@ class Sender:
         desk = self._desk
         channel = desk.channels.get(claimed.channel)
         if channel is None:
-            await sessions.transact(claiming.release([claimed]))
-            return None
+            ended = await sessions.transact(claiming.skip(desk.rules, claimed, Code.CHANNEL_DISABLED))
+            return self._never_begun(claimed, ended, None)
         if claimed.digest_id is not None and await self._merged(claimed, sessions):
             return None
         if channel.traits.local:

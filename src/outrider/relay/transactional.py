@@ -15,7 +15,7 @@ from outrider.core.deliveries import Changes, Due
 from outrider.core.errors import BrokerUnavailable
 from outrider.core.events import BatchRead, PublishUnknown, TickOpened
 from outrider.core.lane import Cursor, Subscription
-from outrider.core.log_row import LogRow
+from outrider.core.log_row import LogRow, parse_kind
 from outrider.core.marks import DUE_MAX, MarkText, tick_hash
 from outrider.core.outcome import Unknown
 from outrider.core.position import Position
@@ -156,7 +156,7 @@ class TransactionalLane:
         end = MarkText(tick_hash(before), rows[-1][0], rows[-1][1])
         if self._caution.active:
             await self._caution.mark(rows[-1][0], due=False)
-        published = await self._publish_rows(rows, end)
+        published = await self._publish_rows(rows, end, after)
         self._position, self._end = after, end
         self._writer.settled(after, rows[-1][0], len(rows))
         self._pipeline.tally.published += published
@@ -186,15 +186,17 @@ class TransactionalLane:
             self._tell.lane(BatchRead, messages=len(rows), last_id=rows[-1][0], duration=duration)
         return rows, position
 
-    async def _publish_rows(self, rows: Sequence[LogRow], end: MarkText) -> int:
-        """Publish until all of `rows` is in the topic or has a row of its own. Gives how many are in the topic."""
+    async def _publish_rows(self, rows: Sequence[LogRow], end: MarkText, after: Position) -> int:
+        """Publish until all of `rows`, behind which lies `after`, is in the topic or has a row of its own. Gives how many are
+        in the topic.
+        """
         found = sort_log(rows, self._holds, self._publisher.refuse, taken=self._publisher.takes(rows))
         if found.changes:
             self._tell.decided(found.changes)
             await self._write(found.changes)
         left = found.send
         while left:
-            refused = await self._transaction(left, Mark(end.last_id, str(end)))
+            refused = await self._transaction(left, Mark(end.last_id, str(end)), after)
             if refused is None:
                 break
             if refused:
@@ -205,9 +207,11 @@ class TransactionalLane:
                 left = [row for index, row in enumerate(left) if index not in refused]
         return len(left)
 
-    async def _transaction(self, rows: Sequence[LogRow], mark: Mark, *, due: bool = False) -> Outcomes | None:
-        """Try one transaction, of the log or of what is `due`. None: it is committed. Else what was refused, or nothing: the
-        same again.
+    async def _transaction(
+        self, rows: Sequence[LogRow], mark: Mark, after: Position, *, due: bool = False
+    ) -> Outcomes | None:
+        """Try one transaction, of the log up to `after` or of what is `due`. None: it is committed. Else what was refused, or
+        nothing: the same again.
         """
         await self._lease.wait_until_allowed()
         try:
@@ -233,11 +237,40 @@ class TransactionalLane:
         if text is not None and str(text) == mark.metadata:
             return None
         silent = [index for index in sorted(outcomes) if isinstance(outcomes[index], Unknown)]
-        self._silent_tries = self._silent_tries + 1 if 0 < len(silent) < len(rows) else 0
+        self._silent_tries = self._silent_tries + 1 if silent else 0
         if self._silent_tries < SILENT_TRIES:
             return {}
         self._silent_tries = 0
-        return {silent[0]: SILENT}
+        others_pass = len(silent) < len(rows) or await self._another_passes(rows[silent[0]], after)
+        return {silent[0]: SILENT} if others_pass else {}
+
+    async def _another_passes(self, silent: LogRow, after: Position) -> bool:
+        """Whether the next message of another key to the same destination gets an answer, where all of a transaction got
+        none (OB-40): tried in a transaction that is taken back.
+        """
+        cursor, topic = self._cursor, parse_kind(silent[2]).topic
+        steps = self._log.read(
+            after, cursor.key, cursor.lanes, cursor.floor_id, self._settings.batch_size, pass_over=True
+        )
+        other = next((row for row in (await self._session.run(steps)).rows if self._may_try(row, silent, topic)), None)
+        if other is None:
+            return False
+        await self._lease.wait_until_allowed()
+        try:
+            await self._publisher.begin()
+        except BrokerUnavailable:
+            return False
+        published = await self._sender.publish([other], urgent=True)
+        if not published.exceptions:
+            await self._publisher.abort()
+            return True
+        await self._fence()
+        return False
+
+    def _may_try(self, row: LogRow, silent: LogRow, topic: str) -> bool:
+        kind = parse_kind(row[2])
+        other = kind.topic == topic and (row[3] is None or row[3] != silent[3])
+        return other and self._holds.reason(topic, row[3]) is None and self._publisher.refuse(row) is None
 
     async def _unknown(self, code: str, messages: int, *, due: bool) -> None:
         if self._caution.active:
@@ -275,7 +308,8 @@ class TransactionalLane:
         if send:
             listed = tuple((one.row[0], _generation(one.row)) for one in send)
             text = MarkText(self._end.tick, self._end.last_id, self._end.message_id, listed)
-            refused = await self._transaction([one.row for one in send], Mark(text.last_id, str(text)), due=True)
+            mark = Mark(text.last_id, str(text))
+            refused = await self._transaction([one.row for one in send], mark, self._position, due=True)
             if refused is not None and not refused and alone:
                 self._suspects.unanswered(due[0], 0.0, changes)
                 await self._write(changes)

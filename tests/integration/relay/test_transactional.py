@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from outrider.core.errors import BrokerUnavailable, ForeignPosition, LeaseLost, StorageUnavailable
-from outrider.core.events import CursorAdvanced, MessageDied
+from outrider.core.events import CursorAdvanced, MessageDied, PublishUnknown
 from outrider.core.lane import LaneKey
 from outrider.core.log_row import LogRow
 from outrider.core.outcome import Published, PublishOutcome, Refusal, Refused, Unknown
@@ -203,6 +203,36 @@ async def test_an_outage_is_waited_for(bench: Bench) -> None:
     await relay.start()
     await bench.rig.events.wait_for(CursorAdvanced)
     assert bench.topic.bodies() == ["1", "2", "3"]
+
+
+async def test_a_lone_message_without_an_answer_holds_back_its_key_alone(bench: Bench) -> None:
+    """OB-40, OB-101: nothing of its tick is there to pass beside it, so the next tick's first of another key tries too."""
+    bench.topic.answers = {b"1": [Unknown("x", "y")] * 100}
+    add(bench, "1")
+    relay = bench.relay(RelaySettings(batch_size=3, retry=QUICK, outage_backoff_max=timedelta(milliseconds=100)))
+    await relay.start()
+    await bench.rig.events.wait_for(PublishUnknown)
+    add(bench, "2")
+    add(bench, "other", key="b")
+    await bench.rig.events.wait_for(CursorAdvanced, lambda event: event.passed == 3)
+    await relay.stop(5)
+    assert bench.topic.bodies() == ["other"]
+    assert bench.database.rows("SELECT cause FROM {outbox_delivery} ORDER BY log_id") == [("silent",), ("key",)]
+
+
+async def test_a_lone_message_waits_while_nobody_gets_an_answer(bench: Bench) -> None:
+    """OB-40, OB-101: that another message gets none either is an outage, which sets nothing aside."""
+    bench.topic.answers = {b"1": [Unknown("x", "y")] * 6, b"other": [Unknown("x", "y")] * 2}
+    add(bench, "1")
+    relay = bench.relay(RelaySettings(batch_size=3, retry=QUICK, outage_backoff_max=timedelta(milliseconds=100)))
+    await relay.start()
+    await bench.rig.events.wait_for(PublishUnknown)
+    add(bench, "other", key="b")
+    await bench.rig.events.wait_for(CursorAdvanced, lambda event: event.passed == 2)
+    await relay.stop(5)
+    assert not bench.topic.answers[b"other"], "it was tried while the first had no answer"
+    assert bench.topic.bodies() == ["1", "other"]
+    assert bench.database.statuses() == {}
 
 
 async def test_a_mark_of_another_log_is_refused(bench: Bench) -> None:

@@ -1,8 +1,10 @@
 """The notifier at work, on the memory store: claims, calls, results, holds, recovery, drains."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,8 +22,11 @@ from outrider.core.events.notifying import (
     NotificationSkipped,
     NotificationUnknown,
 )
+from outrider.core.events.running import ServiceFailed
 from outrider.core.notification.codes import Code, Outcome
-from outrider.core.notification.traits import ChannelTraits, Rate, SendPolicy
+from outrider.core.notification.content import Content, Payload
+from outrider.core.notification.sending import SendRequest, SendResult
+from outrider.core.notification.traits import ChannelTraits, Form, Rate, SendPolicy
 from outrider.notification.notifier import Notifier
 from outrider.notification.policy import DigestPolicy
 from outrider.testing.clock import ManualClock
@@ -248,3 +253,80 @@ async def test_a_digest_goes_as_one_list(clock: ManualClock) -> None:
     text = bot.calls[1].message_text
     assert text.index("two") < text.index("three")
     assert {(await made.read(member)).status for member in members} == {"merged"}
+
+
+async def test_a_record_that_cannot_be_rendered_stops_no_other(clock: ManualClock) -> None:
+    """NT-10, NT-13: what nobody expected is told; the record is left to its lease, and the notifier works on."""
+    made, (bot,) = office(clock, KEYED)
+    for person in ("anna", "ben"):
+        await made.give_address("c0", person)
+    poison = await made.ask("c0")
+    render = bot.render
+
+    def rendered(content: Content, form: Form) -> Payload:
+        if "Poison" in content.text:
+            raise RecursionError("a template of its own")
+        return render(content, form)
+
+    bot.render = rendered  # type: ignore[method-assign]
+    poison = await made.ask("c0", summary_text="Poison")
+    async with working(made.notifier):
+        failed = await made.sink.wait_for(ServiceFailed)
+        await made.ask("c0", recipient="ben")
+        made.notifier.wake()
+        await made.sink.wait_for(NotificationSent, lambda _: len(made.sink.of(NotificationSent)) == 2)
+    assert (failed.role, failed.code) == ("notifier", "RecursionError")
+    assert str(poison.id) in failed.error
+    found = await made.read(poison)
+    assert (found.status, found.attempt_count, found.lease_owner) == ("pending", 0, "one")
+
+
+async def test_what_waits_for_a_channel_that_is_off_is_skipped_and_handed_on(clock: ManualClock) -> None:
+    """T10, NT-28: nothing is claimed again and again for a channel that is not enabled any more."""
+    made, _ = office(clock, KEYED, KEYED)
+    for channel in ("c0", "c1"):
+        await made.give_address(channel)
+    record = await made.ask("c0", "c1")
+    desk = made.desk
+    (_, second) = desk.channels.values()
+    rules = replace(desk.rules, traits={"c1": second.traits})
+    only = replace(desk, channels={"c1": second}, rules=rules)
+    notifier = Notifier("notification", "two", only, made.sessions, made.sink)
+    async with working(notifier):
+        sent = await made.sink.wait_for(NotificationSent)
+    assert sent.channel == "c1"
+    found = await made.read(record)
+    assert (found.status, found.last_error_code) == ("skipped", Code.CHANNEL_DISABLED)
+
+
+async def test_a_crowded_destination_leaves_room_for_others(clock: ManualClock) -> None:
+    """NT-25: of one destination at most four are in flight; what is due of others goes beside them."""
+    made, (bot,) = office(clock, KEYED, concurrency=6)
+    for person in ("anna", "ben"):
+        await made.give_address("c0", person)
+    for _ in range(12):
+        await made.ask("c0")
+    await made.ask("c0", recipient="ben")
+    gate, calling = asyncio.Event(), bot.send
+    most = Counter[str]()
+    now = Counter[str]()
+
+    async def slow(request: SendRequest, deadline: float) -> SendResult:
+        now[request.recipient_id] += 1
+        most[request.recipient_id] = max(most[request.recipient_id], now[request.recipient_id])
+        if request.recipient_id == "ben":
+            gate.set()
+        await gate.wait()
+        now[request.recipient_id] -= 1
+        return await calling(request, deadline)
+
+    bot.send = slow  # type: ignore[method-assign]
+    async with working(made.notifier):
+        await asyncio.wait_for(gate.wait(), 10)
+        while len(made.sink.of(NotificationSent)) < 13:
+            mark = made.sink.mark()
+            made.later(SECOND)
+            made.notifier.wake()
+            if len(made.sink.of(NotificationSent)) < 13:
+                await made.sink.wait_for(NotificationSent, since=mark)
+    assert most["anna"] == 4

@@ -7,6 +7,7 @@ from typing import Any
 from outrider.core.notification.address import AddressState
 from outrider.core.notification.codes import Code, ErrorClass
 from outrider.core.notification.request import ENDED
+from outrider.core.notification.traits import SendPolicy
 from outrider.core.steps import Statement, Steps
 from outrider.notification.admission import withdrawn
 from outrider.notification.attempt import Transition
@@ -36,7 +37,8 @@ def after_end(
         yield from mark_address(record.recipient_id, record.channel, AddressState.INVALID, made.code or "")
     yield from rules.announce(ENDED, record.recipient_id, ended_body(record, made))
     traits = rules.traits.get(record.channel)
-    if traits is None or not falls_back(made.status, made.code, traits.policy):
+    policy = SendPolicy.AT_MOST_ONCE if traits is None else traits.policy
+    if not falls_back(made.status, made.code, policy):
         return None
     return next_step(record.route, record.channel, record.step)
 
