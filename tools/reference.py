@@ -20,7 +20,8 @@ from outrider.core import errors, events
 from outrider.core.notification.codes import CLASSES, Code
 from outrider.runtime.sql import NOTIFICATION_TABLES, TABLES, read_sql
 from outrider.telemetry.logs import level_of, name_of
-from outrider.telemetry.metric_list import METRICS, PREFIX
+from outrider.telemetry.metric import PREFIX
+from outrider.telemetry.metric_list import METRICS
 from tools.reference_settings import settings
 from tools.reference_words import idle, table, words
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from outrider.telemetry.metric_list import METRICS, PREFIX, Metric
+from outrider.telemetry.metric import PREFIX, Metric
+from outrider.telemetry.metric_list import METRICS
 from tools import reference
 from tools.reference_words import WORDS
 

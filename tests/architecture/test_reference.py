@@ -8,7 +8,8 @@ import pytest
 
 from outrider.bootstrap.settings import all_keys, is_known
 from outrider.bootstrap.settings_model import SECRETS
-from outrider.telemetry.metric_list import METRICS, PREFIX
+from outrider.telemetry.metric import PREFIX
+from outrider.telemetry.metric_list import METRICS
 from tools import reference
 from tools.reference_settings import setting_keys
 from tools.reference_words import WORDS, is_idle

@@ -23,12 +23,12 @@ from outrider.core.envelope import Envelope
 from outrider.core.errors import ConfigurationError
 from outrider.core.identity import uuid7
 from outrider.core.message import Message
-from outrider.core.notification.request import CHANNEL_DISABLED, ENDED, REQUESTED, Route
+from outrider.core.notification.request import CHANNEL_DISABLED, ENDED, ORIGINAL, REQUESTED, Route
 from outrider.core.secret import Secret
 from outrider.core.steps import Steps, run
 from outrider.notification.compose import Composer, Prepared
 from outrider.notification.notifier import Notifier
-from outrider.notification.original import ORIGINAL_TYPE, parse_original
+from outrider.notification.original import parse_original
 from outrider.notification.policy import BreakerPolicy, DigestPolicy, NotificationPolicy, Retention
 from outrider.notification.request import parse_request
 from outrider.notification.sender import Desk
@@ -51,7 +51,7 @@ def declare_notifications(catalog: Catalog, producers: Iterable[str]) -> None:
     """Make the notifier's types known: requests of `producers`, and what it tells of their ends. Source: NT-53, OB-31."""
     catalog.service(SERVICE)
     senders = tuple(producers)
-    for name in (REQUESTED, ORIGINAL_TYPE):
+    for name in (REQUESTED, ORIGINAL):
         catalog.declare(name, owner=SERVICE, producers=senders, consumers=[SERVICE], key="recipient_id")
     for name in (ENDED, CHANNEL_DISABLED):
         catalog.declare(name, owner=SERVICE)
@@ -120,7 +120,7 @@ class NotifierParts:
             loop.call_soon_threadsafe(notifier.wake)
 
         consumer.handler(REQUESTED, read=self._read)(handle)
-        consumer.handler(ORIGINAL_TYPE, read=self._read_original)(handle)
+        consumer.handler(ORIGINAL, read=self._read_original)(handle)
         return consumer.service(self.made.settings, telemetry=self.telemetry)
 
     def _read(self, envelope: Envelope) -> Prepared:

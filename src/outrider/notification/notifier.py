@@ -1,4 +1,4 @@
-"""The notifier as a service: it claims what is due, sends it, and mends what others left behind.
+"""The notifier as a service: it claims what is due, sends it, mends what others left behind, and prunes what is over.
 
 Invariant: what it has claimed is sent, given back, or left to its lease; a database that is away ends a round, never the
 notifier. Source: spec/notification.md NT-9, NT-13, NT-15, NT-25, NT-30.
@@ -23,6 +23,7 @@ from outrider.notification.states import Status
 from outrider.notification.store import acting, claiming, destinations, finishing
 from outrider.notification.store.finishing import Finished
 from outrider.notification.store.rows import read_clock
+from outrider.notification.upkeep import Upkeep
 from outrider.ports.telemetry import Telemetry
 from outrider.runtime.service import Service
 from outrider.runtime.sessions import Sessions
@@ -96,6 +97,8 @@ class Notifier(Service):
         self._told = asyncio.Event()
         self._woken = asyncio.Event()
         self._sender = Sender(desk, self._told.is_set)
+        retention = desk.rules.settings.retention
+        self._upkeep = Upkeep(service, retention, sessions, desk.clock, telemetry, self._told)
         self._round = _Round()
         self._looked = False
 
@@ -177,6 +180,8 @@ class Notifier(Service):
         try:
             async with Supervisor() as group:
                 group.start(self._mends(mending), "mend")
+                group.start(self._upkeep.prune(), "prune")
+                group.start(self._upkeep.count(), "count")
                 await self._claims(looking, sending, group)
         finally:
             for sessions in (looking, mending, *sending):

@@ -13,10 +13,9 @@ from uuid import UUID
 
 from outrider.core.canonical import parse_json
 from outrider.core.errors import Undecodable
-from outrider.core.notification.request import NotificationRequest
+from outrider.core.notification.request import ORIGINAL, NotificationRequest
 from outrider.notification.request import BODY_MAX, read_request
 
-ORIGINAL_TYPE: Final = "notification.feishu.requested"
 ORIGINAL_VERSIONS: Final = frozenset({"", "1", "v1"})
 
 _RFC_3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,30}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -33,7 +32,7 @@ class _Field(NamedTuple):
 def check_original_version(version: str | int) -> None:
     """Nothing where this is version 1. Raises Undecodable with code `version.unknown`: each start tries it again."""
     if str(version).strip() not in ORIGINAL_VERSIONS:
-        raise Undecodable(f"{str(version)[:64]!a} of {ORIGINAL_TYPE} cannot be read here", "version", "version.unknown")
+        raise Undecodable(f"{str(version)[:64]!a} of {ORIGINAL} cannot be read here", "version", "version.unknown")
 
 
 def parse_original(

@@ -122,7 +122,8 @@ class Sender:
         """Whether the record went into its digest's list, closed by this call or another."""
         made = await sessions.transact(_close_digest(self._desk.rules, claimed))
         if made is not None:
-            self._desk.telling.merged(made)
+            members = await sessions.run(digests.read_members(made.recipient_id, made.id))
+            self._desk.telling.merged(made, len(members))
         return made is not None
 
     def _never_begun(
@@ -171,8 +172,8 @@ class Sender:
     async def _send(
         self, begun: Begun, prepared: Prepared, channel: Channel, claimed_at: float, sessions: Sessions
     ) -> Attempted | None:
-        desk, record = self._desk, begun.record
-        desk.telling.attempt_started(record)
+        desk = self._desk
+        desk.telling.begun(begun)
         lease = desk.rules.settings.lease.total_seconds()
         started = desk.clock.boottime()
         deadline = min(started + channel.traits.timeout.total_seconds(), claimed_at + lease * (1 - 1 / BEGIN_SHARE))
@@ -180,7 +181,7 @@ class Sender:
         if result is None:
             result = await _called(channel, _request(begun, prepared), deadline)
         seconds = desk.clock.boottime() - started
-        desk.telling.attempt_finished(record, result, seconds)
+        desk.telling.attempt_finished(begun, result, seconds)
         finished = await self._finish(begun, result, prepared.destinations, round(seconds * 1000), sessions)
         if finished is None:
             return None

@@ -1,5 +1,6 @@
 """What the notifier tells: telemetry events of every change of a record, never a text or an address (NT-45)."""
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from outrider.core.events.base import TelemetryEvent
@@ -9,7 +10,10 @@ from outrider.core.events.notifying import (
     NotificationAttemptStarted,
     NotificationCanceled,
     NotificationDead,
+    NotificationDestinationClosed,
     NotificationDestinationDisabled,
+    NotificationDestinationOpened,
+    NotificationDestinationProbed,
     NotificationDuplicate,
     NotificationEvent,
     NotificationFailed,
@@ -20,15 +24,21 @@ from outrider.core.events.notifying import (
     NotificationMerged,
     NotificationRecovered,
     NotificationReopened,
+    NotificationReplayed,
+    NotificationResolved,
     NotificationSent,
     NotificationSkipped,
     NotificationSuperseded,
     NotificationUnknown,
+    NotificationUnrecognisedAnswer,
 )
+from outrider.core.notification.codes import Code
 from outrider.core.notification.sending import SendResult
+from outrider.notification.destination import DestinationRow, State
 from outrider.notification.record import Record
 from outrider.notification.states import Status
 from outrider.notification.store.accepting import Accepted
+from outrider.notification.store.claiming import Begun
 from outrider.notification.store.finishing import Finished
 from outrider.ports.telemetry import Telemetry
 
@@ -40,11 +50,17 @@ ENDS: Final[dict[str, type[NotificationEvent]]] = {
 }
 
 
+REPORTED_AGAIN: Final = timedelta(days=1)
+REPORTED_MAX: Final = 1_000
+"""Provider codes that are remembered as told of: a provider that makes up codes fills no memory."""
+
+
 class Telling:
     """Tells what happens to the records of one service."""
 
     def __init__(self, telemetry: Telemetry, service: str) -> None:
         self._telemetry, self._service = telemetry, service
+        self._reported: dict[tuple[str, str], datetime] = {}
 
     def emit(self, event: TelemetryEvent) -> None:
         """Pass an event on."""
@@ -55,17 +71,22 @@ class Telling:
         if found.reused:
             self._tell(NotificationSuperseded if found.superseded else NotificationDuplicate, found.record)
             return
-        self._tell(NotificationAccepted, found.record)
+        self._tell(NotificationAccepted, found.record, fallback_used=found.record.fallback_used)
         self.ended(found.record)
 
-    def attempt_started(self, record: Record) -> None:
+    def begun(self, found: Begun) -> None:
         """A call is about to be made."""
-        self._tell(NotificationAttemptStarted, record)
+        self._tell(NotificationAttemptStarted, found.record)
+        for row in found.probed:
+            self.emit(NotificationDestinationProbed(self._service, row.channel, row.label))
 
-    def attempt_finished(self, record: Record, result: SendResult, seconds: float) -> None:
+    def attempt_finished(self, begun: Begun, result: SendResult, seconds: float) -> None:
         """A call ended."""
         said = {"outcome": str(result.outcome), "error_class": result.error_class or "", "code": result.code or ""}
-        self._tell(NotificationAttemptFinished, record, duration=seconds, **said)
+        own = result.provider_code or ""
+        self._tell(NotificationAttemptFinished, begun.record, duration=seconds, provider_code=own, **said)
+        if result.code == Code.UNRECOGNISED_ANSWER:
+            self._unrecognised(begun, own)
 
     def finished(self, begun: Record, found: Finished) -> None:
         """A result was written, or another owned the record."""
@@ -90,7 +111,7 @@ class Telling:
             self._tell(ENDS[record.status], record, code=record.last_error_code or "")
         if next_record is not None:
             self._tell(NotificationFallback, record, next_channel=next_record.channel)
-            self._tell(NotificationAccepted, next_record)
+            self._tell(NotificationAccepted, next_record, fallback_used=next_record.fallback_used)
 
     def held(self, record: Record) -> None:
         """A due record waits, or was given back."""
@@ -102,13 +123,29 @@ class Telling:
         """Another owns what this process had claimed."""
         self._tell(NotificationLeaseLost, record)
 
-    def merged(self, record: Record) -> None:
-        """Members of a digest went into `record`."""
-        self._tell(NotificationMerged, record)
+    def merged(self, record: Record, members: int) -> None:
+        """So many members of a digest went into `record`."""
+        self._tell(NotificationMerged, record, members=members)
 
     def reopened(self, record: Record) -> None:
         """A skipped record goes on."""
         self._tell(NotificationReopened, record)
+
+    def replayed(self, record: Record, mode: str) -> None:
+        """A person sends an ended record again."""
+        self._tell(NotificationReplayed, record, mode=mode)
+
+    def resolved(self, record: Record, by: str) -> None:
+        """What became of an unknown record is known: a `person` or the channel's `lookup` said it."""
+        self._tell(NotificationResolved, record, status=record.status, by=by)
+
+    def turned(self, row: DestinationRow) -> None:
+        """A destination is in another state now."""
+        match row.state:
+            case State.CLOSED:
+                self.emit(NotificationDestinationClosed(self._service, row.channel, row.label))
+            case State.DISABLED:
+                self.emit(NotificationDestinationDisabled(self._service, row.channel, row.label, row.reason or ""))
 
     def _became(self, found: Finished) -> None:
         record = found.record
@@ -116,10 +153,24 @@ class Telling:
             delay = (record.next_retry_at - record.updated_at).total_seconds()
             self._tell(NotificationFailed, record, code=record.last_error_code or "", delay=max(0.0, delay))
         self.ended(record, found.next_record)
-        if found.disabled is not None:
-            row = found.disabled
-            event = NotificationDestinationDisabled(self._service, row.channel, row.label, row.reason or "")
-            self._telemetry.emit(event)
+        if found.turned is not None and found.turned.state == State.OPEN:
+            row, now = found.turned, record.updated_at
+            seconds = 0.0 if row.blocked_until is None else (row.blocked_until - now).total_seconds()
+            said = (self._service, row.channel, row.label, record.last_error_code or "", max(0.0, seconds))
+            self.emit(NotificationDestinationOpened(*said))
+        elif found.turned is not None:
+            self.turned(found.turned)
+
+    def _unrecognised(self, begun: Begun, own: str) -> None:
+        """Once a day for each code (NT-17)."""
+        key, now = (begun.record.channel, own), begun.started_at
+        told = self._reported.get(key)
+        if told is not None and now - told < REPORTED_AGAIN:
+            return
+        if len(self._reported) >= REPORTED_MAX:
+            self._reported.clear()
+        self._reported[key] = now
+        self._tell(NotificationUnrecognisedAnswer, begun.record, provider_code=own)
 
     def _tell(self, kind: type[NotificationEvent], record: Record, **more: Any) -> None:  # noqa: ANN401 - of each event
         self._telemetry.emit(

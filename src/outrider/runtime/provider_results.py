@@ -16,6 +16,8 @@ from outrider.core.secret import Secret
 from outrider.core.text import clean_text, redact_known
 from outrider.ports.http import HttpAnswer, HttpFailure, HttpRequest
 
+UNSAFE: Final = "unsafe_url"
+"""What stands for the provider's own code where our guard refused to call it."""
 BODY_SHOWN: Final = 4_096
 """Bytes of a body that a row keeps, after redaction."""
 HEADER_SHOWN: Final = 256
@@ -49,7 +51,8 @@ def without_answer(failure: HttpFailure) -> SendResult:
     message = clean_text(f"{failure.reason}: {failure.detail}" if failure.detail else failure.reason)
     if failure.written:
         return SendResult(Outcome.UNKNOWN, ErrorClass.AMBIGUOUS, code, message=message, maybe_done=True)
-    return SendResult(Outcome.TEMPORARY_FAIL, error_class, code, message=message)
+    own = UNSAFE if failure.reason == "forbidden" else None
+    return SendResult(Outcome.TEMPORARY_FAIL, error_class, code, own, message)
 
 
 def refusal(
@@ -70,8 +73,10 @@ def too_late() -> SendResult:
 
 def unusable(problems: Iterable[Problem]) -> SendResult:
     """No call was made, because the settings of the address are wrong."""
-    said = ", ".join(f"{problem.field} {problem.message}" for problem in problems)
-    return refusal(Code.INVALID_URL, message=clean_text(f"the settings cannot be used: {said}"))
+    found = list(problems)
+    said = ", ".join(f"{problem.field} {problem.message}" for problem in found)
+    own = UNSAFE if any(problem.code == UNSAFE for problem in found) else None
+    return refusal(Code.INVALID_URL, provider_code=own, message=clean_text(f"the settings cannot be used: {said}"))
 
 
 def shown_request(request: HttpRequest, body: Mapping[str, Any], secrets: Iterable[Secret]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ DEBUG: Final = (
     events.MessageAdded, events.LeaseRenewed, events.TickOpened, events.BatchRead, events.PublishStarted,
     events.PublishAcknowledged, events.CursorAdvanced, events.MessageUnparked, events.ReceiptRecorded,
     events.DuplicateSkipped, events.WakeupHeard, events.GaugesRead, events.NotificationAttemptStarted,
-    events.NotificationHeld,
+    events.NotificationHeld, events.NotificationTotalsRead,
 )  # fmt: skip
 """What happens with every batch or message: the healthy flow."""
 WARNING: Final = (
@@ -40,6 +40,7 @@ WARNING: Final = (
     events.BreakerOpened, events.MessageSwept, events.SweepAlarmRaised, events.ResendIgnored, events.RetentionExceeded,
     events.TraceDropped, events.NotificationFailed, events.NotificationSkipped, events.NotificationRecovered,
     events.NotificationLeaseLost, events.NotificationLateSuccess, events.NotificationFallback,
+    events.NotificationDestinationOpened, events.NotificationUnrecognisedAnswer,
 )  # fmt: skip
 ERROR: Final = (
     events.MessageDied, events.MessageQuarantined, events.ServiceFailed, events.NotificationDead,

@@ -4,7 +4,7 @@ Invariant: a label is one of `LABELS`: never a key, an id or a text, so that a m
 `metrics.py` fills them; docs/reference/metrics.md, the board and the alert rules are proved against this list.
 """
 
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
 from outrider.core.events import (
     BatchRead,
@@ -25,27 +25,18 @@ from outrider.core.events import (
     PublishUnknown,
     ReceiptRecorded,
     RetryScheduled,
-    TelemetryEvent,
     TraceDropped,
     WakeupHeard,
 )
+from outrider.telemetry.metric import MESSAGES, SECONDS, Metric
+from outrider.telemetry.notification_metric_list import NOTIFICATION_METRICS
 
-PREFIX: Final = "outrider_"
-LABELS: Final = frozenset({"service", "subscription", "lane", "destination", "consumer", "type", "outcome", "code"})
-SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-MESSAGES: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0)
-
-
-class Metric(NamedTuple):
-    """One metric. `name` is what a scrape shows, without the prefix; `buckets` are a histogram's."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    labels: tuple[str, ...]
-    help: str
-    events: tuple[type[TelemetryEvent], ...]
-    buckets: tuple[float, ...] = ()
-
+LABELS: Final = frozenset(
+    {
+        "service", "subscription", "lane", "destination", "consumer", "type", "outcome", "code",
+        "channel", "kind", "result", "class", "status", "priority", "state", "reason", "source", "from", "to", "mode",
+    }
+)  # fmt: skip
 
 _LANE = ("service", "subscription", "lane")
 _READER = ("service", "subscription", "consumer")
@@ -91,4 +82,5 @@ METRICS: Final = (
            (TraceDropped,)),
     Metric("table_bytes", "gauge", ("service",), "The service's tables with their indexes; on SQLite the whole file.",
            (GaugesRead,)),
+    *NOTIFICATION_METRICS,
 )  # fmt: skip

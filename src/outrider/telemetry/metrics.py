@@ -14,7 +14,9 @@ from prometheus_client.registry import Collector
 
 from outrider.core import events
 from outrider.core.gauges import Gauges
-from outrider.telemetry.metric_list import METRICS, PREFIX, Metric
+from outrider.telemetry import notification_metrics as notifications
+from outrider.telemetry.metric import PREFIX, Metric
+from outrider.telemetry.metric_list import METRICS
 
 SUBSCRIPTIONS: Final = frozenset({"relay", "sweeper"})
 """Readers of the log that are no consumers: what they tell goes under `subscription`."""
@@ -30,9 +32,12 @@ class MetricsSink:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = CollectorRegistry(auto_describe=True) if registry is None else registry
-        gauges = _Gauges()
+        gauges, totals = _Gauges(), notifications.NotificationGauges()
         self.registry.register(gauges)
-        self._made = {metric.name: self._make(metric) for metric in METRICS if metric.events != FROM_DATABASE}
+        self.registry.register(totals)
+        read = {FROM_DATABASE, notifications.FROM_DATABASE}
+        self._made = {metric.name: self._make(metric) for metric in METRICS if metric.events not in read}
+        self._notifications = notifications.NotificationMetrics(self._made)
         one = self._one
         self._told: Mapping[type[events.TelemetryEvent], Callable[[Any], None]] = {
             events.GaugesRead: gauges.tell,
@@ -43,7 +48,7 @@ class MetricsSink:
             events.CursorAdvanced: self._advanced,
             events.RetryScheduled: self._retry,
             events.MessageDied: lambda e: self._consumed(e, "dead", e.code),
-            events.MessageQuarantined: lambda e: self._consumed(e, "quarantined", e.code),
+            events.MessageQuarantined: self._quarantined,
             events.ReceiptRecorded: self._recorded,
             events.DuplicateSkipped: self._duplicate,
             events.HandlerFailed: self._failed,
@@ -55,6 +60,8 @@ class MetricsSink:
             events.LogPruned: lambda e: one("pruned_total", e, by=e.rows),
             events.TraceDropped: lambda e: one("trace_dropped_total", e, by=e.messages),
             events.WakeupHeard: lambda e: one("wakeups_total", e),
+            events.NotificationTotalsRead: totals.tell,
+            **self._notifications.told,
         }
 
     def emit(self, event: events.TelemetryEvent) -> None:
@@ -101,6 +108,10 @@ class MetricsSink:
     def _consumed(self, event: events.MessageEvent, outcome: str, code: str = "") -> None:
         if event.reader not in SUBSCRIPTIONS:
             self._one("consumed_total", event, event.reader, event.type, outcome, code)
+
+    def _quarantined(self, event: events.MessageQuarantined) -> None:
+        self._consumed(event, "quarantined", event.code)
+        self._notifications.refused(event)
 
     def _recorded(self, event: events.ReceiptRecorded) -> None:
         for name, calls in event.handlers.items():

@@ -10,7 +10,10 @@ from outrider.core.events.notifying import (
     NotificationAccepted,
     NotificationCanceled,
     NotificationDead,
+    NotificationDestinationClosed,
     NotificationDestinationDisabled,
+    NotificationDestinationOpened,
+    NotificationDestinationProbed,
     NotificationDuplicate,
     NotificationEvent,
     NotificationFallback,
@@ -18,17 +21,25 @@ from outrider.core.events.notifying import (
     NotificationLeaseLost,
     NotificationMerged,
     NotificationReopened,
+    NotificationReplayed,
+    NotificationResolved,
     NotificationSent,
     NotificationSkipped,
     NotificationSuperseded,
     NotificationUnknown,
+    NotificationUnrecognisedAnswer,
 )
-from outrider.notification.destination import DestinationRow
+from outrider.core.notification.codes import Code, Outcome
+from outrider.core.notification.sending import SendResult
+from outrider.notification.destination import DestinationRow, State
 from outrider.notification.store.accepting import Accepted
+from outrider.notification.store.claiming import Begun
 from outrider.notification.store.finishing import Finished
 from outrider.notification.telling import Telling
 from outrider.testing.events import EventSink
-from tests.unit.notification.builders import record
+from tests.unit.notification.builders import NOW, record
+
+ROW = DestinationRow(b"k", "bot", "https://x/…/abcd...wxyz")
 
 
 @pytest.fixture
@@ -96,13 +107,44 @@ def test_what_a_fenced_owner_learns(telling: Telling, sink: EventSink) -> None:
 def test_lists_reopenings_and_switched_off_destinations(telling: Telling, sink: EventSink) -> None:
     """NT-27, NT-30, NT-34: the label is masked, the reason a code."""
     one = record()
-    telling.merged(one)
+    telling.merged(one, 3)
     telling.reopened(one)
-    row = DestinationRow(b"k", "bot", "https://x/…/abcd...wxyz", reason="destination_gone")
-    telling.finished(one, Finished(replace(one, status="skipped"), disabled=row))
-    assert len(sink.of(NotificationMerged)) == len(sink.of(NotificationReopened)) == 1
+    row = replace(ROW, state=State.DISABLED, reason="destination_gone")
+    telling.finished(one, Finished(replace(one, status="skipped"), turned=row))
+    assert [event.members for event in sink.of(NotificationMerged)] == [3]
+    assert len(sink.of(NotificationReopened)) == 1
     (event,) = sink.of(NotificationDestinationDisabled)
-    assert (event.label, event.code) == ("https://x/…/abcd...wxyz", "destination_gone")
+    assert (event.label, event.code) == (ROW.label, "destination_gone")
+
+
+def test_a_breaker_tells_of_each_of_its_states(telling: Telling, sink: EventSink) -> None:
+    """NT-24: left alone, tried by one send, taken up again; the label is masked."""
+    one = replace(record(), status="failed", last_error_code="provider_5xx", next_retry_at=NOW)
+    opened = replace(ROW, state=State.OPEN, blocked_until=NOW + timedelta(seconds=30))
+    telling.finished(one, Finished(one, turned=opened))
+    telling.begun(Begun(one, "nk1", NOW, (replace(ROW, state=State.HALF_OPEN),)))
+    telling.finished(one, Finished(replace(one, status="sent", sent_at=NOW), turned=ROW))
+    (left,) = sink.of(NotificationDestinationOpened)
+    assert (left.channel, left.label, left.code, left.delay) == ("bot", ROW.label, "provider_5xx", 30.0)
+    assert [event.label for event in sink.of(NotificationDestinationProbed)] == [ROW.label]
+    assert [event.label for event in sink.of(NotificationDestinationClosed)] == [ROW.label]
+
+
+def test_an_unrecognised_answer_is_told_of_once_a_day_for_each_code(telling: Telling, sink: EventSink) -> None:
+    """NT-17: a definite refusal that no table knows is reported once a day."""
+    begun = Begun(record(), "nk1", NOW)
+    for code, hours in (("99", 0), ("99", 23), ("98", 23), ("99", 24)):
+        result = SendResult(Outcome.TEMPORARY_FAIL, None, Code.UNRECOGNISED_ANSWER, code)
+        telling.attempt_finished(replace(begun, started_at=NOW + timedelta(hours=hours)), result, 0.1)
+    assert [event.provider_code for event in sink.of(NotificationUnrecognisedAnswer)] == ["99", "98", "99"]
+
+
+def test_what_a_person_did_is_told_with_its_way(telling: Telling, sink: EventSink) -> None:
+    """NT-47, T15, T16: the mode of a replay; what an unknown record became, and who said it."""
+    telling.replayed(record(status="pending"), "resend")
+    telling.resolved(record(status="dead"), "person")
+    assert [event.mode for event in sink.of(NotificationReplayed)] == ["resend"]
+    assert [(event.status, event.by) for event in sink.of(NotificationResolved)] == [("dead", "person")]
 
 
 def vars_of(event: object) -> dict[str, object]:

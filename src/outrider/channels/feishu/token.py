@@ -17,7 +17,7 @@ from outrider.core.notification.sending import SendResult
 from outrider.core.secret import Secret
 from outrider.ports.clock import Clock
 from outrider.ports.http import HttpAnswer, HttpClient, HttpFailure, HttpRequest
-from outrider.runtime.provider_results import refusal
+from outrider.runtime.provider_results import UNSAFE, refusal
 
 CLASSIC_PATH: Final = "/open-apis/auth/v3/tenant_access_token/internal"
 OAUTH_PATH: Final = "/oauth/v3/token"
@@ -96,7 +96,7 @@ class TokenSource:
             code = {"timeout": Code.PROVIDER_TIMEOUT, "forbidden": Code.INVALID_URL}.get(
                 answer.reason, Code.NETWORK_ERROR
             )
-            return _no_token(code, answer.detail or answer.reason)
+            return _no_token(code, answer.detail or answer.reason, UNSAFE if answer.reason == "forbidden" else None)
         return self._read(answer, asked_at)
 
     def _request(self) -> HttpRequest:
@@ -135,6 +135,6 @@ def _fields(answer: HttpAnswer) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _no_token(code: Code, message: str) -> SendResult:
+def _no_token(code: Code, message: str, own: str | None = None) -> SendResult:
     error_class = ErrorClass.CONFIGURATION if code is Code.INVALID_URL else ErrorClass.UNAVAILABLE
-    return SendResult(Outcome.TEMPORARY_FAIL, error_class, code, message=f"no token: {message}")
+    return SendResult(Outcome.TEMPORARY_FAIL, error_class, code, own, f"no token: {message}")

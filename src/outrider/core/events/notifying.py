@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from outrider.core.events.base import TelemetryEvent
+from outrider.core.notification.totals import Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,9 @@ class NotificationEvent(TelemetryEvent):
 
 @dataclass(frozen=True, slots=True)
 class NotificationAccepted(NotificationEvent):
-    """A request made a record."""
+    """A request made a record. `fallback_used`: its summary could not be shown, another text takes its place (NT-37)."""
+
+    fallback_used: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,14 @@ class NotificationAttemptStarted(NotificationEvent):
 
 @dataclass(frozen=True, slots=True)
 class NotificationAttemptFinished(NotificationEvent):
-    """A call ended after `duration` seconds, with this outcome, class and code (both empty on success)."""
+    """A call ended after `duration` seconds, with this outcome, class and code (both empty on success). `provider_code` is
+    the provider's own; `unsafe_url` where our guard refused to call.
+    """
 
     outcome: str = ""
     error_class: str = ""
     code: str = ""
+    provider_code: str = ""
     duration: float = 0.0
 
 
@@ -101,12 +107,36 @@ class NotificationCanceled(NotificationEvent):
 
 @dataclass(frozen=True, slots=True)
 class NotificationMerged(NotificationEvent):
-    """Several went into one list: this is the list's own record."""
+    """Several went into one list: this is the list's own record, of so many `members`."""
+
+    members: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationReopened(NotificationEvent):
     """What it was skipped for want of is there now."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationReplayed(NotificationEvent):
+    """A person sends it again, by this mode: `resume` the same message, `resend` a second one."""
+
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationResolved(NotificationEvent):
+    """What became of an unknown one is known now: `status`, said by `by`, a `person` or the channel's `lookup`."""
+
+    status: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationUnrecognisedAnswer(NotificationEvent):
+    """A provider refused under a code that no table knows; told once a day for each code of a channel."""
+
+    provider_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +162,43 @@ class NotificationFallback(NotificationEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class NotificationDestinationOpened(TelemetryEvent):
+    """A destination failed again and again, and is left alone for `delay` seconds. `label` is masked."""
+
+    channel: str
+    label: str
+    code: str
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationDestinationProbed(TelemetryEvent):
+    """One send tries a destination that was left alone. `label` is masked."""
+
+    channel: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationDestinationClosed(TelemetryEvent):
+    """A destination takes sends again. `label` is masked."""
+
+    channel: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotificationDestinationDisabled(TelemetryEvent):
     """A destination was switched off by its answers. `label` is masked."""
 
     channel: str
     label: str
     code: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationTotalsRead(TelemetryEvent):
+    """A process counted records and destinations by channel and state, for its metrics."""
+
+    totals: Totals
+    duration: float

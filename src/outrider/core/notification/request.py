@@ -15,6 +15,8 @@ from outrider.core.notification.content import Priority
 Scalar = str | int | float | bool | None
 
 REQUESTED: Final = "notification.requested"
+ORIGINAL: Final = "notification.feishu.requested"
+"""The same from the service that this one replaces (NT-48)."""
 ENDED: Final = "notification.ended"
 CHANNEL_DISABLED: Final = "notification.channel_disabled"
 

@@ -57,7 +57,8 @@ class SendRequest:
 class SendResult:
     """What one call gave.
 
-    `error_class` and `code` (of `core.notification.codes`) are None on success; `provider_code` is the provider's own.
+    `error_class` and `code` (of `core.notification.codes`) are None on success; `provider_code` is the provider's own, or
+    `unsafe_url` where our guard refused to call it.
     `message` is short, for people, sanitised and redacted. `maybe_done`: the provider may have acted in spite of what
     it said; always true of `unknown`, never of `success`. `retry_after`: the provider's own lower bound.
     `provider_message_id`: at most 128 characters. `request_json`, `response_json`: plain JSON, an allow-list of fields,

@@ -15,7 +15,7 @@ from outrider.core.steps import Statement, Steps
 from outrider.notification.admission import Admitted, admission, lease_needs, refusal, skipped
 from outrider.notification.attempt import Transition
 from outrider.notification.content_key import freeze, provider_key
-from outrider.notification.destination import Held
+from outrider.notification.destination import DestinationRow, Held, State
 from outrider.notification.quiet import QuietHours
 from outrider.notification.record import Record, record_of
 from outrider.notification.states import WAITING, Event, Status, transition
@@ -28,11 +28,14 @@ from outrider.notification.store.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The call may be made: `record` as it is now, with the content that is frozen in it."""
+    """The call may be made: `record` as it is now, with the content that is frozen in it. `probed`: the destinations that
+    were left alone, and that this call tries.
+    """
 
     record: Record
     provider_key: str
     started_at: datetime
+    probed: tuple[DestinationRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +131,9 @@ def begin(
             return NotBegun((yield from rows.write(record, held)))
         case Admitted(taken):
             yield from write_destinations(taken)
-    widest = destinations[0].key if destinations else None
-    return (yield from _begun(rules, record, address, widest, payload, title, now))
+            widest = destinations[0].key if destinations else None
+            begun = yield from _begun(rules, record, address, widest, payload, title, now)
+            return replace(begun, probed=tuple(row for row in taken if row.state == State.HALF_OPEN))
 
 
 def tell(rules: Rules, claimed: Record) -> Steps[NeverBegun | LeaseLost]:

@@ -66,15 +66,15 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class Finished:
     """What became of a record. `lease_lost`: another owned it; then `record` is as it stands, and `late_success` says
-    that a success was taken all the same. `next_record` tells the person in its place; `disabled` is the destination
-    that this result switched off.
+    that a success was taken all the same. `next_record` tells the person in its place; `turned` is the destination
+    whose state this result changed.
     """
 
     record: Record
     lease_lost: bool = False
     late_success: bool = False
     next_record: Record | None = None
-    disabled: DestinationRow | None = None
+    turned: DestinationRow | None = None
 
 
 def finish(
@@ -184,10 +184,10 @@ def _settle(
         yield from write_destinations([after])
     fence = result.code == Code.SENDING_LEASE_EXPIRED
     written, fallback = yield from conclude(rules, record, made, now, fence=fence)
-    disabled = after if after is not None and before is not None and _turned_off(before, after) else None
-    if disabled is not None:
-        yield from _disable(rules, written, disabled, shared=there is not None and there.shared)
-    return Finished(written, next_record=fallback, disabled=disabled)
+    turned = after if after is not None and before is not None and after.state != before.state else None
+    if turned is not None and turned.state == State.DISABLED:
+        yield from _disable(rules, written, turned, shared=there is not None and there.shared)
+    return Finished(written, next_record=fallback, turned=turned)
 
 
 def _late(
@@ -259,10 +259,6 @@ def _count_ambiguous(record: Record) -> Steps[int]:
     params = {"record_id": record.id, "generation": record.generation, "attempt_no": record.attempt_no}
     found = yield Statement("count_ambiguous_attempts", params)
     return int(found[0][0])
-
-
-def _turned_off(before: DestinationRow, after: DestinationRow) -> bool:
-    return after.state == State.DISABLED and before.state != State.DISABLED
 
 
 def _closed(

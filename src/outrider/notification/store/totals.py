@@ -1,33 +1,11 @@
-"""How much there is of what, for `notify stats` and the metrics. Source: spec/notification.md §13."""
+"""Counting what there is, for `notify stats` and the metrics. Source: spec/notification.md §13."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from outrider.core.notification.totals import RecordTotal, Totals
 from outrider.core.steps import Statement, Steps
 
 _NOTHING = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True)
-class RecordTotal:
-    """Records of one channel in one state, and what holds them. `oldest_due`: for how long the oldest of them has been
-    due; nothing where none is, or where they are held.
-    """
-
-    channel: str
-    status: str
-    hold: str | None
-    count: int
-    oldest_due: timedelta = _NOTHING
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Everything, in groups; `destinations` by channel and state."""
-
-    records: tuple[RecordTotal, ...]
-    destinations: Sequence[tuple[str, str, int]]
 
 
 def read_totals() -> Steps[Totals]:

@@ -278,6 +278,6 @@ class SendingSuite:
         await desk.accept_one(request())
         ended = await desk.send(GONE)
         assert (ended.record.status, ended.record.last_error_code) == ("skipped", Code.DESTINATION_GONE)
-        assert ended.disabled is not None
-        assert ended.disabled.key == destination_of("bot").key
+        assert ended.turned is not None
+        assert (ended.turned.key, ended.turned.state) == (destination_of("bot").key, "disabled")
         await desk.close()
