@@ -16,7 +16,8 @@ PURE = {
     "math", "operator", "re", "statistics", "string", "types", "typing", "unicodedata", "urllib", "uuid", "zlib",
     "zoneinfo",
 }  # fmt: skip
-ALLOWED = dict.fromkeys(("outrider/core", "outrider/ports"), PURE)
+ALLOWED = dict.fromkeys(("outrider/core", "outrider/ports", "steward/domain", "steward/ports"), PURE)
+PACKAGES = ("outrider", "steward")
 ALLOWED |= dict.fromkeys(
     ("outrider/relay", "outrider/consumer", "outrider/notification"), PURE | {"asyncio", "importlib", "tomllib"}
 )
@@ -42,20 +43,22 @@ def test_import_contracts_hold() -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
-def test_every_room_has_its_place_in_the_layers() -> None:
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_room_has_its_place_in_the_layers(package: str) -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    layers = next(contract["layers"] for contract in contracts if contract.get("containers") == [package])
     placed = {room.strip(" ()") for layer in layers for room in layer.split("|")}
-    rooms = {path.parent.name for path in (SRC / "outrider").glob("*/__init__.py")}
+    rooms = {path.parent.name for path in (SRC / package).glob("*/__init__.py")}
     assert rooms <= placed
-    strays = {path.name for path in (SRC / "outrider").glob("*.py")} - {"__init__.py"}
+    strays = {path.name for path in (SRC / package).glob("*.py")} - {"__init__.py"}
     assert not strays, "a module beside the rooms belongs into one"
 
 
 def test_every_room_says_what_it_is_for() -> None:
     silent = [
         str(path.relative_to(SRC))
-        for path in (SRC / "outrider").rglob("__init__.py")
+        for package in PACKAGES
+        for path in (SRC / package).rglob("__init__.py")
         if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert not silent

@@ -1,7 +1,7 @@
 """Every rule of the specification in scope is cited by a test that asserts it.
 
-A test cites a rule by its id, `OB-12` or `NT-12`, in its docstring, or as `ob_12` in its name. Conformance suites count as
-tests.
+A test cites a rule by its id, `OB-12`, `NT-12` or `ST-12`, in its docstring, or as `ob_12` in its name. Conformance
+suites count as tests.
 """
 
 import ast
@@ -13,19 +13,24 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PLACES = ("tests", "src/outrider/testing/conformance")
-RULES = {"OB": range(1, 102), "NT": range(1, 56)}
-CITATION = re.compile(r"\b(OB|NT)-(\d+)\b|(?:^|_)(ob|nt)_(\d+)(?=_|$)")
+RULES = {"OB": range(1, 102), "NT": range(1, 56), "ST": range(1, 72)}
+CITATION = re.compile(r"\b(OB|NT|ST)-(\d+)\b|(?:^|_)(ob|nt|st)_(\d+)(?=_|$)")
 
 OUT_OF_SCOPE: dict[str, set[int]] = {
     "OB": {78, 96},
     "NT": {
         1, 15, 44, 47, 52, 53, 54, 55,
     },
+    "ST": {
+        1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30,
+        31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57,
+        58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71,
+    },
 }  # fmt: skip
 """Rules that nothing here keeps yet, at least not whole: one that is kept and cited leaves the list."""
 
 # rules in scope that no test asserts yet: compared for equality, so it shrinks
-NOT_YET: dict[str, set[int]] = {"OB": set(), "NT": set()}
+NOT_YET: dict[str, set[int]] = {"OB": set(), "NT": set(), "ST": set()}
 
 
 def asserting(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
