@@ -12,7 +12,7 @@ from outrider.bootstrap.consumer import Consumer
 from outrider.bootstrap.consumer_parts import WorkingConsumer
 from outrider.bootstrap.notification_channels import channels_of, envelopes_of
 from outrider.bootstrap.outbox import outbox_parts
-from outrider.bootstrap.process import process_of
+from outrider.bootstrap.process import process_of, proof_of
 from outrider.bootstrap.registry import adapter
 from outrider.bootstrap.resolver import sync_resolver
 from outrider.bootstrap.settings import notification_of
@@ -105,8 +105,9 @@ class NotifierParts:
 
     def notifier(self) -> Notifier:
         """The service that sends."""
-        owner = process_of(self.made, Notifier.role).owner
-        return Notifier(self.made.service, owner, self.desk, self.sessions, self.telemetry)
+        process = process_of(self.made, Notifier.role)
+        proof = proof_of(self.made, process)
+        return Notifier(self.made.service, process.owner, self.desk, self.sessions, self.telemetry, proof)
 
     def consumer(self, notifier: Notifier, transactions: Any) -> WorkingConsumer:  # noqa: ANN401  any library's
         """The consumer of both request types, whose acceptance wakes `notifier`. For a running event loop."""

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from outrider.core.errors import OutriderError, StorageUnavailable
 from outrider.core.events import DrainEnded, DrainStarted, ServiceFailed
@@ -17,20 +16,24 @@ from outrider.core.steps import Steps
 from outrider.core.text import clean_text
 from outrider.notification import buckets
 from outrider.notification.destination import Hold
+from outrider.notification.inquiry import Inquiry
+from outrider.notification.mender import Mender
 from outrider.notification.record import Record
 from outrider.notification.sender import Attempted, Desk, Sender
 from outrider.notification.states import Status
-from outrider.notification.store import acting, claiming, destinations, finishing
-from outrider.notification.store.finishing import Finished
+from outrider.notification.store import claiming, destinations
 from outrider.notification.store.rows import read_clock
 from outrider.notification.upkeep import Upkeep
 from outrider.ports.telemetry import Telemetry
+from outrider.runtime.proof import ProofOfLife
 from outrider.runtime.service import Service
 from outrider.runtime.sessions import Sessions
 from outrider.runtime.supervisor import Supervisor, first_error, wait_for_event
 
 SENDING_SESSIONS = 4
 BACKOFF_SECONDS = (0.1, 5.0)
+LOOKUP_SECONDS = 60.0
+"""How often a provider that can tell is asked about what is unknown."""
 SHORTEST_LOOK = timedelta(milliseconds=50)
 """How soon what waits for a token is looked at again."""
 
@@ -79,7 +82,9 @@ class _Round:
 
 
 class Notifier(Service):
-    """Sends what is due, `policy.concurrency` at a time. `owner` names this process's leases."""
+    """Sends what is due, `policy.concurrency` at a time. `owner` names this process's leases; `proof` is held while it works,
+    and proves the death of others (OB-100).
+    """
 
     role = "notifier"
 
@@ -90,6 +95,7 @@ class Notifier(Service):
         desk: Desk,
         sessions: Callable[[], Sessions],
         telemetry: Telemetry,
+        proof: ProofOfLife | None = None,
     ) -> None:
         super().__init__()
         self._service, self._owner, self._desk = service, owner, desk
@@ -99,23 +105,30 @@ class Notifier(Service):
         self._sender = Sender(desk, self._told.is_set)
         retention = desk.rules.settings.retention
         self._upkeep = Upkeep(service, retention, sessions, desk.clock, telemetry, self._told)
+        self._inquiry = Inquiry(desk)
+        self._proof = proof or ProofOfLife(owner, None)
+        self._mender = Mender(desk, self._proof)
         self._round = _Round()
-        self._looked = False
+        self._looked = self._serving = False
 
     def wake(self) -> None:
         """Something was accepted: look now. From the loop of the notifier."""
         self._woken.set()
 
     async def sweep(self, limit: int | None = None) -> SweepResult:
-        """One pass by itself: recover, reopen, and try at most `limit` due records (None or ≤ 0: `batch`), one by one.
+        """One pass by itself: recover, reopen, look up, and try at most `limit` due records (None or ≤ 0: `batch`), one by
+        one.
 
         Raises StorageUnavailable where nothing can be looked at.
         """
         desk, made = self._desk, SweepResult()
         sessions = self._make_sessions()
         most = limit if limit is not None and limit > 0 else desk.rules.settings.batch
+        self._proof.hold()
         try:
-            made.recovered, made.reopened = await self._mend(sessions)
+            made.recovered, made.reopened = await self._mender.mend(sessions)
+            for resolved in await self._inquiry.ask(sessions):
+                made.count(resolved)
             claimed_at = desk.clock.boottime()
             claimed = await sessions.transact(claiming.claim(desk.rules, self._owner, most))
             made.scanned = len(claimed)
@@ -131,6 +144,8 @@ class Notifier(Service):
                     made.count(found.record)
         finally:
             await sessions.close()
+            if not self._serving:
+                self._proof.let_go()
         return made
 
     def _forget_stop(self) -> None:
@@ -146,10 +161,14 @@ class Notifier(Service):
 
     async def _serve(self) -> None:
         started, clean = self._desk.clock.boottime(), False
+        self._serving = True
+        self._proof.hold()
         try:
             await self._persist()
+            self._proof.let_go()
             clean = True
         finally:
+            self._serving = False
             seconds = self._desk.clock.boottime() - started
             self._telemetry.emit(DrainEnded(self._service, self.role, clean=clean, duration=seconds))
 
@@ -175,16 +194,17 @@ class Notifier(Service):
     async def _work(self) -> None:
         """One round: claims and sends until told to stop, or until the database is lost."""
         self._round = _Round()
-        looking, mending = self._make_sessions(), self._make_sessions()
+        looking, menders, asking = self._make_sessions(), self._make_sessions(), self._make_sessions()
         sending = [self._make_sessions() for _ in range(SENDING_SESSIONS)]
         try:
             async with Supervisor() as group:
-                group.start(self._mends(mending), "mend")
+                group.start(self._mends(menders), "mend")
+                group.start(self._asks(asking), "look up")
                 group.start(self._upkeep.prune(), "prune")
                 group.start(self._upkeep.count(), "count")
                 await self._claims(looking, sending, group)
         finally:
-            for sessions in (looking, mending, *sending):
+            for sessions in (looking, menders, asking, *sending):
                 await sessions.close()
 
     async def _claims(self, looking: Sessions, sending: list[Sessions], group: Supervisor) -> None:
@@ -268,28 +288,14 @@ class Notifier(Service):
     async def _mends(self, sessions: Sessions) -> None:
         """Recover and reopen: at once, then every poll."""
         while not self._told.is_set():
-            await self._mend(sessions)
+            await self._mender.mend(sessions)
             await wait_for_event(self._told, self._desk.rules.settings.poll.total_seconds())
 
-    async def _mend(self, sessions: Sessions) -> tuple[int, int]:
-        """Settle what lost its sender, until none is left, and take up what can go on; how many of each."""
-        desk = self._desk
-        recovered = reopened = 0
-        while True:
-            settled: list[Finished] = await sessions.transact(finishing.recover(desk.rules, desk.rules.settings.batch))
-            for found in settled:
-                desk.telling.recovered(found)
-            recovered += len(settled)
-            if not settled:
-                break
-        behind: UUID | None = None
-        while True:
-            opened, behind = await sessions.transact(acting.reopen(desk.rules, desk.rules.settings.batch, behind))
-            for record in opened:
-                desk.telling.reopened(record)
-            reopened += len(opened)
-            if behind is None:
-                return recovered, reopened
+    async def _asks(self, sessions: Sessions) -> None:
+        """Ask about what is unknown: at once, then again and again."""
+        while not self._told.is_set():
+            await self._inquiry.ask(sessions)
+            await wait_for_event(self._told, LOOKUP_SECONDS)
 
 
 def _behind(key: bytes, until: datetime | None, apart: timedelta, reason: Hold, limit: int) -> Steps[timedelta]:

@@ -15,10 +15,8 @@ from outrider.ports.codec import SecretCodec, SecretPlace
 
 def opened(row: AddressRow, codec: SecretCodec) -> Address:
     """The address of a row. Raises SecretUnreadable."""
-    sealed: Mapping[str, str] = loads(row.secrets) if row.secrets else {}
-    secrets = {
-        name: codec.open(text, SecretPlace(row.recipient_id, row.channel, name)) for name, text in sealed.items()
-    }
+    texts: Mapping[str, str] = loads(row.secrets) if row.secrets else {}
+    secrets = {name: codec.open(text, SecretPlace(row.recipient_id, row.channel, name)) for name, text in texts.items()}
     return Address(
         recipient_id=row.recipient_id,
         channel=row.channel,
@@ -29,6 +27,14 @@ def opened(row: AddressRow, codec: SecretCodec) -> Address:
         id=row.id,
         version=row.version,
     )
+
+
+def resealed(row: AddressRow, codec: SecretCodec) -> str | None:
+    """The column's text under the first key; None where all of it is so already. Raises SecretUnreadable."""
+    texts: Mapping[str, str] = loads(row.secrets) if row.secrets else {}
+    if all(map(codec.is_current, texts.values())):
+        return None
+    return sealed(row.recipient_id, row.channel, opened(row, codec).settings.secrets, codec)
 
 
 def unopened(row: AddressRow) -> Address:

@@ -32,6 +32,7 @@ from outrider.core.events.notifying import (
     NotificationUnknown,
     NotificationUnrecognisedAnswer,
 )
+from outrider.core.events.running import ServiceFailed
 from outrider.core.notification.codes import Code
 from outrider.core.notification.sending import SendResult
 from outrider.notification.destination import DestinationRow, State
@@ -65,6 +66,10 @@ class Telling:
     def emit(self, event: TelemetryEvent) -> None:
         """Pass an event on."""
         self._telemetry.emit(event)
+
+    def failed(self, role: str, code: str, error: str) -> None:
+        """A part of the notifier could not do its work, and goes on."""
+        self.emit(ServiceFailed(self._service, role, code, error))
 
     def accepted(self, found: Accepted) -> None:
         """A request was answered, by a new record or by one that was there."""

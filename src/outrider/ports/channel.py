@@ -57,5 +57,9 @@ class Channel(Protocol):
         ...
 
     async def lookup(self, provider_key: str, address: Address) -> SendResult | None:
-        """Ask the provider what became of the call with this key. None where it cannot tell."""
+        """Ask the provider what became of the call with this key. None where it cannot tell.
+
+        Asked only where `traits.looks_up`, of what is `unknown`. A success says that the person was told, a permanent
+        failure that nobody was; anything else leaves it open.
+        """
         ...

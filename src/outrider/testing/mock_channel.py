@@ -19,7 +19,7 @@ _NO_DELAY: Final = timedelta(0)
 class MockChannel:
     """`ports.channel.Channel` that answers as it was told, in the order in which it was told, and else with success.
 
-    `calls` are the requests that it was given. `lookups` answers `lookup` by provider key.
+    `calls` are the requests that it was given. `lookups` answers `lookup` by provider key, asked where the traits say so.
     """
 
     def __init__(self, clock: Clock, name: str = "mock", traits: ChannelTraits = TRAITS) -> None:

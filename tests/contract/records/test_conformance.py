@@ -9,6 +9,7 @@ from outrider.testing.conformance.records import AcceptingSuite
 from outrider.testing.conformance.records_acting import ActingSuite
 from outrider.testing.conformance.records_circumstances import DestinationSuite, DigestSuite
 from outrider.testing.conformance.records_keeping import KeepingSuite
+from outrider.testing.conformance.records_mending import MendingSuite
 from outrider.testing.conformance.records_sending import SendingSuite
 from outrider.testing.conformance.storage_harness import StorageHarness
 from outrider.testing.conformance.storage_urls import harness_of
@@ -141,4 +142,20 @@ class TestPostgresActing(OnPostgres, ActingSuite):
 
 
 class TestMariaDBActing(OnMariaDB, ActingSuite):
+    pass
+
+
+class TestMemoryMending(OnMemory, MendingSuite):
+    pass
+
+
+class TestSqliteMending(OnSqlite, MendingSuite):
+    pass
+
+
+class TestPostgresMending(OnPostgres, MendingSuite):
+    pass
+
+
+class TestMariaDBMending(OnMariaDB, MendingSuite):
     pass

@@ -53,8 +53,8 @@ class ChannelTraits:
     of it. `local`: its effect is written by the record store with the record's end, `send` is not called. `pushes`: it
     reaches somebody outside, so it needs an address, keeps quiet hours and digests, and counts as having told; inbox
     and console do not. `rates`: of its own destination, at most two, the shorter span first. `max_bytes`: of a payload
-    as it is sent, None without a limit. `disable_after`: how long a destination may
-    fail without a success before it is switched off, None: as the settings say (NT-27).
+    as it is sent, None without a limit. `disable_after`: how long a destination may fail without a success before it is
+    switched off, None: as the settings say (NT-27). `looks_up`: `lookup` can tell later what became of a call (T16).
     """
 
     policy: SendPolicy
@@ -68,6 +68,7 @@ class ChannelTraits:
     rates: tuple[Rate, ...] = ()
     max_bytes: int | None = None
     disable_after: timedelta | None = None
+    looks_up: bool = False
 
     def __post_init__(self) -> None:
         check_rates(self.rates)

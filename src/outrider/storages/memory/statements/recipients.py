@@ -6,7 +6,7 @@ from outrider.core.steps import Params, Rows
 from outrider.storages.memory.access import MemoryAccess
 from outrider.storages.memory.tables import Record
 
-_ADDRESS: Final = (
+ADDRESS: Final = (
     "id", "recipient_id", "channel", "enabled", "state", "reason", "settings_json", "secrets", "destination_key", "version",
     "last_test_status", "last_test_error", "last_test_at", "created_at", "updated_at",
 )  # fmt: skip
@@ -34,25 +34,25 @@ _TROUBLED: Final = ("disabled", "open", "half_open", "paused", "closed")
 
 def notification_addresses(db: MemoryAccess, params: Params) -> Rows:
     """A recipient's addresses."""
-    return [_part(row, _ADDRESS) for row in db.rows("address", recipient_id=params["recipient_id"])]
+    return [_part(row, ADDRESS) for row in db.rows("address", recipient_id=params["recipient_id"])]
 
 
 def read_notification_address(db: MemoryAccess, params: Params) -> Rows:
     """One of them."""
-    return [_part(row, _ADDRESS) for row in _addresses(db, params)]
+    return [_part(row, ADDRESS) for row in _addresses(db, params)]
 
 
 def lock_notification_address(db: MemoryAccess, params: Params) -> Rows:
     """The same, locked."""
     for row in _addresses(db, params):
         db.lock("address", row["id"])
-    return [_part(row, _ADDRESS) for row in _addresses(db, params)]
+    return [_part(row, ADDRESS) for row in _addresses(db, params)]
 
 
 def insert_notification_address(db: MemoryAccess, params: Params) -> Rows:
     """A new one, if there is none."""
     row: Record = {
-        **dict.fromkeys(_ADDRESS), **params, "state": "ok", "version": 1, "created_at": db.now, "updated_at": db.now,
+        **dict.fromkeys(ADDRESS), **params, "state": "ok", "version": 1, "created_at": db.now, "updated_at": db.now,
     }  # fmt: skip
     db.insert("address", row)
     return []

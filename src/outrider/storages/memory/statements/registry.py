@@ -16,6 +16,7 @@ from outrider.storages.memory.statements import (
     log,
     marks,
     meta,
+    notice_mending,
     notice_pruning,
     notices,
     operations,
@@ -30,8 +31,8 @@ from outrider.storages.memory.statements import (
 
 Function = Callable[[MemoryAccess, Params], Rows]
 _MODULES: Final[tuple[ModuleType, ...]] = (
-    audits, cursors, deliveries, inbox, laning, log, marks, meta, notice_pruning, notices, operations, pruning, reading,
-    rebasing, recipients, rewinding, status, sweeping,
+    audits, cursors, deliveries, inbox, laning, log, marks, meta, notice_mending, notice_pruning, notices,
+    operations, pruning, reading, rebasing, recipients, rewinding, status, sweeping,
 )  # fmt: skip
 
 

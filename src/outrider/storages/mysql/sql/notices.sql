@@ -141,6 +141,22 @@ WHERE status = 'skipped' AND id > :behind AND ended_at > :since
 ORDER BY id LIMIT :limit
 FOR UPDATE SKIP LOCKED
 
+-- name: unknown_notifications
+-- As skipped_notifications, and locks nothing: a provider is asked meanwhile.
+SELECT {a_record}
+FROM {record} FORCE INDEX (by_ended)
+WHERE status = 'unknown' AND channel = :channel AND id > :behind AND ended_at > :since
+ORDER BY id LIMIT :limit
+
+-- name: notification_owners
+SELECT DISTINCT lease_owner
+FROM {record} FORCE INDEX (by_lease)
+WHERE status IN ('sending', 'pending', 'failed') AND lease_until > UTC_TIMESTAMP(6)
+
+-- name: end_notification_leases
+UPDATE {record} SET lease_until = UTC_TIMESTAMP(6)
+WHERE status IN ('sending', 'pending', 'failed') AND lease_until > UTC_TIMESTAMP(6) AND lease_owner = :owner
+
 -- name: digest_members
 SELECT {a_record}
 FROM {record}

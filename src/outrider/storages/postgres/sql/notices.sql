@@ -125,6 +125,22 @@ WHERE status = 'skipped' AND id > :behind AND ended_at > :since
 ORDER BY CAST(id AS text) COLLATE "C" LIMIT :limit
 FOR UPDATE SKIP LOCKED
 
+-- name: unknown_notifications
+-- As skipped_notifications, and locks nothing: a provider is asked meanwhile.
+SELECT {a_record}
+FROM {record}
+WHERE status = 'unknown' AND channel = :channel AND id > :behind AND ended_at > :since
+ORDER BY CAST(id AS text) COLLATE "C" LIMIT :limit
+
+-- name: notification_owners
+SELECT DISTINCT lease_owner
+FROM {record}
+WHERE status IN ('sending', 'pending', 'failed') AND lease_until > (SELECT clock_timestamp())
+
+-- name: end_notification_leases
+UPDATE {record} SET lease_until = clock_timestamp()
+WHERE status IN ('sending', 'pending', 'failed') AND lease_until > (SELECT clock_timestamp()) AND lease_owner = :owner
+
 -- name: digest_members
 SELECT {a_record}
 FROM {record}

@@ -54,6 +54,18 @@ WHERE recipient_id = :recipient_id AND channel = :channel
 -- name: addresses_of_destination
 SELECT recipient_id FROM {address} WHERE destination_key = :destination_key ORDER BY recipient_id LIMIT :limit
 
+-- name: secret_addresses
+SELECT {an_address}
+FROM {address} WHERE id > :behind AND secrets IS NOT NULL
+ORDER BY id LIMIT :limit
+FOR UPDATE
+
+-- name: write_notification_secrets
+UPDATE {address} SET secrets = :secrets WHERE id = :id
+
+-- name: count_plain_secrets
+SELECT count(*) FROM {address} WHERE secrets LIKE '%":"plain:%'
+
 -- name: read_notification_preference
 SELECT p.recipient_id, p.zone, p.locale, p.quiet_json, p.order_json, p.muted_json, p.version, p.updated_at,
     clock_timestamp() AS clock_at

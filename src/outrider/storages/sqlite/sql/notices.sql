@@ -133,6 +133,22 @@ FROM {record}
 WHERE status = 'skipped' AND id > :behind AND ended_at > :since
 ORDER BY +id LIMIT :limit
 
+-- name: unknown_notifications
+-- As skipped_notifications, and locks nothing: a provider is asked meanwhile.
+SELECT {a_record}
+FROM {record}
+WHERE status = 'unknown' AND channel = :channel AND id > :behind AND ended_at > :since
+ORDER BY +id LIMIT :limit
+
+-- name: notification_owners
+SELECT DISTINCT lease_owner
+FROM {record}
+WHERE status IN ('sending', 'pending', 'failed') AND lease_until > :now
+
+-- name: end_notification_leases
+UPDATE {record} SET lease_until = :now
+WHERE status IN ('sending', 'pending', 'failed') AND lease_until > :now AND lease_owner = :owner
+
 -- name: digest_members
 SELECT {a_record}
 FROM {record}
