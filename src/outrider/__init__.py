@@ -7,6 +7,7 @@ if TYPE_CHECKING:  # for type checkers and editors alone; a test holds it equal 
     from outrider.bootstrap.consumer import Consumer as Consumer
     from outrider.bootstrap.inbox import AsyncInbox as AsyncInbox
     from outrider.bootstrap.inbox import Inbox as Inbox
+    from outrider.bootstrap.notifier import Notifier as Notifier
     from outrider.bootstrap.operations import Operations as Operations
     from outrider.bootstrap.outbox import AsyncOutbox as AsyncOutbox
     from outrider.bootstrap.outbox import Outbox as Outbox
@@ -21,11 +22,14 @@ if TYPE_CHECKING:  # for type checkers and editors alone; a test holds it equal 
     from outrider.core.message import Message as Message
     from outrider.core.status import MessageState as MessageState
     from outrider.core.status import MessageStatus as MessageStatus
+    from outrider.ports.http import Authenticator as Authenticator
+    from outrider.ports.http import Principal as Principal
 
 _NAMES = {
     "Added": "outrider.core.adding",
     "AsyncInbox": "outrider.bootstrap.inbox",
     "AsyncOutbox": "outrider.bootstrap.outbox",
+    "Authenticator": "outrider.ports.http",
     "Catalog": "outrider.core.catalog",
     "Consumer": "outrider.bootstrap.consumer",
     "Context": "outrider.consumer.router",
@@ -33,8 +37,10 @@ _NAMES = {
     "Message": "outrider.core.message",
     "MessageState": "outrider.core.status",
     "MessageStatus": "outrider.core.status",
+    "Notifier": "outrider.bootstrap.notifier",
     "Operations": "outrider.bootstrap.operations",
     "Outbox": "outrider.bootstrap.outbox",
+    "Principal": "outrider.ports.http",
     "Relay": "outrider.bootstrap.relay",
     "Reject": "outrider.core.answers",
     "Retry": "outrider.core.answers",

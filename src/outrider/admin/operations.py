@@ -9,7 +9,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from outrider.admin.changes import EVERY, UNDECIDED, Change, Changer, ChangeReport, Tell, check_reason
-from outrider.admin.pages import Page, by_id, numbers, page, place
+from outrider.admin.pages import by_id, numbers, place
 from outrider.admin.resending import Resender
 from outrider.core import audit as audits
 from outrider.core import operations as steps
@@ -21,6 +21,7 @@ from outrider.core.lane_change import check_lanes, follow, want_lanes
 from outrider.core.marks import had_transactions
 from outrider.core.operations import PAGE_MAX, ExceptionLine, Filter, MessageLine
 from outrider.core.overview import Overview, overview, read_now
+from outrider.core.pages import Page, page
 from outrider.core.rebase import Rebased, rebase
 from outrider.core.rewind import RewoundLane, rewind
 from outrider.core.routes import forget_route, has_route

@@ -1,25 +1,14 @@
-"""Pages of what operators look at, and the ids and cursors that they are asked by. Source: spec/outbox.md OB-79."""
+"""The ids and cursors that operators ask by. Source: spec/outbox.md OB-79."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final
 from uuid import UUID
 
 from outrider.core.errors import InvalidMessage, OperationRefused
 from outrider.core.identity import uuid_from_text
 from outrider.core.operations import INBOX, LOG, Filter
 
-Item = TypeVar("Item")
 NUMBER_DIGITS: Final = 19
 FOREIGN: Final = "this cursor is not one that a page gave"
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
-    """At most 200 items; `next_cursor` leads on, None at the end. It stays valid while rows come and go."""
-
-    items: list[Item]
-    next_cursor: str | None
 
 
 def by_id(text: str | int | UUID) -> Filter:
@@ -34,12 +23,6 @@ def by_id(text: str | int | UUID) -> Filter:
         return Filter(id=uuid_from_text(str(text)))
     except ValueError:
         raise InvalidMessage("id", reason="is neither a message id (UUID) nor a log id (number)") from None
-
-
-def page(found: list[Item], limit: int, cursor: Callable[[Item], str]) -> Page[Item]:
-    """A page of `limit` of what was found, which is one more where there is another page."""
-    items = found[:limit]
-    return Page(items, cursor(items[-1]) if len(found) > limit else None)
 
 
 def numbers(cursor: str | None, count: int) -> tuple[int, ...]:

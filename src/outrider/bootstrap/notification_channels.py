@@ -21,6 +21,14 @@ from outrider.ports.http import HttpClient
 OVER_HTTP = frozenset({"webhook", "feishu_bot", "feishu_flow", "feishu_app"})
 
 
+def client_of(settings: said.Notification) -> HttpClient | None:
+    """The guarded client; None where no channel that is enabled calls a URL. Raises MissingExtra."""
+    if not any(getattr(settings.channels, name).enabled for name in OVER_HTTP):
+        return None
+    client: HttpClient = adapter("client", "http")(ports=settings.ssrf.ports, allow=settings.ssrf.allow)
+    return client
+
+
 def channels_of(
     settings: said.Notification,
     clock: Clock,
@@ -33,11 +41,10 @@ def channels_of(
     Raises ConfigurationError naming the setting, MissingExtra.
     """
     made: dict[str, Channel] = {}
+    client = client or client_of(settings)
     for name in type(settings.channels).model_fields:
         one = getattr(settings.channels, name)
         if one.enabled:
-            if name in OVER_HTTP and client is None:
-                client = adapter("client", "http")(ports=settings.ssrf.ports, allow=settings.ssrf.allow)
             made[name] = _channel(name, one, clock, client, stream)
     return made
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from outrider.bootstrap.consumer import Consumer
 from outrider.bootstrap.consumer_parts import WorkingConsumer
-from outrider.bootstrap.notification_channels import channels_of, envelopes_of
+from outrider.bootstrap.notification_channels import channels_of, client_of, envelopes_of
 from outrider.bootstrap.outbox import outbox_parts
 from outrider.bootstrap.process import process_of, proof_of
 from outrider.bootstrap.registry import adapter
-from outrider.bootstrap.resolver import sync_resolver
+from outrider.bootstrap.resolver import async_resolver, sync_resolver
 from outrider.bootstrap.settings import notification_of
 from outrider.bootstrap.settings_notification import Notification
 from outrider.bootstrap.wiring import Site
@@ -25,9 +25,10 @@ from outrider.core.identity import uuid7
 from outrider.core.message import Message
 from outrider.core.notification.request import CHANNEL_DISABLED, ENDED, ORIGINAL, REQUESTED, Route
 from outrider.core.secret import Secret
-from outrider.core.steps import Steps, run
+from outrider.core.steps import Steps, T, run, run_async
 from outrider.notification.compose import Composer, Prepared
 from outrider.notification.notifier import Notifier
+from outrider.notification.operations.operations import NotificationOperations
 from outrider.notification.original import parse_original
 from outrider.notification.policy import BreakerPolicy, DigestPolicy, NotificationPolicy, Retention
 from outrider.notification.request import parse_request
@@ -38,9 +39,10 @@ from outrider.notification.telling import Telling
 from outrider.notification.template import load_templates
 from outrider.ports.channel import Channel
 from outrider.ports.codec import SecretCodec
+from outrider.ports.http import HttpClient
 from outrider.ports.telemetry import Telemetry
 from outrider.runtime.service import Service
-from outrider.runtime.sessions import Sessions
+from outrider.runtime.sessions import SessionPool, Sessions
 from outrider.runtime.supervisor import Supervisor
 
 SERVICE = "notification"
@@ -90,14 +92,36 @@ class NotifierParts:
     values: Notification
     desk: Desk
     telemetry: Telemetry
+    client: HttpClient | None = None
 
     def accept(self, tx: object, prepared: Prepared) -> list[Accepted]:
         """Accept in the caller's transaction, by a synchronous library."""
+        return self.run(tx, accept(self.desk.rules, prepared.request, fallback_used=prepared.fallback_used))
+
+    def run(self, tx: object, steps: Steps[T], after: Callable[[], None] | None = None) -> T:
+        """Drive `steps` in the caller's transaction, by a synchronous library.
+
+        `after` is called after its commit where that can be heard of. Raises NoTransaction.
+        """
         transaction = sync_resolver()(tx)
         transaction.check()
         transaction.flush()
-        steps = accept(self.desk.rules, prepared.request, fallback_used=prepared.fallback_used)
+        if after is not None:
+            transaction.after_commit(after)
         return run(steps, lambda statement: transaction.execute(statement, self.made.texts))
+
+    async def run_async(self, tx: object, steps: Steps[T], after: Callable[[], None] | None = None) -> T:
+        """The same by an asynchronous library."""
+        transaction = async_resolver()(tx)
+        transaction.check()
+        await transaction.flush()
+        if after is not None:
+            transaction.after_commit(after)
+        return await run_async(steps, lambda statement: transaction.execute(statement, self.made.texts))
+
+    def operations(self, sessions: SessionPool, actor: str) -> NotificationOperations:
+        """What may be looked at and changed, for `actor`."""
+        return NotificationOperations(self.desk, sessions, actor, self.client)
 
     def sessions(self) -> Sessions:
         """A connection of the storage."""
@@ -146,7 +170,8 @@ def notifier_parts(made: Site, telemetry: Telemetry, *, channels: Mapping[str, C
     if made.service != SERVICE:
         raise ConfigurationError(f"service.name: the notifier's tables are those of service {SERVICE!r}")
     policy = policy_of(values)
-    known = channels if channels is not None else channels_of(values, made.clock)
+    client = client_of(values)
+    known = channels if channels is not None else channels_of(values, made.clock, client)
     traits = {name: channel.traits for name, channel in known.items()}
     policy.check_channels(traits)
     templates = load_templates([values.templates] if values.templates else [])
@@ -154,7 +179,7 @@ def notifier_parts(made: Site, telemetry: Telemetry, *, channels: Mapping[str, C
     announce = _announcing(made, catalog, telemetry)
     rules = Rules(policy, traits, announce, composer.content, _new_id(made), made.clock.chance)
     desk = Desk(rules, known, composer, _codec(made, values), made.clock, Telling(telemetry, made.service))
-    return NotifierParts(made, catalog, values, desk, telemetry)
+    return NotifierParts(made, catalog, values, desk, telemetry, client)
 
 
 class Notifying(Service):

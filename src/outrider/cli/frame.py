@@ -24,10 +24,13 @@ from outrider.core.errors import (
     ConfigurationError,
     LeaseLost,
     MessageNotFound,
+    NotificationNotFound,
     OperationRefused,
     OutriderError,
+    StateConflict,
     StorageUnavailable,
     UsageError,
+    VersionMismatch,
 )
 from outrider.telemetry.logs import LogSink
 
@@ -190,7 +193,7 @@ def exit_code(error: OutriderError) -> int:
     match error:
         case StorageUnavailable() | BrokerUnavailable() | LeaseLost():
             return LATER
-        case MessageNotFound() | OperationRefused():
+        case MessageNotFound() | NotificationNotFound() | OperationRefused() | StateConflict() | VersionMismatch():
             return FAILED
         case ConfigurationError() | UsageError():
             return USAGE

@@ -6,13 +6,13 @@ from uuid import UUID
 import typer
 
 from outrider.bootstrap.monitor import Monitor
+from outrider.bootstrap.notification_operations import operating
 from outrider.bootstrap.notifying import Notifying, notifier_parts
 from outrider.bootstrap.tracing import exported
 from outrider.bootstrap.wiring import Site, site
 from outrider.cli.frame import DONE, PARTLY, Call, command, log_sink, new_app
+from outrider.core.errors import NotificationNotFound
 from outrider.notification.notifier import SweepResult
-from outrider.notification.store.finishing import read_attempts
-from outrider.notification.store.rows import read
 from outrider.runtime.collector import relax_collector
 from outrider.runtime.shutdown import serve
 
@@ -23,6 +23,12 @@ RUN = (
     ("outrider notify run --once", "send what was accepted and is due, then end"),
 )
 SHOW = (("outrider notify show 01990000-0000-7000-8000-000000000001", "a record, and each call that was made for it"),)
+
+FACTS = (
+    "id", "request_id", "channel", "recipient_id", "kind", "status", "hold", "attempt_count", "max_attempts", "generation",
+    "next_retry_at", "last_error_code", "last_error_class", "last_error", "sent_at", "ended_at", "created_at", "expires_at",
+)  # fmt: skip
+COLUMNS = ("attempt_no", "started_at", "latency_ms", "form", "outcome", "error_class", "code", "http_status", "late")
 
 
 @app.callback()
@@ -69,31 +75,16 @@ async def _swept(call: Call, made: Site) -> int:
 async def show(call: Call, record_id: Annotated[UUID, typer.Argument(metavar="ID", help="The record's id.")]) -> None:
     """A record's state and its attempts; no texts."""
     made = site(call.settings())
-    async with made.session() as session:
-        record = await session.run(read(record_id))
-        attempts = [] if record is None else await session.run(read_attempts(record_id))
-    if record is None:
-        raise typer.BadParameter(f"there is no record {record_id}: it was never made, or is pruned", param_hint="ID")
-    names = (
-        "id", "request_id", "channel", "recipient_id", "kind", "status", "hold", "attempt_count", "max_attempts",
-        "generation", "next_retry_at", "last_error_code", "last_error_class", "last_error", "sent_at", "ended_at",
-        "created_at", "expires_at",
-    )  # fmt: skip
-    facts = {name: getattr(record, name) for name in names}
-    columns = (
-        "attempt_no",
-        "started_at",
-        "latency_ms",
-        "form",
-        "outcome",
-        "error_class",
-        "code",
-        "http_status",
-        "late",
-    )
+    async with operating(made, actor=call.actor) as operations:
+        try:
+            view = await operations.records.get(record_id)
+        except NotificationNotFound as error:
+            raise typer.BadParameter(f"{error}: it was never made, or is pruned", param_hint="ID") from None
+    facts = {name: getattr(view, name) for name in FACTS}
+    attempts = [{name: getattr(one, name) for name in COLUMNS} for one in view.attempts or ()]
     if call.out.as_json:
-        call.out.json(facts | {"attempts": [{name: getattr(one, name) for name in columns} for one in attempts]})
+        call.out.json(facts | {"attempts": attempts})
         return
     call.out.facts(facts)
     if attempts:
-        call.out.table(columns, [[getattr(one, name) for name in columns] for one in attempts])
+        call.out.table(COLUMNS, [list(one.values()) for one in attempts])

@@ -9,6 +9,7 @@
     │                                             UnknownDestination · InvalidMessage · MessageTooLarge
     │                                             MessageIdConflict · MessageNotFound · ServiceStateError
     │                                             OperationRefused · StateConflict · VersionMismatch
+    │                                             NotificationNotFound · SettingsRefused
     ├─ StorageError                               StorageUnavailable (retryable) · LeaseLost (stop at once)
     ├─ BrokerError                                BrokerUnavailable (retryable, no attempt spent) · DestinationPaused
     ├─ CodecError             to quarantine       UnknownType · UnknownVersion · Undecodable
@@ -28,24 +29,11 @@ from outrider.core.text import clean_text
 
 ROW_CODES = frozenset(
     {
-        "publish.too_large",
-        "publish.unencodable",
-        "publish.forbidden",
-        "publish.refused",
-        "suspect.crash",
-        "suspect.unknown",
-        "handler.failed",
-        "handler.timeout",
-        "handler.breaker",
-        "handler.rejected",
-        "handler.transaction",
-        "consume.missing",
-        "id.collision",
-        "receipt.expired",
-        "route.unknown",
-        "order.late",
+        "publish.too_large", "publish.unencodable", "publish.forbidden", "publish.refused", "suspect.crash",
+        "suspect.unknown", "handler.failed", "handler.timeout", "handler.breaker", "handler.rejected",
+        "handler.transaction", "consume.missing", "id.collision", "receipt.expired", "route.unknown", "order.late",
     }
-)
+)  # fmt: skip
 """Codes that stand only in rows, logs and metrics; no exception carries them."""
 
 
@@ -199,10 +187,7 @@ class UnknownDestination(UsageError):
 
 
 class InvalidMessage(UsageError):
-    """A field of the message breaks its rule.
-
-    `path` leads to the place inside a payload (`$.items[3].price`), else it is empty.
-    """
+    """A field of the message breaks its rule; `path` leads into a payload (`$.items[3].price`), else it is empty."""
 
     code = "message.invalid"
 
@@ -213,10 +198,7 @@ class InvalidMessage(UsageError):
 
 
 class MessageTooLarge(UsageError):
-    """The message as it would be sent, or its headers, exceed a limit.
-
-    `size` and `limit` are bytes (a count for `header count`).
-    """
+    """The message as it would be sent, or its headers, exceed a limit; in bytes, or a count for `header count`."""
 
     code = "message.too_large"
 
@@ -275,6 +257,26 @@ class VersionMismatch(UsageError):
     """A notification's record, or a setting, changed since it was read; nothing was done."""
 
     code = "version.mismatch"
+
+
+class NotificationNotFound(UsageError):
+    """There is no such record, destination, channel or item; or it is another person's, which is not told apart."""
+
+    code = "notification.not_found"
+
+    def __init__(self, what: str, name: object) -> None:
+        super().__init__(f"there is no {what} {name}")
+        self.what, self.name = what, str(name)
+
+
+class SettingsRefused(UsageError):
+    """What a person set cannot be used; nothing was saved. `problems`: (field, code, reason), free of the values."""
+
+    code = "settings.refused"
+
+    def __init__(self, problems: Iterable[tuple[str, str, str]]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(f"{field}: {reason}" for field, _, reason in self.problems))
 
 
 class StorageError(OutriderError):
@@ -342,10 +344,7 @@ class UnknownVersion(CodecError):
 
 
 class Undecodable(CodecError):
-    """A body or an envelope does not decode.
-
-    `code` is `body.invalid` or `envelope.invalid`, `path` leads into the body.
-    """
+    """A body or an envelope does not decode: `body.invalid` or `envelope.invalid`; `path` leads into the body."""
 
     def __init__(self, reason: str, path: str = "", code: str = "body.invalid") -> None:
         super().__init__(f"{path}: {reason}" if path else reason)

@@ -6,7 +6,8 @@ with our own link or none. Source: spec/notification.md NT-8, NT-35 to NT-40, §
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from outrider.core.errors import InvalidMessage, Undecodable
 from outrider.core.notification.content import Content
@@ -17,6 +18,9 @@ from outrider.notification.record import Record
 from outrider.notification.template import Templates
 from outrider.notification.text import clean, summary
 from outrider.notification.words import Wording
+
+TEST: Final = "test"
+"""The kind of a test send."""
 
 
 class Prepared(NamedTuple):
@@ -89,6 +93,14 @@ class Composer:
             causation_id=record.causation_id,
             lines=words.lines,
             data=record.data,
+        )
+
+    def test(self, recipient_id: str, channel: str, locale: str | None, now: datetime) -> Content:
+        """The fixed words of a test send, which has no record (§12)."""
+        locale = self.templates.locale(locale or "", self.policy.default_locale)
+        words = Wording(self.templates, locale, self.envelopes.get(channel, "")).words(TEST)
+        return Content(
+            None, recipient_id, TEST, locale, now, words.title, words.text, words.neutral, words.action_text, None
         )
 
     @property

@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from outrider.core.errors import OutriderError, StorageUnavailable
 from outrider.core.events import DrainEnded, DrainStarted, ServiceFailed
 from outrider.core.steps import Steps
 from outrider.core.text import clean_text
 from outrider.notification import buckets
+from outrider.notification.answers import HandleResult, result_of
 from outrider.notification.destination import Hold
 from outrider.notification.inquiry import Inquiry
 from outrider.notification.mender import Mender
@@ -22,7 +24,7 @@ from outrider.notification.record import Record
 from outrider.notification.sender import Attempted, Desk, Sender
 from outrider.notification.states import Status
 from outrider.notification.store import claiming, destinations
-from outrider.notification.store.rows import read_clock
+from outrider.notification.store.rows import read, read_clock
 from outrider.notification.upkeep import Upkeep
 from outrider.ports.telemetry import Telemetry
 from outrider.runtime.proof import ProofOfLife
@@ -147,6 +149,27 @@ class Notifier(Service):
             if not self._serving:
                 self._proof.let_go()
         return made
+
+    async def attempt(self, record_id: UUID) -> HandleResult | None:
+        """Try this very record now, if it is due and nobody's; says how it is then. None where there is none.
+
+        Raises StorageUnavailable.
+        """
+        sessions = self._make_sessions()
+        self._proof.hold()
+        try:
+            claimed_at = self._desk.clock.boottime()
+            claimed = await sessions.transact(claiming.claim_one(self._desk.rules, self._owner, record_id))
+            if claimed is not None:
+                await self._sender.attempt(claimed, claimed_at, sessions)
+            found = await sessions.run(read(record_id))
+        finally:
+            await sessions.close()
+            if not self._serving:
+                self._proof.let_go()
+        if found is None:
+            return None
+        return result_of(found, delivered=claimed is not None and found.attempt_no > claimed.attempt_no)
 
     def _forget_stop(self) -> None:
         self._told.clear()

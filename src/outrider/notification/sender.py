@@ -167,7 +167,7 @@ class Sender:
         if record.digest_id is not None:
             members = await sessions.run(digests.read_members(record.recipient_id, record.id))
         content = desk.composer.content(record, members)
-        return _rendered(channel, content, record.current_form or channel.traits.forms[0]), content.title
+        return rendered(channel, content, record.current_form or channel.traits.forms[0]), content.title
 
     async def _send(
         self, begun: Begun, prepared: Prepared, channel: Channel, claimed_at: float, sessions: Sessions
@@ -179,7 +179,7 @@ class Sender:
         deadline = min(started + channel.traits.timeout.total_seconds(), claimed_at + lease * (1 - 1 / BEGIN_SHARE))
         result = prepared.verdict
         if result is None:
-            result = await _called(channel, _request(begun, prepared), deadline)
+            result = await called(channel, _request(begun, prepared), deadline)
         seconds = desk.clock.boottime() - started
         desk.telling.attempt_finished(begun, result, seconds)
         finished = await self._finish(begun, result, prepared.destinations, round(seconds * 1000), sessions)
@@ -220,7 +220,7 @@ def _verdict(outcome: Outcome, error_class: ErrorClass, code: Code, error: Excep
     return SendResult(outcome, error_class, code, message=clean_text(str(error)))
 
 
-def _rendered(channel: Channel, content: Content, form: Form) -> Payload:
+def rendered(channel: Channel, content: Content, form: Form) -> Payload:
     """The content in this form, or in the first simpler one that the provider takes. Raises PayloadTooLarge."""
     while True:
         try:
@@ -232,7 +232,7 @@ def _rendered(channel: Channel, content: Content, form: Form) -> Payload:
             form = simpler
 
 
-async def _called(channel: Channel, request: SendRequest, deadline: float) -> SendResult:
+async def called(channel: Channel, request: SendRequest, deadline: float) -> SendResult:
     """One call. A channel that raises all the same may have called: nobody knows (NT-17)."""
     try:
         return await channel.send(request, deadline)

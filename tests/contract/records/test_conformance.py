@@ -10,6 +10,7 @@ from outrider.testing.conformance.records_acting import ActingSuite
 from outrider.testing.conformance.records_circumstances import DestinationSuite, DigestSuite
 from outrider.testing.conformance.records_keeping import KeepingSuite
 from outrider.testing.conformance.records_mending import MendingSuite
+from outrider.testing.conformance.records_operating import OperatingSuite
 from outrider.testing.conformance.records_sending import SendingSuite
 from outrider.testing.conformance.storage_harness import StorageHarness
 from outrider.testing.conformance.storage_urls import harness_of
@@ -158,4 +159,20 @@ class TestPostgresMending(OnPostgres, MendingSuite):
 
 
 class TestMariaDBMending(OnMariaDB, MendingSuite):
+    pass
+
+
+class TestMemoryOperating(OnMemory, OperatingSuite):
+    pass
+
+
+class TestSqliteOperating(OnSqlite, OperatingSuite):
+    pass
+
+
+class TestPostgresOperating(OnPostgres, OperatingSuite):
+    pass
+
+
+class TestMariaDBOperating(OnMariaDB, OperatingSuite):
     pass

@@ -29,6 +29,8 @@ SAMPLES: list[errors.OutriderError] = [
     errors.MessageNotFound(UUID(int=7)),
     errors.ServiceStateError("x"),
     errors.OperationRefused("x"),
+    errors.NotificationNotFound("record", UUID(int=7)),
+    errors.SettingsRefused([("webhook_url", "unsafe_url", "no")]),
     errors.StorageUnavailable("x"),
     errors.LeaseLost("x"),
     errors.BrokerUnavailable("x"),

@@ -1,6 +1,6 @@
 """What people and changed circumstances do with records. Source: spec/notification.md NT-30, NT-47, T12, T14 to T16."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -56,26 +56,39 @@ def replay(rules: Rules, record_id: UUID, mode: ReplayMode, seen: Version | None
         return None
     record, now = found
     _check_seen(record, seen)
-    traits = rules.traits.get(record.channel)
-    if traits is None or not may_replay(record, mode, rules.settings, traits, now):
+    if not may_be_replayed(rules, record, mode, now):
         raise StateConflict(record.status, f"replayed by {mode}")
+    again = replayed(rules, record, mode, now)
+    yield from extend([again])
+    return (yield from rows.write(record, again))
+
+
+def may_be_replayed(rules: Rules, record: Record, mode: ReplayMode, now: datetime) -> bool:
+    """Whether a person may send this record again in this mode, from here."""
+    traits = rules.traits.get(record.channel)
+    return traits is not None and may_replay(record, mode, rules.settings, traits, now)
+
+
+def replayed(rules: Rules, record: Record, mode: ReplayMode, now: datetime) -> Record:
+    """The record as it is sent again: due now, fenced against who had it; `resend` begins a new generation."""
     transition(record.status, Event.REPLAYED, Status.PENDING)
     again = replace(
         record, status=str(Status.PENDING), hold=None, attempt_count=0, next_retry_at=now, ended_at=None, sent_at=None,
         lease_owner=None, lease_until=None, epoch=record.epoch + 1,
         expires_at=max(record.expires_at, now + rules.settings.give_up_after),
     )  # fmt: skip
-    if mode is ReplayMode.RESEND:
-        again = replace(
-            again,
-            generation=record.generation + 1,
-            ambiguous_since=None,
-            content_json=None,
-            content_hash=None,
-            form=None,
-        )
-    yield from _renew_expiry(again)
-    return (yield from rows.write(record, again))
+    if mode is not ReplayMode.RESEND:
+        return again
+    return replace(
+        again, generation=record.generation + 1, ambiguous_since=None, content_json=None, content_hash=None, form=None
+    )
+
+
+def extend(replayed_records: Sequence[Record]) -> Steps[None]:
+    """Replayed records get their time anew: statement `extend_notification`, `many` of `id`, `expires_at`."""
+    sets = [{"id": one.id, "expires_at": one.expires_at} for one in replayed_records]
+    if sets:
+        yield Statement("extend_notification", many=sets)
 
 
 def resolve(
@@ -150,8 +163,3 @@ def _told_by_another(record: Record, siblings: list[Record], traits: Mapping[str
 def _check_seen(record: Record, seen: Version | None) -> None:
     if seen is not None and not seen.matches(record):
         raise VersionMismatch("the record changed since it was read")
-
-
-def _renew_expiry(record: Record) -> Steps[None]:
-    """A replayed record gets its time anew: statement `extend_notification`, params `id`, `expires_at`."""
-    yield Statement("extend_notification", {"id": record.id, "expires_at": record.expires_at})

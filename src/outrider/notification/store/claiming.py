@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from outrider.core.notification.address import Address, Destination
 from outrider.core.notification.codes import Code
@@ -84,6 +85,22 @@ def claim(rules: Rules, owner: str, limit: int) -> Steps[list[Record]]:
             found.append((record, replace(record, lease_owner=owner, lease_until=until, epoch=record.epoch + 1)))
     yield from rows.write_all(found)
     return [after for _, after in found]
+
+
+def claim_one(rules: Rules, owner: str, record_id: UUID) -> Steps[Record | None]:
+    """Take this very record, if it is due and nobody's (NT-9); None for any other."""
+    found = yield from rows.lock(record_id)
+    if found is None:
+        return None
+    record, now = found
+    is_due = record.status in WAITING and record.next_retry_at is not None and record.next_retry_at <= now
+    if not is_due or (record.lease_until is not None and record.lease_until > now):
+        return None
+    transition(record.status, Event.TAKEN, Status(record.status))
+    until = now + rules.settings.lease
+    return (
+        yield from rows.write(record, replace(record, lease_owner=owner, lease_until=until, epoch=record.epoch + 1))
+    )
 
 
 def release(claimed: Sequence[Record]) -> Steps[None]:

@@ -1,6 +1,6 @@
 """Digests: members wait, and one of them closes it for all. Source: spec/notification.md NT-34, T13."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -65,6 +65,23 @@ def close(rules: Rules, recipient_id: str, digest_id: UUID, now: datetime) -> St
     yield from _close(digest_id, record.id)
     yield from _merge(rules, members, record, now)
     return record
+
+
+def flush(wanted: Mapping[str, str | None], behind: UUID | None, limit: int) -> Steps[tuple[int, UUID | None]]:
+    """Make due now what waits in open digests, at most `limit` of them; any member that is claimed then closes its digest.
+
+    `wanted` has `channel`, `recipient_id`, `kind`, None for any. Gives how many records were moved, and where to go on.
+    Statement `open_digests`, params those, `behind`, `limit` → `(digest_id, recipient_id)`, by id.
+    """
+    found = yield Statement("open_digests", {**wanted, "behind": behind, "limit": limit})
+    moved = 0
+    for digest_id, recipient_id in found:
+        now = yield from rows.read_clock()
+        members = yield from _members(recipient_id, digest_id, MEMBERS_MAX)
+        waiting = [one for one in members if one.hold == Hold.DIGEST]
+        yield from rows.write_all([(one, replace(one, next_retry_at=now, hold=None)) for one in waiting])
+        moved += len(waiting)
+    return moved, found[-1][0] if len(found) >= limit else None
 
 
 def read_members(recipient_id: str, record_id: UUID, limit: int = MEMBERS_MAX) -> Steps[list[Record]]:

@@ -107,8 +107,8 @@ def note_test(recipient_id: str, channel: str, status: str, error: str | None) -
     yield Statement("note_notification_test", params)
 
 
-def mark_address(recipient_id: str, channel: str, state: AddressState, reason: str) -> Steps[None]:
-    """An address that its provider refused, or that is switched off with its destination; its version stays.
+def mark_address(recipient_id: str, channel: str, state: AddressState, reason: str | None) -> Steps[None]:
+    """An address that its provider refused, or that is switched off with its destination, or works again; its version stays.
 
     Statement `mark_notification_address`, params `recipient_id`, `channel`, `state`, `reason`.
     """

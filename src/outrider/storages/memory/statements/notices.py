@@ -28,6 +28,11 @@ _CONTENT: Final = (
     "request_hash", "expires_at", "locale", "target_url", "title", "summary_text", "fallback_text", "fallback_used",
     "data_json",
 )  # fmt: skip
+_SEARCHED: Final = {
+    "status": "status", "channel": "channel", "kind": "kind", "code": "last_error_code", "error_class": "last_error_class",
+    "recipient_id": "recipient_id", "dedupe_key": "dedupe_key", "correlation_id": "correlation_id",
+}  # fmt: skip
+"""Filters by their columns."""
 _WAITING: Final = ("pending", "failed")
 _TABLE: Final = "record"
 
@@ -93,6 +98,20 @@ def find_notifications(db: MemoryAccess, params: Params) -> Rows:
     """The records under a key, newest first."""
     found = db.rows(_TABLE, channel=params["channel"], dedupe_key=params["dedupe_key"])
     return _listed(found, reverse=True)[: params["limit"]]
+
+
+def list_notifications(db: MemoryAccess, params: Params) -> Rows:
+    """Records that match, newest first, those before an id."""
+    before = params["before"]
+    found = [row for row in _matching(db, params) if before is None or row["id"].int < before.int]
+    return [_columns(row) for row in sorted(found, key=_age, reverse=True)[: params["limit"]]]
+
+
+def matching_notifications(db: MemoryAccess, params: Params) -> Rows:
+    """Records that match, oldest first, those behind an id."""
+    behind = params["behind"]
+    found = [row for row in _matching(db, params) if behind is None or row["id"].int > behind.int]
+    return [_columns(row) for row in sorted(found, key=_age)[: params["limit"]]]
 
 
 def unbegun_fallbacks(db: MemoryAccess, params: Params) -> Rows:
@@ -241,6 +260,16 @@ def _columns(row: Record) -> tuple[Any, ...]:
 
 def _attempt(row: Record) -> tuple[Any, ...]:
     return tuple(row[name] for name in _ATTEMPT)
+
+
+def _matching(db: MemoryAccess, params: Params) -> list[Record]:
+    equal = {column: params[name] for name, column in _SEARCHED.items() if params[name] is not None}
+    since, until = params["since"], params["until"]
+    return [
+        row
+        for row in db.rows(_TABLE, **equal)
+        if (since is None or row["created_at"] >= since) and (until is None or row["created_at"] < until)
+    ]
 
 
 def _age(row: Record) -> int:

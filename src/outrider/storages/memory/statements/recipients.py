@@ -178,6 +178,15 @@ def close_digest(db: MemoryAccess, params: Params) -> Rows:
     return []
 
 
+def open_digests(db: MemoryAccess, params: Params) -> Rows:
+    """(digest_id, recipient_id) of those that are open and match, by id."""
+    wanted = {name: params[name] for name in ("channel", "recipient_id", "kind") if params[name] is not None}
+    found = sorted(db.rows("digest", **wanted, open_flag=1), key=lambda row: int(row["id"].int))
+    behind = params["behind"]
+    listed = [(row["id"], row["recipient_id"]) for row in found if behind is None or row["id"].int > behind.int]
+    return listed[: params["limit"]]
+
+
 def insert_inbox_item(db: MemoryAccess, params: Params) -> Rows:
     """The item, if the record's generation has none."""
     db.insert(_ITEMS, {**params, "created_at": db.now, "read_at": None, "archived_at": None})

@@ -13,6 +13,18 @@ record_id, attempt_no, generation, epoch, owner, form, provider_key, destination
     latency_ms, outcome, error_class, code, provider_code, http_status, maybe_done, retry_after_ms, late, request_json,
     response_json, message
 
+-- fragment: that_match
+(:status IS NULL OR status = :status)
+    AND (:channel IS NULL OR channel = :channel)
+    AND (:kind IS NULL OR kind = :kind)
+    AND (:code IS NULL OR last_error_code = :code)
+    AND (:error_class IS NULL OR last_error_class = :error_class)
+    AND (:recipient_id IS NULL OR recipient_id = :recipient_id)
+    AND (:dedupe_key IS NULL OR dedupe_key = :dedupe_key)
+    AND (:correlation_id IS NULL OR correlation_id = :correlation_id)
+    AND (:since IS NULL OR created_at >= :since)
+    AND (:until IS NULL OR created_at < :until)
+
 -- name: notification_clock
 SELECT UTC_TIMESTAMP(6) AS at
 
@@ -73,6 +85,18 @@ FROM {record} WHERE request_id = :request_id ORDER BY created_at, id
 SELECT {a_record}
 FROM {record} WHERE channel = :channel AND dedupe_key = :dedupe_key
 ORDER BY created_at DESC, id DESC LIMIT :limit
+
+-- name: list_notifications
+SELECT {a_record}
+FROM {record}
+WHERE (:before IS NULL OR id < :before) AND {that_match}
+ORDER BY id DESC LIMIT :limit
+
+-- name: matching_notifications
+SELECT {a_record}
+FROM {record}
+WHERE (:behind IS NULL OR id > :behind) AND {that_match}
+ORDER BY id LIMIT :limit
 
 -- name: unbegun_fallbacks
 SELECT {a_record}

@@ -121,6 +121,14 @@ FOR UPDATE
 -- name: close_digest
 UPDATE {digest} SET open_flag = NULL, record_id = :record_id WHERE id = :id
 
+-- name: open_digests
+SELECT id AS digest_id, recipient_id FROM {digest}
+WHERE open_flag = 1 AND (CAST(:behind AS uuid) IS NULL OR id > :behind)
+    AND (CAST(:channel AS text) IS NULL OR channel = :channel)
+    AND (CAST(:recipient_id AS text) IS NULL OR recipient_id = :recipient_id)
+    AND (CAST(:kind AS text) IS NULL OR kind = :kind)
+ORDER BY id LIMIT :limit
+
 -- name: insert_inbox_item
 INSERT INTO {inbox_item} (
     id, record_id, generation, recipient_id, kind, title, body, action_url, priority, expires_at, created_at
