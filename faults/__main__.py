@@ -26,14 +26,18 @@ DEFAULT_KILLS = {
     "prune": 10,
     "lanes": 8,
     "rebase": 2,
+    "notification": 10,
 }
 DATABASES = ("postgresql", "mariadb")
-ON_POSTGRES = ("postgres", "outage", "amnesia", "poison", "prune")
+ON_POSTGRES = ("postgres", "outage", "amnesia", "poison", "prune", "notification")
 """Campaigns that look into PostgreSQL's own tables."""
+NOTIFYING = frozenset({"notification"})
+"""Campaigns without a broker."""
 EXAMPLES = """examples:
   ./run fault relay --kills 200 --messages 50000 --json
   ./run fault relay --kills 200 --messages 50000 --transactional --json
   ./run fault consume --database mariadb --kills 100 --messages 20000 --json
+  ./run fault notification --kills 200 --messages 5000 --json
   ./run fault outage --seconds 90 --messages 20000
 """
 
@@ -74,12 +78,11 @@ def run(name: str, options: Options, *, quiet: bool = False) -> dict[str, Any]:
     started = time.monotonic()
     with rig(database) as made:
         figures = SCENARIOS[name](made, options, tick)
-    return {
-        "campaign": name, "database": database, "seed": options.seed, "transactional": options.transactional,
-        "lease_s": LEASE_SECONDS,
-        "publish_timeout_s": round(LEASE_SECONDS / 3, 2), "kafka_session_s": LEASE_SECONDS, **figures,
-        "took_s": round(time.monotonic() - started, 1),
-    }  # fmt: skip
+    told = {"campaign": name, "database": database, "seed": options.seed, "lease_s": LEASE_SECONDS}
+    if name not in NOTIFYING:
+        told |= {"transactional": options.transactional, "publish_timeout_s": round(LEASE_SECONDS / 3, 2),
+                 "kafka_session_s": LEASE_SECONDS}  # fmt: skip
+    return {**told, **figures, "took_s": round(time.monotonic() - started, 1)}
 
 
 def main() -> int:

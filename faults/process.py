@@ -19,6 +19,10 @@ def main(role: str, name: str, cell: Cell, board: Board) -> None:
             load = Load(name, cell, board)
             signal.signal(signal.SIGTERM, load.stop)
             load.run()
+        case "notify":
+            from faults import senders  # noqa: PLC0415 - as said above
+
+            asyncio.run(senders.notify(cell, board))
         case "poison-load" | "poisoned-relay" | "poisoned-consume":
             _poisoned(role, name, cell, board)
         case "init" | "relay" | "consume" | "read" | "prune":

@@ -3,9 +3,11 @@
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from faults.database import connected
@@ -20,12 +22,35 @@ DURABLE = {"log-bin": "binlog", "sync-binlog": "1"}
 
 @dataclass
 class Rig:
-    """A database server and a Kafka of the campaign's own."""
+    """A database server and a Kafka of the campaign's own, each started when first asked for."""
 
-    server: PostgresServer | MariaDBServer
-    kafka: KafkaServer
+    database: str
+    stack: ExitStack
     folder: Path
     running: list[Victim] = field(default_factory=list)
+    _starting: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def server(self) -> PostgresServer | MariaDBServer:
+        """The database server. Safe from any thread."""
+        with self._starting:
+            return self._server
+
+    @property
+    def kafka(self) -> KafkaServer:
+        """The broker. Safe from any thread."""
+        with self._starting:
+            return self._kafka
+
+    @cached_property
+    def _server(self) -> PostgresServer | MariaDBServer:
+        if self.database == "mariadb":
+            return self.stack.enter_context(MariaDBServer(DURABLE))
+        return self.stack.enter_context(PostgresServer())
+
+    @cached_property
+    def _kafka(self) -> KafkaServer:
+        return self.stack.enter_context(KafkaServer(quick=True))
 
     def cell(self, name: str, *, broker: str | None = None, partitions: int = 4, **settings: object) -> Cell:
         """Make a database with the application's and Outrider's tables, and its topic."""
@@ -78,12 +103,11 @@ def as_json(cell: Cell) -> str:
 
 @contextmanager
 def rig(database: str = "postgresql") -> Iterator[Rig]:
-    """Start Kafka and the `database`, postgresql or mariadb; and end them and every process of the campaign afterwards."""
+    """A rig with the `database`, postgresql or mariadb; its servers and every process of the campaign end with the block."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outrider-faults-")))
-        server: PostgresServer | MariaDBServer = MariaDBServer(DURABLE) if database == "mariadb" else PostgresServer()
-        stack.enter_context(server)
-        kafka = stack.enter_context(KafkaServer(quick=True))
-        made = Rig(server, kafka, folder)
-        stack.callback(made.end)
-        yield made
+        made = Rig(database, stack, folder)
+        try:
+            yield made
+        finally:
+            made.end()

@@ -75,7 +75,7 @@ async def relay(name: str, cell: Cell, board: Board, hook: Callable[[Publishers]
     await _patiently(parts.prepare)
     if cell.swept:
         await parts.upkeep.start()
-    await _until_told(parts.relay, board)
+    await until_told(parts.relay, board)
     if cell.swept:
         await parts.upkeep.stop(1.0)
 
@@ -109,7 +109,7 @@ async def consume(name: str, cell: Cell, board: Board, handle: Callable[..., Non
         with tx.cursor() as cursor:
             cursor.execute(write, (event["token"], event["key"]))
 
-    await _until_told(consumer.service(settings(service, cell), telemetry=FanOut(sink)), board)
+    await until_told(consumer.service(settings(service, cell), telemetry=FanOut(sink)), board)
 
 
 async def read(name: str, cell: Cell, board: Board) -> None:
@@ -124,7 +124,7 @@ async def read(name: str, cell: Cell, board: Board) -> None:
         sink.begin()
         tx.execute("INSERT INTO taken VALUES (%s, %s)", (cell.reader, event["token"]))
 
-    await _until_told(consumer.service(settings("shop", cell), telemetry=FanOut(sink)), board)
+    await until_told(consumer.service(settings("shop", cell), telemetry=FanOut(sink)), board)
 
 
 async def prune(name: str, cell: Cell, board: Board) -> None:
@@ -153,7 +153,8 @@ async def _patiently(prepare: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(0.1)
 
 
-async def _until_told(service: Service, board: Board) -> None:
+async def until_told(service: Service, board: Board) -> None:
+    """Run a service until SIGTERM."""
     loop = asyncio.get_running_loop()
     stopping: list[asyncio.Task[bool]] = []
     loop.add_signal_handler(signal.SIGTERM, lambda: stopping.append(loop.create_task(service.stop(20.0))))

@@ -43,6 +43,9 @@ class Cell:
     state_dir: str = ""
     redeliver_seconds: float = 0.0
     reader: str = ""
+    provider: str = ""
+    window_seconds: float = 20.0
+    dies_at: str = ""
 
     @property
     def swept(self) -> bool:

@@ -25,6 +25,7 @@ SHORT = {
     "lanes": Options(kills=8, messages=400, seconds=0, transactional=False, seed=19),
     "lanes transactional": Options(kills=8, messages=400, seconds=0, transactional=True, seed=20),
     "rebase": Options(kills=2, messages=400, seconds=0, transactional=False, seed=21),
+    "notification": Options(kills=2, messages=40, seconds=0, transactional=False, seed=22),
     "outage": Options(kills=0, messages=300, seconds=6, transactional=False, seed=15),
 }
 
@@ -51,6 +52,9 @@ def test_nothing_is_lost_doubled_or_out_of_order_under_faults(name: str) -> None
     if name == "poison":  # OB-36, OB-40, OB-64: each kind is set aside with its reason, and nothing else is
         assert figures["poisons"] == 5, figures
         assert figures["others_late_worst_s"] > 0, figures
+    if name == "notification":  # NT-9, NT-13, NT-18 to NT-22: every record ends, and what is repeated is what may be
+        assert sum(figures["ended"]["inbox"].values()) == figures["ended"]["inbox"]["sent"], figures
+        assert figures["hidden_by_key"] + figures["repeats"] > 0, figures
     if name == "rebase":
         assert figures["undelivered"] > 0, figures
 
@@ -64,7 +68,8 @@ RIGHT = {
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"lost": 1}, {"innocents_dead": 1}, {"set_aside": 4}, {"redelivered": 99.5}, {"refused_without": False},
+        {"lost": 1}, {"seen_twice": 1}, {"repeats_max": 3}, {"key_changed": 1},
+        {"innocents_dead": 1}, {"set_aside": 4}, {"redelivered": 99.5}, {"refused_without": False},
         {"others_late_s": {"kills_relay": 6.1, "refused": 0.1}},
     ],
 )  # fmt: skip

@@ -6,7 +6,7 @@ notifier. Source: spec/notification.md NT-9, NT-13, NT-15, NT-25, NT-30.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -24,6 +24,7 @@ from outrider.notification.record import Record
 from outrider.notification.sender import Attempted, Desk, Sender
 from outrider.notification.states import Status
 from outrider.notification.store import claiming, destinations
+from outrider.notification.store.destinations import BLOCKED, NO_QUEUES, Queue, Redated
 from outrider.notification.store.rows import read, read_clock
 from outrider.notification.upkeep import Upkeep
 from outrider.ports.telemetry import Telemetry
@@ -38,6 +39,11 @@ LOOKUP_SECONDS = 60.0
 """How often a provider that can tell is asked about what is unknown."""
 SHORTEST_LOOK = timedelta(milliseconds=50)
 """How soon what waits for a token is looked at again."""
+SHORTEST_CALL = timedelta(milliseconds=20)
+CALL_SHARE = 8
+"""How much of the mean duration of calls is that of the last one: 1 in so many."""
+QUEUES_MAX = 1_000
+"""Of so many destinations it is kept in mind where what waits there ends."""
 
 
 @dataclass(slots=True)
@@ -69,18 +75,40 @@ class SweepResult:
             setattr(self, record.status, getattr(self, record.status) + 1)
 
 
-BLOCKED = frozenset({Hold.RATE, Hold.BREAKER, Hold.PAUSED})
-"""Holds that are a destination's, not a record's."""
 _COUNTED = frozenset({Status.SENT, Status.FAILED, Status.DEAD, Status.SKIPPED, Status.UNKNOWN})
 
 
 @dataclass(slots=True)
 class _Round:
-    """What is in hand: sends by destination, and when to look again."""
+    """What is in hand: sends by destination, how long they take, when to look again, and where what waits for a
+    destination ends.
+    """
 
+    begun: int = 0
     in_flight: int = 0
     by_destination: Counter[bytes | None] = field(default_factory=Counter)
+    call: timedelta = SHORTEST_LOOK
     look_at: float = 0.0
+    look_until: float = 0.0
+    ends: dict[bytes, Mapping[Queue, datetime]] = field(default_factory=dict)
+
+    def took(self, seconds: float) -> None:
+        """Note how long an attempt took."""
+        self.call += (timedelta(seconds=seconds) - self.call) / CALL_SHARE
+
+    def pause(self, now: float, poll: float) -> float:
+        """How long to wait where nothing is due: less than a poll while something was put off for less."""
+        shortest = SHORTEST_LOOK.total_seconds()
+        if self.look_at > now:
+            return min(poll, max(self.look_at - now, shortest))
+        return min(poll, shortest) if self.look_until > now else poll
+
+    def remember(self, key: bytes, ends: Mapping[Queue, datetime]) -> None:
+        """Keep in mind where what waits for a destination ends."""
+        self.ends.pop(key, None)
+        self.ends[key] = ends
+        if len(self.ends) > QUEUES_MAX:
+            del self.ends[next(iter(self.ends))]
 
 
 class Notifier(Service):
@@ -187,70 +215,64 @@ class Notifier(Service):
         self._serving = True
         self._proof.hold()
         try:
-            await self._persist()
+            await self._work()
             self._proof.let_go()
             clean = True
+        except BaseExceptionGroup as raised:
+            raise first_error(raised) from None
         finally:
             self._serving = False
             seconds = self._desk.clock.boottime() - started
             self._telemetry.emit(DrainEnded(self._service, self.role, clean=clean, duration=seconds))
 
-    async def _persist(self) -> None:
-        """Rounds, with growing back-off while the database is away."""
-        backoff = BACKOFF_SECONDS[0]
-        while not self._told.is_set():
-            self._looked = False
-            try:
-                await self._work()
-            except BaseExceptionGroup as raised:
-                error = first_error(raised)
-                if not isinstance(error, StorageUnavailable):
-                    raise error from None
-                self._telemetry.emit(
-                    ServiceFailed(self._service, self.role, code=error.code, error=clean_text(str(error)))
-                )
-                if self._looked:
-                    backoff = BACKOFF_SECONDS[0]
-                await wait_for_event(self._told, backoff * (0.5 + 0.5 * self._desk.clock.chance()))
-                backoff = min(2 * backoff, BACKOFF_SECONDS[1])
-
     async def _work(self) -> None:
-        """One round: claims and sends until told to stop, or until the database is lost."""
+        """Claim, send and mend until told to stop. What is being sent goes on whatever becomes of the database: its result
+        is written when it is back (NT-12).
+        """
         self._round = _Round()
         looking, menders, asking = self._make_sessions(), self._make_sessions(), self._make_sessions()
         sending = [self._make_sessions() for _ in range(SENDING_SESSIONS)]
         try:
             async with Supervisor() as group:
-                group.start(self._mends(menders), "mend")
-                group.start(self._asks(asking), "look up")
+                group.start(self._persist(lambda: self._mends(menders)), "mend")
+                group.start(self._persist(lambda: self._asks(asking)), "look up")
                 group.start(self._upkeep.prune(), "prune")
                 group.start(self._upkeep.count(), "count")
-                await self._claims(looking, sending, group)
+                await self._persist(lambda: self._claims(looking, sending, group))
         finally:
             for sessions in (looking, menders, asking, *sending):
                 await sessions.close()
 
+    async def _persist(self, look: Callable[[], Awaitable[None]]) -> None:
+        """Look until told to stop, with growing back-off while the database is away."""
+        backoff = BACKOFF_SECONDS[0]
+        while not self._told.is_set():
+            try:
+                await look()
+                backoff = BACKOFF_SECONDS[0]
+            except StorageUnavailable as error:
+                self._looked = False
+                self._telemetry.emit(ServiceFailed(self._service, self.role, error.code, clean_text(error)))
+                await wait_for_event(self._told, backoff * (0.5 + 0.5 * self._desk.clock.chance()))
+                backoff = min(2 * backoff, BACKOFF_SECONDS[1])
+
     async def _claims(self, looking: Sessions, sending: list[Sessions], group: Supervisor) -> None:
+        """Take what is due and begin to send it; where nothing is, wait."""
         desk, round_ = self._desk, self._round
         settings = desk.rules.settings
-        poll = settings.poll.total_seconds()
-        number = 0
-        while not self._told.is_set():
-            self._woken.clear()
-            room = settings.concurrency - round_.in_flight
-            claimed: list[Record] = []
-            if room > 0:
-                claimed_at = desk.clock.boottime()
-                claimed = await looking.transact(claiming.claim(desk.rules, self._owner, min(room, settings.batch)))
-                self._looked = True
-                for record in await self._within_limits(claimed, looking):
-                    number += 1
-                    sessions = sending[number % len(sending)]
-                    self._begin(record)
-                    group.start(self._attempt(record, claimed_at, sessions, looking), "send")
-            if not claimed:
-                wait = min(poll, max(round_.look_at - desk.clock.boottime(), SHORTEST_LOOK.total_seconds()))
-                await wait_for_event(self._woken, wait if round_.look_at else poll)
+        self._woken.clear()
+        room = settings.concurrency - round_.in_flight
+        claimed: list[Record] = []
+        if room > 0:
+            claimed_at = desk.clock.boottime()
+            claimed = await looking.transact(claiming.claim(desk.rules, self._owner, min(room, settings.batch)))
+            self._looked = True
+            for record in await self._within_limits(claimed, looking):
+                sessions = sending[round_.begun % len(sending)]
+                self._begin(record)
+                group.start(self._attempt(record, claimed_at, sessions, looking), "send")
+        if not claimed:
+            await wait_for_event(self._woken, round_.pause(desk.clock.boottime(), settings.poll.total_seconds()))
 
     async def _within_limits(self, claimed: list[Record], looking: Sessions) -> list[Record]:
         """Those whose destination has not as many in flight as it may; what is due of the others goes after them."""
@@ -264,17 +286,18 @@ class Notifier(Service):
             counted[record.destination_key] += not limited
         if crowded:
             await looking.transact(claiming.release(crowded))
+            apart = max(self._round.call, SHORTEST_CALL) / most
             for key in {record.destination_key for record in crowded if record.destination_key is not None}:
-                await self._move(key, None, SHORTEST_LOOK, Hold.RATE, looking)
+                await self._move(key, None, apart, Hold.RATE, looking)
         return going
 
     async def _attempt(self, record: Record, claimed_at: float, sessions: Sessions, looking: Sessions) -> None:
+        began = self._desk.clock.boottime()
         try:
             found = await self._sender.attempt(record, claimed_at, sessions)
+            self._round.took(self._desk.clock.boottime() - began)
             if found is not None:
                 await self._spread(found, looking)
-        except StorageUnavailable:
-            raise
         except Exception as error:  # noqa: BLE001 - one record's error never stops the rest; its lease gives it back
             code = error.code if isinstance(error, OutriderError) else type(error).__name__
             said = clean_text(f"notification {record.id}: {error}")
@@ -293,13 +316,17 @@ class Notifier(Service):
     async def _move(
         self, key: bytes, until: datetime | None, apart: timedelta, reason: Hold, looking: Sessions
     ) -> None:
-        steps = _behind(key, until, apart, reason, self._desk.rules.settings.batch)
-        wait = await looking.transact(steps)
+        round_ = self._round
+        steps = _behind(key, until, apart, reason, self._desk.rules.settings.batch, round_.ends.get(key, NO_QUEUES))
+        first, last, moved = await looking.transact(steps)
+        round_.remember(key, moved.ends)
         now = self._desk.clock.boottime()
-        look = now + max(wait - apart, SHORTEST_LOOK).total_seconds()
-        self._round.look_at = look if self._round.look_at <= now else min(look, self._round.look_at)
+        look = now + max(first - apart, SHORTEST_LOOK).total_seconds()
+        round_.look_at = look if round_.look_at <= now else min(look, round_.look_at)
+        round_.look_until = max(round_.look_until, now + last.total_seconds())
 
     def _begin(self, record: Record) -> None:
+        self._round.begun += 1
         self._round.in_flight += 1
         self._round.by_destination[record.destination_key] += 1
 
@@ -309,21 +336,23 @@ class Notifier(Service):
         self._woken.set()
 
     async def _mends(self, sessions: Sessions) -> None:
-        """Recover and reopen: at once, then every poll."""
-        while not self._told.is_set():
-            await self._mender.mend(sessions)
-            await wait_for_event(self._told, self._desk.rules.settings.poll.total_seconds())
+        """Recover and reopen, then wait for a poll."""
+        await self._mender.mend(sessions)
+        await wait_for_event(self._told, self._desk.rules.settings.poll.total_seconds())
 
     async def _asks(self, sessions: Sessions) -> None:
-        """Ask about what is unknown: at once, then again and again."""
-        while not self._told.is_set():
-            await self._inquiry.ask(sessions)
-            await wait_for_event(self._told, LOOKUP_SECONDS)
+        """Ask about what is unknown, then wait."""
+        await self._inquiry.ask(sessions)
+        await wait_for_event(self._told, LOOKUP_SECONDS)
 
 
-def _behind(key: bytes, until: datetime | None, apart: timedelta, reason: Hold, limit: int) -> Steps[timedelta]:
-    """Move what is due of a destination to `apart` and more behind `until`; gives how far off the first of it is."""
+def _behind(
+    key: bytes, until: datetime | None, apart: timedelta, reason: Hold, limit: int, ends: Mapping[Queue, datetime]
+) -> Steps[tuple[timedelta, timedelta, Redated]]:
+    """Move what is due of a destination to `apart` and more behind `until`, and behind what was moved before; gives how far
+    off the first and the last of it may be.
+    """
     now = yield from read_clock()
     first = max(until or now, now) + apart
-    yield from destinations.redate(key, now, first, apart, reason, limit)
-    return first - now
+    moved = yield from destinations.redate(key, now, first, apart, reason, limit, ends)
+    return first - now, max((first, *moved.ends.values())) - now, moved

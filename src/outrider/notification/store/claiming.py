@@ -105,10 +105,10 @@ def claim_one(rules: Rules, owner: str, record_id: UUID) -> Steps[Record | None]
 
 def release(claimed: Sequence[Record]) -> Steps[None]:
     """Give back what was claimed and not begun; what is no longer theirs stays as it is."""
-    for one in claimed:
-        found = yield from rows.lock(one.id)
-        if found is not None and _is_mine(found[0], one.epoch):
-            yield from rows.write(found[0], _given_back(found[0]))
+    epochs = {one.id: one.epoch for one in claimed}
+    found = yield from rows.lock_all(sorted(epochs))
+    mine = [record for record in found if _is_mine(record, epochs[record.id])]
+    yield from rows.write_all([(record, _given_back(record)) for record in mine])
 
 
 def begin(

@@ -1,8 +1,9 @@
 """Rows of destinations, locked by everybody who sends there. Source: spec/notification.md NT-23 to NT-27."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from outrider.core.notification.address import Destination
@@ -13,8 +14,21 @@ from outrider.notification.record import Record, record_of
 from outrider.notification.states import Event
 from outrider.notification.store.rows import demand, write_all
 
+Queue = tuple[int, bool]
+"""Of a destination: a priority, and whether what is in it has waited before."""
+NO_QUEUES: Final[Mapping[Queue, datetime]] = MappingProxyType({})
+BLOCKED: Final = frozenset({Hold.RATE, Hold.BREAKER, Hold.PAUSED})
+"""Holds that are a destination's, not a record's."""
 DESTINATION_COLUMNS: Final = tuple(DestinationRow.__dataclass_fields__)
 _FAR: Final = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Redated:
+    """What `redate` did: how many it moved, and where each queue ends now."""
+
+    count: int
+    ends: Mapping[Queue, datetime]
 
 
 def lock_all(destinations: Sequence[Destination]) -> Steps[list[DestinationRow]]:
@@ -80,21 +94,39 @@ def resume(key: bytes, rates: tuple[Rate, ...], now: datetime, limit: int) -> St
 def release(key: bytes, now: datetime, limit: int) -> Steps[int]:
     """Make due what the destination's state held: statement `waiting_of_destination`, see `redate`."""
     waiting = yield from _waiting(key, now, now + _FAR, limit)
-    held = [one for one in waiting if one.hold in {Hold.PAUSED, Hold.BREAKER, Hold.RATE}]
+    held = [one for one in waiting if one.hold in BLOCKED]
     yield from _move(held, [now] * len(held), None)
     return len(held)
 
 
-def redate(key: bytes, now: datetime, until: datetime, apart: timedelta, reason: Hold, limit: int) -> Steps[int]:
+def redate(
+    key: bytes,
+    now: datetime,
+    until: datetime,
+    apart: timedelta,
+    reason: Hold,
+    limit: int,
+    ends: Mapping[Queue, datetime] = NO_QUEUES,
+) -> Steps[Redated]:
     """Move what is due at a blocked destination to `until` and later, `apart` from each other, so that the others never
-    queue behind it (NT-25, T2). Gives how many, at most `limit`; what another owns is passed over.
+    queue behind it (NT-25, T2): at most `limit`; what another owns is passed over.
 
-    The most urgent of them go first. Statement `waiting_of_destination`, params `destination_key`, `after`, `before` (of
-    the due time), `limit` → the earliest records without a live lease, locked (SKIP LOCKED), by due time.
+    `ends` of an earlier call: what is moved now goes behind what was moved then, if that still waits, so that each is moved
+    about once however many there are. By priority, and what has waited before, or may have told the person already, does
+    not go behind what has not. Statement `waiting_of_destination`, params `destination_key`, `after`, `before` (of the due
+    time), `limit` → the earliest records without a live lease, locked (SKIP LOCKED), by due time.
     """
     due = yield from _waiting(key, now - _FAR, now, limit)
-    yield from _move(due, [until + place * apart for place in range(len(due))], reason)
-    return len(due)
+    kept: dict[Queue, datetime] = {}
+    times = []
+    for record in due:
+        queue = (record.priority, record.hold in BLOCKED or record.ambiguous_since is not None)
+        if queue not in kept:
+            kept[queue] = yield from _end_of(key, ends.get(queue, until), until, apart)
+        times.append(kept[queue])
+        kept[queue] += apart
+    yield from _move(due, times, reason)
+    return Redated(len(due), {**ends, **kept})
 
 
 def waiting(key: bytes, now: datetime, limit: int) -> Steps[list[Record]]:
@@ -105,6 +137,14 @@ def waiting(key: bytes, now: datetime, limit: int) -> Steps[list[Record]]:
 def is_blocked(row: DestinationRow, now: datetime) -> bool:
     """Whether nothing goes there now, whatever the rate."""
     return row.state in {State.PAUSED, State.DISABLED} or (row.blocked_until is not None and row.blocked_until > now)
+
+
+def _end_of(key: bytes, end: datetime, until: datetime, apart: timedelta) -> Steps[datetime]:
+    """Where the next of a queue goes: behind its end, or to `until` where nothing waits there any more."""
+    if end <= until:
+        return until
+    there = yield from _waiting(key, end - 2 * apart, end, 1)
+    return end if there else until
 
 
 def _waiting(key: bytes, after: datetime, before: datetime, limit: int) -> Steps[list[Record]]:

@@ -71,6 +71,14 @@ def lock(record_id: UUID) -> Steps[tuple[Record, datetime] | None]:
     return (record_of(rows[0]), rows[0][-1]) if rows else None
 
 
+def lock_all(record_ids: Sequence[UUID]) -> Steps[list[Record]]:
+    """Lock those that there are, in the order given: the same statement."""
+    if not record_ids:
+        return []
+    rows = yield Statement("lock_notification", many=[{"id": record_id} for record_id in record_ids])
+    return records_of(rows)
+
+
 def write(before: Record, after: Record) -> Steps[Record]:
     """Write the state of a locked record, guarded by the epoch that it had.
 

@@ -111,13 +111,36 @@ class DestinationSuite:
         moved = destinations.redate(
             destination_of("bot").key, now, now + HOUR, timedelta(minutes=1), Hold.BREAKER, limit=4
         )
-        assert await desk.run(moved) == 4  # noqa: PLR2004  the limit
+        assert (await desk.run(moved)).count == 4  # noqa: PLR2004  the limit
         assert sorted(one.id for one in await desk.claim()) == sorted([blocked[4].id, other.id])
         stored = [await desk.read(one.id) for one in blocked[:4]]
         assert [one.next_retry_at for one in stored] == [
             now + HOUR + place * timedelta(minutes=1) for place in range(4)
         ]
         assert {one.hold for one in stored} == {"breaker"}
+        await desk.close()
+
+    async def test_what_is_moved_later_goes_behind_what_was_moved_before(self, harness: StorageHarness) -> None:
+        """NT-25: each is moved about once, however many wait; behind a queue that is gone nobody waits."""
+        desk = await Desk.open(harness)
+        await desk.give_address()
+        key, minute = destination_of("bot").key, timedelta(minutes=1)
+        now = await desk.run(rows.read_clock())
+        first = [await desk.accept_one(request(subject_id=f"first {number}")) for number in range(2)]
+        began = await desk.run(rows.read_clock())
+        moved = await desk.run(destinations.redate(key, began, now + HOUR, minute, Hold.RATE, 100))
+        later = await desk.accept_one(request(subject_id="later"))
+        began = await desk.run(rows.read_clock())
+        moved = await desk.run(destinations.redate(key, began, now + HOUR, minute, Hold.RATE, 100, moved.ends))
+        assert (moved.count, (await desk.read(later.id)).next_retry_at) == (1, now + HOUR + 2 * minute)
+        for record in (*first, later):
+            await desk.change(record.id, next_retry_at=now)
+        last = await desk.accept_one(request(subject_id="last"))
+        began = await desk.run(rows.read_clock())
+        moved = await desk.run(destinations.redate(key, began, now + HOUR, minute, Hold.RATE, 100, moved.ends))
+        found = {(await desk.read(one.id)).next_retry_at for one in (*first, later)}
+        assert found == {now + HOUR, now + HOUR + minute, now + HOUR + 2 * minute}
+        assert (await desk.read(last.id)).next_retry_at == now + HOUR
         await desk.close()
 
     async def test_a_person_pauses_and_resumes(self, harness: StorageHarness) -> None:

@@ -5,7 +5,7 @@ fed by an
 ordinary telemetry sink.
 """
 
-from outrider.testing.faults.board import Board, ConsumerSink, RelaySink
+from outrider.testing.faults.board import Board, ConsumerSink, NotifierSink, RelaySink
 from outrider.testing.faults.victim import Victim, die_with_parent
 
-__all__ = ["Board", "ConsumerSink", "RelaySink", "Victim", "die_with_parent"]
+__all__ = ["Board", "ConsumerSink", "NotifierSink", "RelaySink", "Victim", "die_with_parent"]

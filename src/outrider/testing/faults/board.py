@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Self
 
 from outrider.core import events
+from outrider.core.events.notifying import (
+    NotificationAttemptFinished,
+    NotificationAttemptStarted,
+    NotificationEvent,
+)
 
 _FORMAT = struct.Struct("<qqdd")
 _READY = struct.Struct("<q")
@@ -122,3 +127,28 @@ class ConsumerSink:
         if isinstance(event, events.ReceiptRecorded):
             self._settled += event.messages
             self._board.settle(self._settled)
+
+
+class NotifierSink:
+    """A telemetry sink that keeps the board of a notifier: calls begun, and calls of which the result was written."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._calling: set[str] = set()
+        self._begun = self._settled = 0
+
+    def emit(self, event: events.TelemetryEvent) -> None:
+        """Count what was begun, and what came of it: the next event of a record after its call's end."""
+        match event:
+            case NotificationAttemptStarted():
+                self._calling.add(event.record_id)
+                self._begun += 1
+                self._board.begin(self._begun)
+            case NotificationAttemptFinished():
+                pass
+            case NotificationEvent() if event.record_id in self._calling:
+                self._calling.remove(event.record_id)
+                self._settled += 1
+                self._board.settle(self._settled)
+            case _:
+                pass

@@ -1,0 +1,130 @@
+"""Senders that die while they tell people: nobody is forgotten, and what is repeated is what may be repeated."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+
+from faults.asking import RECIPIENTS, SERVICE, TABLE, Asking, recipient
+from faults.campaign import SETTLE_SECONDS, Stuck, pick_moment
+from faults.options import Options
+from faults.rig import LEASE_SECONDS, Rig
+from faults.senders import APP_ID, APP_SECRET, parts_of
+from faults.shop import Cell
+from faults.told import judge, unsettled
+from faults.weather import Weather
+from outrider.core.notification.address import Address, AddressSettings
+from outrider.core.secret import Secret
+from outrider.notification.opening import sealed
+from outrider.notification.store.people import save_address
+from outrider.testing.faults import Victim
+from outrider.testing.feishu import FakeFeishu
+from outrider.testing.schema import create_tables
+
+NAME = "notification"
+SENDERS = 3
+BOTS = 10
+WINDOW = timedelta(seconds=20)
+KILL_SECONDS = 2.5  # about what one kill and start takes, to spread the messages over the campaign
+RATE_MIN = 10.0
+QUIET_SECONDS = 60.0
+LOOK_SECONDS = 0.5
+
+Tick = Callable[[], None]
+
+
+def notification(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
+    """SIGKILL senders at random, while the provider answers as badly as it can."""
+    with FakeFeishu() as feishu:
+        cell = furnish(rig, feishu, options.seed, WINDOW)
+        feishu.script.choose = Weather(options.seed)
+        rate = max(RATE_MIN, options.messages / max(1, options.kills) / KILL_SECONDS)
+        asking = Asking(cell.database, rate, options.messages, options.seed)
+        senders = [_sender(rig, cell, number) for number in range(SENDERS)]
+        asking.start()
+        try:
+            in_flight = _kill(rig, cell, senders, options, tick)
+        finally:
+            asking.stop()
+        await_ended(cell, senders)
+        return {
+            "kills": options.kills, "kills_in_flight": in_flight, **judge(cell.database, feishu, WINDOW),
+            "window_s": WINDOW.total_seconds(),
+        }  # fmt: skip
+
+
+def furnish(rig: Rig, feishu: FakeFeishu, seed: int, window: timedelta) -> Cell:
+    """A database with the tables of application and notifier; an app and bots; every recipient with an address of both."""
+    database = rig.server.create_database(NAME)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(TABLE)
+    create_tables(database, f"{SERVICE}_")
+    create_tables(database, "notification_")
+    app = feishu.add_app(APP_ID, APP_SECRET, window=window)
+    app.limits = ()
+    urls = [feishu.add_bot(f"bot-token-{number}", limits=()).url for number in range(BOTS)]
+    cell = Cell(
+        database, "log:", LEASE_SECONDS, seed=seed, provider=feishu.address, window_seconds=window.total_seconds()
+    )
+    asyncio.run(_give_addresses(replace(cell, state_dir=str(rig.folder)), urls))
+    return cell
+
+
+async def _give_addresses(cell: Cell, urls: list[str]) -> None:
+    parts = parts_of(cell)
+    sessions = parts.sessions()
+    for number in range(RECIPIENTS):
+        receiver = {"receive_id_type": "open_id", "receive_id": f"ou_{number}"}
+        given: dict[str, tuple[dict[str, str], dict[str, Secret]]] = {
+            "feishu_app": (receiver, {}),
+            "feishu_bot": ({}, {"webhook_url": Secret(urls[number % len(urls)])}),
+        }
+        for channel, (values, secrets) in given.items():
+            address = Address(recipient(number), channel, AddressSettings(values, secrets))
+            place = parts.desk.channels[channel].destinations(address)[0]
+            text = sealed(recipient(number), channel, secrets, parts.desk.codec)
+            await sessions.transact(
+                save_address(
+                    uuid4(), recipient(number), channel, enabled=True, settings=values, secrets=text,
+                    destination_key=place.key,
+                )
+            )  # fmt: skip
+    await sessions.close()
+
+
+def _sender(rig: Rig, cell: Cell, number: int) -> Victim:
+    """A sender that is at work."""
+    sender = rig.spawn("notify", NAME, cell, number)
+    if not sender.await_ready(SETTLE_SECONDS):
+        raise Stuck(f"{sender.name} did not start:\n{sender.log_tail()}")
+    return sender
+
+
+def _kill(rig: Rig, cell: Cell, senders: list[Victim], options: Options, tick: Tick) -> int:
+    """Kill one after the other at random, each replaced; gives how many had a call under way."""
+    chance, in_flight = random.Random(options.seed), 0
+    for number in range(options.kills):
+        place = chance.randrange(len(senders))
+        pick_moment(senders[place], chance)
+        in_flight += senders[place].kill()
+        senders[place] = _sender(rig, cell, SENDERS + number)
+        tick()
+    return in_flight
+
+
+def await_ended(cell: Cell, senders: list[Victim]) -> None:
+    """Wait until every record is at an end, or until none has come nearer to it for a while; then stop the senders."""
+    left, since = unsettled(cell.database), time.monotonic()
+    while left and time.monotonic() < since + QUIET_SECONDS:
+        time.sleep(LOOK_SECONDS)
+        now = unsettled(cell.database)
+        if now != left:
+            left, since = now, time.monotonic()
+    for sender in senders:
+        sender.stop()
