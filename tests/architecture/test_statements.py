@@ -35,7 +35,7 @@ ONLY: Mapping[str, tuple[frozenset[str], str]] = {
         ),
     ),
     **dict.fromkeys(
-        ("open_pass", "read_pass", "read_pass_beside", "delete_pending"),
+        ("open_pass", "read_pass", "read_pass_beside", "delete_pending", "delete_pending_run"),
         (frozenset({"mysql"}), "side rows say there what is to be read (OB-21)"),
     ),
     "record_receipts": (frozenset({"postgres"}), "one statement for many, from arrays"),

@@ -5,6 +5,7 @@ import asyncio
 import pymysql
 import pytest
 
+from outrider.core import cursors
 from outrider.core.errors import ConfigurationError, SchemaMismatch, StorageUnavailable
 from outrider.core.meta import read_meta, write_meta
 from outrider.core.steps import Rows, Statement, Steps
@@ -93,4 +94,24 @@ async def test_a_transaction_that_loses_a_deadlock_is_begun_again(mariadb_url: s
     meta = await session.run(read_meta())
     assert (meta["left"], meta["right"]) == ("mine", "mine")
     other.close()
+    await session.close()
+
+
+async def test_side_rows_go_without_waiting_for_their_neighbours(mariadb_url: str) -> None:
+    """OB-21, H10: an insert that is not committed yet, between them or right behind them, holds up nothing."""
+    create_tables(mariadb_url, PREFIX)
+    table = f"{PREFIX}outbox_pending"
+    session = await storage(mariadb_url).connect()
+    there = [*range(1, 100), *range(101, 301), 303, 305]
+    uncommitted = [100, 301, 302, 304]
+    with pymysql.connect(**server_of(mariadb_url), autocommit=True) as other, other.cursor() as cursor:
+        insert = f"INSERT INTO {table} VALUES (1, %s, 7)"
+        cursor.executemany(insert, [(log_id,) for log_id in there])
+        other.begin()
+        cursor.executemany(insert, [(log_id,) for log_id in uncommitted])
+        async with asyncio.timeout(10):
+            await session.transact(cursors.delete_side_rows(1, there))
+        other.commit()
+        cursor.execute(f"SELECT log_id FROM {table} ORDER BY log_id")
+        assert [log_id for (log_id,) in cursor.fetchall()] == uncommitted
     await session.close()

@@ -6,14 +6,17 @@ All times are the database's. Parameters shared by the statements: `subscription
 Source: spec/outbox.md OB-19, OB-22, OB-35, OB-41; design.md section 4.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 from json import dumps
 from typing import Any, Final
 
 from outrider.core.errors import ForeignPosition, InvariantViolated, LeaseLost
 from outrider.core.lane import Cursor, Held, LaneKey, Subscription
 from outrider.core.position import Position
+from outrider.core.runs import split_runs
 from outrider.core.snapshot import Snapshot
 from outrider.core.steps import Statement, Steps
 from outrider.core.subscriptions import find_subscription
@@ -21,6 +24,8 @@ from outrider.core.subscriptions import find_subscription
 NOTE_SECONDS: Final = 1.0
 """How often a journal row of the position is written (OB-22)."""
 _MEND: Final = "In a restored database, before writers are let in, run  outrider cursor rebase"
+_RUN_LEAST: Final = 50
+"""From how many ids on without a gap one statement more costs less than to look each up."""
 _SLOW_SECONDS: Final = 0.005
 _STRETCH: Final = 10
 
@@ -149,15 +154,26 @@ def write_position(key: LaneKey, epoch: int, position: Position, high_id: int, p
     messages gone by since the lane began, `high_id` the highest id passed. Statement `write_position`, params of the
     position, `high_id`, `passed`, `server_run` (None: of any run; a storage that loses no transaction ids ignores it) → one
     row when the epoch still holds and the run is the present one.
-    Where side rows were taken, `delete_pending`, params `subscription_id`, `log_ids`, a JSON array in order (H10), in the
-    same transaction.
+    Where side rows were taken, they go in the same transaction.
     """
     params = {**_guard(key, epoch), **position_params(position), "high_id": high_id, "passed": passed}
     rows = yield Statement("write_position", {**params, "server_run": position.server_run})
     _held(rows, key, epoch)
     if position.taken:
-        log_ids = sorted(log_id for batch in position.taken for log_id in batch)
-        yield Statement("delete_pending", {"subscription_id": key.subscription_id, "log_ids": dumps(log_ids)})
+        yield from delete_side_rows(key.subscription_id, sorted(chain.from_iterable(position.taken)))
+
+
+def delete_side_rows(subscription_id: int, log_ids: Sequence[int]) -> Steps[None]:
+    """Delete the side rows of these rising ids, which are all there, and wait for none that is not committed yet (H10).
+
+    Statements: `delete_pending_run`, params `subscription_id`, `first`, `end` (exclusive) and `rows`, how many lie there;
+    `delete_pending`, params `subscription_id`, `log_ids`, a JSON array. Source: OB-21.
+    """
+    runs, rest = split_runs(log_ids, _RUN_LEAST)
+    for first, end in runs:
+        params = {"subscription_id": subscription_id, "first": first, "end": end, "rows": end - first}
+        yield Statement("delete_pending_run", params)
+    yield Statement("delete_pending", {"subscription_id": subscription_id, "log_ids": dumps(rest)})
 
 
 def mark(key: LaneKey, epoch: int, log_id: int | None, starts: int) -> Steps[None]:
