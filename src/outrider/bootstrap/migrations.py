@@ -4,14 +4,14 @@ A `pre` half only adds, so that older processes go on; a `post` half takes away 
 once, in order, under a lock; what was run stands in the meta table. Source: spec/outbox.md section 13, `migrate`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol, cast
 
 from outrider.bootstrap.registry import adapter, dialect_of, sqlite_path
 from outrider.bootstrap.secured import database_url
 from outrider.bootstrap.settings_model import Settings
 from outrider.core.errors import ConfigurationError, SchemaMismatch
-from outrider.core.meta import FAMILIES, INSTANCE, OUTBOX, Family, families_of
+from outrider.core.meta import FAMILIES, INSTANCE, NOTIFICATION, OUTBOX, Family, families_of
 from outrider.runtime.migrations import Migration, facts_after, shipped
 from outrider.runtime.sql import read_sql
 from outrider.runtime.system_clock import SystemClock
@@ -23,7 +23,11 @@ PACKAGES: Final = {
 }
 UPSERT: Final = {"mysql": "ON DUPLICATE KEY UPDATE value = VALUES(value)"}
 WITH_ROLES: Final = frozenset({"postgresql", "mysql"})
-ROLES: Final = ("add", "relay", "consume", "subscribe", "prune", "read", "operate", "migrate")
+ROLES: Final[Mapping[Family, tuple[str, ...]]] = {
+    OUTBOX: ("add", "relay", "consume", "subscribe", "prune", "read", "operate", "migrate"),
+    NOTIFICATION: ("notify", "serve"),
+}
+ROLE_SCRIPTS: Final[Mapping[Family, str]] = {OUTBOX: "roles.sql", NOTIFICATION: "notification_roles.sql"}
 RANDOM_BYTES: Final = 16  # of an instance id
 
 
@@ -54,11 +58,11 @@ class Schema(Protocol):
 class RoledSchema(Schema, Protocol):
     """The same, of a database whose users may be told apart."""
 
-    def make_roles(self) -> None:
-        """Make the service's roles, each with what its work needs and nothing else. Safe to repeat."""
+    def make_roles(self, scripts: Sequence[str]) -> None:
+        """Make the service's roles by these files, each with what its work needs and nothing else. Safe to repeat."""
         ...
 
-    def roles_script(self) -> str:
+    def roles_script(self, scripts: Sequence[str]) -> str:
         """What `make_roles` runs."""
         ...
 
@@ -141,8 +145,10 @@ def _search(settings: Settings) -> str:
 
 def make_roles(settings: Settings, prefix: str) -> list[str]:
     """Make the roles of the service whose tables are there; gives their names (OB-94). Raises as `roles_sql`."""
-    _roled(settings, prefix).make_roles()
-    return [f"{prefix}{role}" for role in ROLES]
+    schema = _roled(settings, prefix)
+    families = _families(schema)
+    schema.make_roles([ROLE_SCRIPTS[family] for family in families])
+    return [f"{prefix}{role}" for family in families for role in ROLES[family]]
 
 
 def roles_sql(settings: Settings, prefix: str) -> str:
@@ -150,7 +156,14 @@ def roles_sql(settings: Settings, prefix: str) -> str:
 
     Raises ConfigurationError where the database has none, AccessRefused, StorageUnavailable.
     """
-    return _roled(settings, prefix).roles_script()
+    schema = _roled(settings, prefix)
+    return schema.roles_script([ROLE_SCRIPTS[family] for family in _families(schema)])
+
+
+def _families(schema: Schema) -> list[Family]:
+    """Those whose tables are there; that of every service in any case."""
+    known = schema.meta() or {}
+    return [family for family in FAMILIES if family == OUTBOX or int(known.get(family.pre, 0))]
 
 
 def _roled(settings: Settings, prefix: str) -> RoledSchema:

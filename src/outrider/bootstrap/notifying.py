@@ -178,7 +178,7 @@ def notifier_parts(made: Site, telemetry: Telemetry, *, channels: Mapping[str, C
     composer = Composer(templates, policy, tuple(known), envelopes_of(values))
     announce = _announcing(made, catalog, telemetry)
     rules = Rules(policy, traits, announce, composer.content, _new_id(made), made.clock.chance)
-    desk = Desk(rules, known, composer, _codec(made, values), made.clock, Telling(telemetry, made.service))
+    desk = Desk(rules, known, composer, secret_codec(made, values), made.clock, Telling(telemetry, made.service))
     return NotifierParts(made, catalog, values, desk, telemetry, client)
 
 
@@ -246,7 +246,8 @@ def _new_id(made: Site) -> Callable[[], Any]:
     return lambda: uuid7(made.clock.now_ms(), made.clock.random_bytes(RANDOM_BYTES))
 
 
-def _codec(made: Site, values: Notification) -> SecretCodec:
+def secret_codec(made: Site, values: Notification) -> SecretCodec:
+    """What seals and opens secrets: under the keys of the settings, or plain without any."""
     keys = [Secret(key.get_secret_value()) for key in values.secret_keys]
     found: SecretCodec = (
         adapter("secrets", "sealed")(keys, made.clock.random_bytes) if keys else adapter("secrets", "plain")()

@@ -238,6 +238,7 @@ class Notifier(Service):
                 group.start(self._persist(lambda: self._asks(asking)), "look up")
                 group.start(self._upkeep.prune(), "prune")
                 group.start(self._upkeep.count(), "count")
+                group.start(self._upkeep.warn(), "warn")
                 await self._persist(lambda: self._claims(looking, sending, group))
         finally:
             for sessions in (looking, menders, asking, *sending):

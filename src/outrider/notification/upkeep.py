@@ -1,6 +1,6 @@
-"""What the notifier does beside its sends: it prunes what is over, and counts what there is.
+"""What the notifier does beside its sends: it prunes what is over, counts what there is, and warns of plain secrets.
 
-Invariant: a failure of either is told and never ends the notifier; a transaction of either is bounded, and counting takes a
+Invariant: a failure of any is told and never ends the notifier; a transaction of any is bounded, and counting takes a
 small share of the time, however much there is. Source: spec/notification.md §9, §13, NT-53.
 """
 
@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from outrider.core.errors import OutriderError
-from outrider.core.events import LogPruned, NotificationTotalsRead, ServiceFailed
+from outrider.core.events import LogPruned, NotificationSecretsPlain, NotificationTotalsRead, ServiceFailed
 from outrider.core.text import clean_text
 from outrider.notification.policy import Retention
 from outrider.notification.store.pruning import is_done, prune
+from outrider.notification.store.rekeying import count_plain
 from outrider.notification.store.totals import read_totals
 from outrider.ports.clock import Clock
 from outrider.ports.telemetry import Telemetry
@@ -23,6 +24,7 @@ PRUNE_SECONDS: Final = 3_600.0
 COUNT_SECONDS: Final = 15.0
 COUNT_SHARE: Final = 50
 """Counting takes at most this part of the time: where it is slow it is done less often."""
+WARN_SECONDS: Final = 86_400.0
 AGAIN_SECONDS: Final = 60.0
 TABLES: Final[Mapping[str, str]] = {
     "attempts": "notification_attempt",
@@ -36,7 +38,7 @@ TABLES: Final[Mapping[str, str]] = {
 
 
 class Upkeep:
-    """Prunes and counts until `told` is set, each on a connection of its own."""
+    """Prunes, counts and warns until `told` is set, each on a connection of its own."""
 
     role: Final = "upkeep"
 
@@ -59,6 +61,10 @@ class Upkeep:
     async def count(self) -> None:
         """Count records and destinations for the metrics, at once and again and again."""
         await self._repeat(self._count)
+
+    async def warn(self) -> None:
+        """Say where secrets lie plain, at once and then once a day (NT-44)."""
+        await self._repeat(self._warn)
 
     async def _repeat(self, work: Callable[[Sessions], Awaitable[float]]) -> None:
         """Do `work`, each time after the seconds that it gave the time before."""
@@ -92,3 +98,9 @@ class Upkeep:
         seconds = self._clock.boottime() - started
         self._telemetry.emit(NotificationTotalsRead(self._service, totals, seconds))
         return max(COUNT_SECONDS, COUNT_SHARE * seconds)
+
+    async def _warn(self, sessions: Sessions) -> float:
+        plain = await sessions.run(count_plain())
+        if plain:
+            self._telemetry.emit(NotificationSecretsPlain(self._service, plain))
+        return WARN_SECONDS

@@ -40,7 +40,7 @@ WARNING: Final = (
     events.BreakerOpened, events.MessageSwept, events.SweepAlarmRaised, events.ResendIgnored, events.RetentionExceeded,
     events.TraceDropped, events.NotificationFailed, events.NotificationSkipped, events.NotificationRecovered,
     events.NotificationLeaseLost, events.NotificationLateSuccess, events.NotificationFallback,
-    events.NotificationDestinationOpened, events.NotificationUnrecognisedAnswer,
+    events.NotificationDestinationOpened, events.NotificationUnrecognisedAnswer, events.NotificationSecretsPlain,
 )  # fmt: skip
 ERROR: Final = (
     events.MessageDied, events.MessageQuarantined, events.ServiceFailed, events.NotificationDead,

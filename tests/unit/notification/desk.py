@@ -26,6 +26,7 @@ from outrider.notification.store.rules import Rules
 from outrider.notification.telling import Telling
 from outrider.notification.template import load_templates
 from outrider.ports.channel import Channel
+from outrider.ports.codec import SecretCodec
 from outrider.runtime.sessions import Sessions
 from outrider.storages.memory.database import MemoryDatabase
 from outrider.storages.memory.storage import MemoryStorage
@@ -56,7 +57,8 @@ class Office:
         self, channels: Mapping[str, Channel], clock: ManualClock, storage: MemoryStorage | None = None,
         envelopes: Mapping[str, str] | None = None, owner: str = "one", **settings: Any,  # noqa: ANN401
     ) -> None:  # fmt: skip
-        self.clock, self.sink, self.codec = clock, EventSink(), keys()
+        self.clock, self.sink = clock, EventSink()
+        self.codec: SecretCodec = keys()
         self.storage = storage or MemoryStorage("notification_", database=MemoryDatabase(clock.now))
         self.announced: list[tuple[str, str, Mapping[str, Any]]] = []
         values = {"public_base_url": "https://app.example", "action_paths": ("/",), **settings}

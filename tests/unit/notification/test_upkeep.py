@@ -5,8 +5,15 @@ from datetime import timedelta
 
 import pytest
 
+from outrider.codecs.plain_secrets import PlainSecrets
 from outrider.core.errors import AccessRefused
-from outrider.core.events import LogPruned, NotificationSent, NotificationTotalsRead, ServiceFailed
+from outrider.core.events import (
+    LogPruned,
+    NotificationSecretsPlain,
+    NotificationSent,
+    NotificationTotalsRead,
+    ServiceFailed,
+)
 from outrider.core.notification.codes import Code, Outcome
 from outrider.core.steps import Steps, T
 from outrider.notification.notifier import Notifier
@@ -51,6 +58,20 @@ async def test_the_notifier_counts_what_there_is(clock: ManualClock) -> None:
         read = await made.sink.wait_for(NotificationTotalsRead)
     assert ("c0", "dead", 1) in [(one.channel, one.status, one.count) for one in read.totals.records]
     assert list(read.totals.destinations) == [("c0", "closed", 1)]
+
+
+async def test_secrets_that_lie_plain_are_warned_of(clock: ManualClock) -> None:
+    """NT-44: at the start, by their number alone; sealed ones say nothing."""
+    made, _ = office(clock, KEYED)
+    await made.give_address("c0", "sealed", webhook_url="https://hook.example/secret")
+    async with working(made.notifier):
+        await made.sink.wait_for(NotificationTotalsRead)
+    assert made.sink.of(NotificationSecretsPlain) == []
+    made.codec = PlainSecrets()
+    await made.give_address("c0", "plain", webhook_url="https://hook.example/secret")
+    async with working(made.notifier):
+        warned = await made.sink.wait_for(NotificationSecretsPlain)
+    assert warned == NotificationSecretsPlain("notification", 1)
 
 
 class Forbidding(Sessions):

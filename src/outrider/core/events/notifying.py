@@ -202,3 +202,10 @@ class NotificationTotalsRead(TelemetryEvent):
 
     totals: Totals
     duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationSecretsPlain(TelemetryEvent):
+    """Secrets of so many `addresses` lie plain in their rows: give `notification.secret_keys`, then rekey."""
+
+    addresses: int

@@ -82,17 +82,17 @@ class MysqlSchema:
             for statement in DROPS:
                 cursor.execute(self.fill(statement))
 
-    def make_roles(self) -> None:
+    def make_roles(self, scripts: Sequence[str]) -> None:
         """Make the service's roles, and give them what they need (OB-94). Raises AccessRefused where this user may not,
         StorageUnavailable.
         """
         with translated(), closing(self._connect()) as connection, connection.cursor() as cursor:
-            for statement in statements(self.roles_script()):
+            for statement in statements(self.roles_script(scripts)):
                 cursor.execute(statement)
 
-    def roles_script(self) -> str:
-        """What `make_roles` runs."""
-        return self.fill(read_sql(__package__, "roles.sql"))
+    def roles_script(self, scripts: Sequence[str]) -> str:
+        """What `make_roles` runs, these of this package's files."""
+        return self.fill("\n".join(read_sql(__package__, name) for name in scripts))
 
     def fill(self, script: str) -> str:
         """A script with the service's table names in it."""

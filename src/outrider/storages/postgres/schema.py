@@ -53,21 +53,25 @@ class PostgresSchema:
                 connection.execute(write.encode(), (name, value))
         return True
 
-    def make_roles(self) -> None:
+    def make_roles(self, scripts: Sequence[str]) -> None:
         """Make the service's roles, and give them what they need and nothing else, in one transaction (OB-94).
 
         Raises AccessRefused where this user may not, StorageUnavailable.
         """
-        script = self.roles_script()
+        script = self.roles_script(scripts)
         with self._locked() as connection:
             connection.execute(script.encode())
 
-    def roles_script(self) -> str:
-        """What `make_roles` runs: the tables' schema is looked up where the settings name none. Raises StorageUnavailable."""
+    def roles_script(self, scripts: Sequence[str]) -> str:
+        """What `make_roles` runs, by these of this package's files; the tables' schema is asked for where none is named.
+
+        Raises StorageUnavailable.
+        """
         with translated(), self._connect(autocommit=True) as connection:
             asked = connection.execute("SELECT quote_ident(coalesce(%s, current_schema()))", (self._schema,))
             (schema,) = asked.fetchone() or ("public",)
-        return self.fill(read_sql(__package__, "roles.sql")).replace("{schema}", str(schema))
+        text = "\n".join(read_sql(__package__, name) for name in scripts)
+        return self.fill(text).replace("{schema}", str(schema))
 
     def make_indexes(self, script: str) -> None:
         """Run statements that make indexes beside the writers, each by itself. Safe to repeat.
