@@ -27,17 +27,20 @@ DEFAULT_KILLS = {
     "lanes": 8,
     "rebase": 2,
     "notification": 10,
+    "notification-outage": 0,
 }
 DATABASES = ("postgresql", "mariadb")
 ON_POSTGRES = ("postgres", "outage", "amnesia", "poison", "prune", "notification")
 """Campaigns that look into PostgreSQL's own tables."""
-NOTIFYING = frozenset({"notification"})
+NOTIFYING = frozenset({"notification", "notification-outage"})
 """Campaigns without a broker."""
+MESSAGES, RECORDS = 2000, 10_000
 EXAMPLES = """examples:
   ./run fault relay --kills 200 --messages 50000 --json
   ./run fault relay --kills 200 --messages 50000 --transactional --json
   ./run fault consume --database mariadb --kills 100 --messages 20000 --json
   ./run fault notification --kills 200 --messages 5000 --json
+  ./run fault notification-outage --minutes 60 --virtual --json
   ./run fault outage --seconds 90 --messages 20000
 """
 
@@ -51,8 +54,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--kills", "--changes", "--wipes", type=int, help="faults, or changes of the number of lanes (default: a few)"
     )
-    parser.add_argument("--messages", type=int, default=2000, help="committed messages at least (default 2000)")
+    parser.add_argument(
+        "--messages", type=int, help=f"committed messages at least (default {MESSAGES}; notification-outage {RECORDS})"
+    )
     parser.add_argument("--seconds", type=float, default=20.0, help="length of the outage (default 20)")
+    parser.add_argument("--minutes", type=float, help="the same in minutes")
+    parser.add_argument("--virtual", action="store_true", help="in virtual time, as notification-outage always runs")
     parser.add_argument("--transactional", action="store_true", help="with broker.transactional")
     parser.add_argument(
         "--database", choices=DATABASES, default="postgresql", help="where the log lies (default postgresql)"
@@ -72,7 +79,7 @@ def run(name: str, options: Options, *, quiet: bool = False) -> dict[str, Any]:
         if not quiet and sys.stderr.isatty():
             print(f"\r{name}: {done}/{options.kills}", end="", file=sys.stderr, flush=True)
 
-    database = "mariadb" if name == "mariadb" else options.database
+    database = {"mariadb": "mariadb", "notification-outage": "sqlite"}.get(name, options.database)
     if database == "mariadb" and name in ON_POSTGRES:
         raise RuntimeError(f"{name} looks into PostgreSQL's own tables")
     started = time.monotonic()
@@ -89,9 +96,11 @@ def main() -> int:
     """Run from the command line."""
     arguments = parse()
     kills = DEFAULT_KILLS[arguments.name] if arguments.kills is None else arguments.kills
-    options = Options(
-        kills, arguments.messages, arguments.seconds, arguments.transactional, arguments.seed, arguments.database
-    )
+    messages = arguments.messages or (RECORDS if arguments.name == "notification-outage" else MESSAGES)
+    seconds = arguments.seconds if arguments.minutes is None else arguments.minutes * 60
+    if arguments.virtual != (arguments.name == "notification-outage"):
+        sys.exit("./run fault: notification-outage runs in virtual time, --virtual, and no other campaign does")
+    options = Options(kills, messages, seconds, arguments.transactional, arguments.seed, arguments.database)
     figures = run(arguments.name, options)
     if arguments.json:
         print(json.dumps(figures))

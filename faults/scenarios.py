@@ -22,6 +22,7 @@ from faults.pruning import prune
 from faults.rebasing import rebase
 from faults.restarts import restart
 from faults.rig import Rig
+from faults.unreachable import notification_outage
 from faults.verdict import Verdict
 
 Tick = Callable[[], None]
@@ -161,4 +162,5 @@ SCENARIOS: dict[str, Callable[[Rig, Options, Tick], dict[str, Any]]] = {
     "lanes": lanes,
     "rebase": rebase,
     "notification": notification,
+    "notification-outage": notification_outage,
 }

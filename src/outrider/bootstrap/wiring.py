@@ -61,14 +61,15 @@ class Site:
         check_meta(meta)
 
 
-def site(settings: Settings, catalog: Catalog | None = None) -> Site:
-    """Put a site together. Without `catalog` the one that `service.catalog` names is imported, if any.
+def site(settings: Settings, catalog: Catalog | None = None, clock: SystemClock | None = None) -> Site:
+    """Put a site together. Without `catalog` the one that `service.catalog` names is imported, if any. `clock` stands for
+    the host's; on SQLite, which has no clock of its own, for the database's too.
 
     Raises ConfigurationError, CatalogError, MissingExtra.
     """
     known = catalog if catalog is not None else catalog_of(settings)
     names = names_of(settings.service.name, known)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     dialect = dialect_of(settings.database.url)
     made, queries = adapter("storage", dialect), adapter("queries", dialect)
     channel = wakeup_channel(names.prefix)

@@ -15,6 +15,7 @@ from outrider.core.notification.sending import SendRequest, SendResult
 from outrider.core.notification.traits import Form
 from outrider.core.steps import Steps
 from outrider.core.text import clean_text
+from outrider.notification.admission import lease_needs
 from outrider.notification.compose import Composer
 from outrider.notification.content_key import thaw
 from outrider.notification.opening import opened, unopened
@@ -102,6 +103,8 @@ class Sender:
             return self._never_begun(claimed, told, None)
         for _ in range(STALE_TRIES):
             prepared = await self._prepare(claimed, channel, sessions)
+            if not self._has_time(claimed, claimed_at):
+                break
             found = await sessions.transact(
                 claiming.begin(
                     desk.rules, claimed, prepared.address, prepared.destinations, prepared.payload, prepared.title,
@@ -117,6 +120,12 @@ class Sender:
                     return self._never_begun(claimed, found, prepared)
         await sessions.transact(claiming.release([claimed]))
         return None
+
+    def _has_time(self, claimed: Record, claimed_at: float) -> bool:
+        """Whether what is left of the lease by this host's clock is enough for a call (NT-10): it may have slept since."""
+        rules = self._desk.rules
+        left = claimed_at + rules.settings.lease.total_seconds() - self._desk.clock.boottime()
+        return left >= lease_needs(rules.policy(claimed.channel)).total_seconds()
 
     async def _merged(self, claimed: Record, sessions: Sessions) -> bool:
         """Whether the record went into its digest's list, closed by this call or another."""

@@ -4,9 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 from outrider.runtime.system_clock import SystemClock
 
+_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class ManualClock(SystemClock):
-    """`now` stands at `start` until `advance` moves it; `boottime` goes on, and jumps with it. Safe from any thread."""
+    """`now` stands at `start` until `advance` moves it, and what is read in ms and µs with it; `boottime` goes on, and jumps
+    with it. Safe from any thread.
+    """
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, 12, tzinfo=UTC)) -> None:
         super().__init__()
@@ -20,6 +24,14 @@ class ManualClock(SystemClock):
     def boottime(self) -> float:
         """The host's, and what was advanced."""
         return super().boottime() + self._advanced.total_seconds()
+
+    def now_ms(self) -> int:
+        """The same in milliseconds."""
+        return (self.now() - _SINCE) // timedelta(milliseconds=1)
+
+    def now_us(self) -> int:
+        """The same in microseconds."""
+        return (self.now() - _SINCE) // timedelta(microseconds=1)
 
     def advance(self, span: timedelta) -> None:
         """Move it."""

@@ -21,6 +21,7 @@ BLOCKED: Final = frozenset({Hold.RATE, Hold.BREAKER, Hold.PAUSED})
 """Holds that are a destination's, not a record's."""
 DESTINATION_COLUMNS: Final = tuple(DestinationRow.__dataclass_fields__)
 _FAR: Final = timedelta(days=366)
+_INSTANT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +109,15 @@ def redate(
     limit: int,
     ends: Mapping[Queue, datetime] = NO_QUEUES,
 ) -> Steps[Redated]:
-    """Move what is due at a blocked destination to `until` and later, `apart` from each other, so that the others never
-    queue behind it (NT-25, T2): at most `limit`; what another owns is passed over.
+    """Move what is due at a blocked destination, or would be before it takes anything, to `until` and later, `apart` from
+    each other, so that the others never queue behind it (NT-25, T2): at most `limit`; what another owns is passed over.
 
     `ends` of an earlier call: what is moved now goes behind what was moved then, if that still waits, so that each is moved
     about once however many there are. By priority, and what has waited before, or may have told the person already, does
     not go behind what has not. Statement `waiting_of_destination`, params `destination_key`, `after`, `before` (of the due
     time), `limit` → the earliest records without a live lease, locked (SKIP LOCKED), by due time.
     """
-    due = yield from _waiting(key, now - _FAR, now, limit)
+    due = yield from _waiting(key, now - _FAR, max(now, until - apart - _INSTANT), limit)
     kept: dict[Queue, datetime] = {}
     times = []
     for record in due:
