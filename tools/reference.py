@@ -160,11 +160,15 @@ def metric_tables() -> str:
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command that does something, by its whole name (`dead replay`)."""
     for name, (module, _) in Commands.table.items():
-        found = typer.main.get_command(import_module(module).app)
-        if subcommands := getattr(found, "commands", None):
-            yield from ((f"{name} {inner}", one) for inner, one in subcommands.items())
-        else:
-            yield name, found
+        yield from _leaves(name, typer.main.get_command(import_module(module).app))
+
+
+def _leaves(name: str, found: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401  typer's own classes are not public
+    if subcommands := getattr(found, "commands", None):
+        for inner, one in subcommands.items():
+            yield from _leaves(f"{name} {inner}", one)
+    else:
+        yield name, found
 
 
 def command_tables() -> str:

@@ -148,7 +148,7 @@ def commands_named(text: str) -> list[str]:
 def is_command(said: str, known: dict[str, object]) -> bool:
     """Whether it is a verb, or a verb's group, with options that it has."""
     words = said.partition("#")[0].split()
-    name = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
+    name = next((one for size in (3, 2) if (one := " ".join(words[:size])) in known), words[0])
     if name not in known:
         return any(verb.startswith(f"{name} ") for verb in known) and (len(words) == 1 or words[1] == "--help")
     options = {option for parameter in known[name].params for option in parameter.opts} | {"--help"}  # type: ignore[attr-defined]

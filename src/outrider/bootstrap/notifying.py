@@ -6,7 +6,7 @@ Source: spec/notification.md NT-1, NT-53; spec/outbox.md OB-99.
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 from outrider.bootstrap.consumer import Consumer
 from outrider.bootstrap.consumer_parts import WorkingConsumer
@@ -158,8 +158,10 @@ class NotifierParts:
         return self.desk.composer.prepare(request)
 
 
-def notifier_parts(made: Site, telemetry: Telemetry, *, channels: Mapping[str, Channel] | None = None) -> NotifierParts:
-    """Put the notifier of `made` together; `channels` stand for those of the settings.
+def notifier_parts(
+    made: Site, telemetry: Telemetry, *, channels: Mapping[str, Channel] | None = None, stream: TextIO | None = None
+) -> NotifierParts:
+    """Put the notifier of `made` together; `channels` stand for those of the settings, `stream` for the console's stdout.
 
     Raises ConfigurationError, CatalogError, MissingExtra.
     """
@@ -171,7 +173,7 @@ def notifier_parts(made: Site, telemetry: Telemetry, *, channels: Mapping[str, C
         raise ConfigurationError(f"service.name: the notifier's tables are those of service {SERVICE!r}")
     policy = policy_of(values)
     client = client_of(values)
-    known = channels if channels is not None else channels_of(values, made.clock, client)
+    known = channels if channels is not None else channels_of(values, made.clock, client, stream=stream)
     traits = {name: channel.traits for name, channel in known.items()}
     policy.check_channels(traits)
     templates = load_templates([values.templates] if values.templates else [])

@@ -58,7 +58,8 @@ COMMON: Final = {
     "no_color": (NoColor, False),
 }
 PAGES: Final = {"limit": (Limit, 50), "cursor": (Page, None)}
-WRITES: Final = {"dry_run": (DryRun, False), "yes": (Yes, False), "reason": (Reason, None)}
+CHANGES: Final = {"dry_run": (DryRun, False), "yes": (Yes, False)}
+WRITES: Final = CHANGES | {"reason": (Reason, None)}
 
 
 class Call:
@@ -139,13 +140,20 @@ def new_app(help_: str | None = None) -> typer.Typer:
 
 
 def command(
-    app: typer.Typer, name: str | None = None, *, examples: Examples, pages: bool = False, writes: bool = False
+    app: typer.Typer,
+    name: str | None = None,
+    *,
+    examples: Examples,
+    pages: bool = False,
+    writes: bool = False,
+    changes: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator that makes `function(call, …)` a command with the common options and examples in its help.
 
+    `writes`: it changes something and wants to know why; `changes`: it does, and nobody is asked for a reason.
     The function may be a coroutine function; it returns an exit code, None for done.
     """
-    common = COMMON | (PAGES if pages else {}) | (WRITES if writes else {})
+    common = COMMON | (PAGES if pages else {}) | (WRITES if writes else CHANGES if changes else {})
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]

@@ -29,7 +29,7 @@ class Commands(LazyGroup):
         "routes": ("outrider.cli.routes", "Which type travels where, and who expects it."),
         "relay": ("outrider.cli.relay", "Publish committed messages, until a signal or once."),
         "consume": ("outrider.cli.consume", "Run a consumer's handlers, until a signal."),
-        "notify": ("outrider.cli.notify", "Tell people what was asked for, until a signal or once."),
+        "notify": ("outrider.cli.notify.command", "Tell people what was asked for; look at it, and mend it."),
         "messages": ("outrider.cli.messages", "Look at messages in any state."),
         "dead": ("outrider.cli.dead", "Look at dead messages; replay or discard them."),
         "pause": ("outrider.cli.pause", "Stop sending to a destination, of a key, or altogether."),

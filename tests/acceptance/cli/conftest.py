@@ -57,14 +57,14 @@ class Shop:
     folder: Path
     url: str
 
-    def run(self, *arguments: str, **environment: str) -> Answer:
+    def run(self, *arguments: str, stdin: str = "", **environment: str) -> Answer:
         """Run the program within this process: quick, and all but the interpreter's start is the real thing."""
         out, err, code = io.StringIO(), io.StringIO(), 0
         with (
             contextlib.chdir(self.folder),
             patch.dict(os.environ, self._environment(environment), clear=True),
             patch.object(sys, "path", [str(self.folder), *sys.path]),
-            patch.object(sys, "stdin", io.StringIO()),
+            patch.object(sys, "stdin", io.StringIO(stdin)),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):

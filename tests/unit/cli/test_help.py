@@ -33,14 +33,18 @@ GROUPS = {
     "messages": ("list", "show"), "dead": ("list", "show", "replay", "discard"),
     "pause": ("destination", "key", "relay", "consumer"), "resume": ("destination", "key", "relay", "consumer"),
     "cursor": ("show",),
-    "notify": ("run", "show"),
+    "notify": (
+        "run", "list", "show", "replay", "cancel", "resolve", "send", "test", "sweep", "stats", "rekey", "channels list",
+        "channels set", "channels enable", "channels disable", "channels rm", "destinations list", "destinations pause",
+        "destinations resume", "digest flush", "templates check",
+    ),
 }  # fmt: skip
 
 
 def commands() -> Iterator[tuple[str, ...]]:
     for name in Commands.table:
         yield (name,)
-        yield from ((name, under) for under in GROUPS.get(name, ()))
+        yield from ((name, *under.split()) for under in GROUPS.get(name, ()))
 
 
 @pytest.mark.timeout(60)
@@ -73,9 +77,15 @@ def test_every_command_has_the_common_options(command: tuple[str, ...]) -> None:
     """OB-80: --service --config --json --quiet --no-color everywhere; --dry-run --yes --reason where something is written."""
     said = CliRunner().invoke(app, [*command, "--help"]).stdout
     assert all(option in said for option in ("--service", "--config", "--json", "--quiet", "--no-color"))
-    if command[0] in {"pause", "resume", "prune", "routes"} or command[1:] in {("replay",), ("discard",)}:
+    asked_why = {"replay", "discard", "cancel", "resolve", "pause", "resume", "rekey"}
+    if command[0] in {"pause", "resume", "prune", "routes"} or command[-1] in asked_why:
         assert all(option in said for option in ("--dry-run", "--yes", "--reason"))
-    if command[1:] == ("list",):
+    if command[1:] in {("send",), *(("channels", verb) for verb in ("set", "enable", "disable", "rm"))}:
+        assert "--dry-run" in said
+    if command in {("notify", "list"), ("notify", "replay")}:
+        filters = "status channel kind code class recipient dedupe-key correlation since until cursor"
+        assert all(f"--{name}" in said for name in filters.split())
+    elif command[1:] == ("list",):
         filters = "state type destination key consumer code cause since until min-attempts id limit cursor"
         assert all(f"--{name}" in said for name in filters.split())
 

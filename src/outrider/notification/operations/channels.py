@@ -69,17 +69,26 @@ class ChannelOperations:
         return self._view(channel, await self._sessions.run(people.read_address(recipient_id, channel)))
 
     async def put(
-        self, recipient_id: str, channel: str, said: Mapping[str, Any], *, seen: int | None = None
+        self,
+        recipient_id: str,
+        channel: str,
+        said: Mapping[str, Any],
+        *,
+        seen: int | None = None,
+        dry_run: bool = False,
     ) -> ChannelView:
         """Save settings; an address that was switched off works again, and so does its own destination.
 
-        `said`: `enabled` (true), `auth_type` and what the channel takes; a secret left out is kept, null clears it. Raises
-        SettingsRefused, VersionMismatch where the version is not `seen`, NotificationNotFound.
+        `said`: `enabled` (true), `auth_type` and what the channel takes; a secret left out is kept, null clears it. A
+        `dry_run` judges and saves nothing, and gives the view as it stands. Raises SettingsRefused, VersionMismatch where
+        the version is not `seen`, NotificationNotFound.
         """
         there = self._pushing(channel)
         row = await self._sessions.run(people.read_address(recipient_id, channel))
         settings, enabled = settings_of(channel, said, self._kept(row), self._desk.clock.now())
         await self._judge(there, settings)
+        if dry_run:
+            return self._view(channel, row)
         places = there.destinations(Address(recipient_id, channel, settings))
         key = places[0].key if places else destination_key(channel, recipient_id)
 
