@@ -69,6 +69,12 @@ BARS: Final[dict[str, dict[str, Bar]]] = {
         "kafka_p99_ms": at_most(20),
         "commit_ratio_8_clients": at_least(0.90),
     },
+    "candidates": {
+        "instances": at_least(500),
+        "worse": at_most(0),
+        "p50_ms": at_most(10),
+        "p99_ms": at_most(50),
+    },
     "growth": {
         "million_vs_10k": at_least(0.85),
         "held_snapshot": at_least(0.85),

@@ -5,7 +5,8 @@ local wall clock, lengths are elapsed minutes, and a start that a clock change s
 Source: spec/scheduling.md ST-14, ST-15.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from itertools import pairwise
@@ -27,15 +28,13 @@ class StepWindow:
     starts: Sequence[int]
     step_minutes: int
 
-    def places(self, minutes: int) -> Iterator[Span]:
-        """Each place of a block of this many minutes, which must be a multiple of the step."""
+    def bounds(self, minutes: int) -> tuple[Sequence[int], Sequence[int]]:
+        """Starts and ends of each place of a block of this many minutes, which must be a multiple of the step."""
         length = minutes * MINUTE
         if minutes <= 0 or minutes % self.step_minutes:
-            return
-        for start in self.starts:
-            if start + length > self.closes:
-                return
-            yield Span(start, start + length)
+            return (), ()
+        starts = self.starts[: bisect_right(self.starts, self.closes - length)]
+        return starts, [start + length for start in starts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +44,14 @@ class SectionDay:
     sections: tuple[Span, ...]
     term: Term
 
-    def places(self, minutes: int) -> Iterator[Span]:
-        """Each run of as many sections as these minutes take."""
+    def bounds(self, minutes: int) -> tuple[Sequence[int], Sequence[int]]:
+        """Starts and ends of each run of as many sections as these minutes take."""
         count, gap = self.term.sections_for(minutes), self.term.max_gap_minutes * MINUTE
         if not 1 <= count <= self.term.sections_max:
-            return
-        for first in range(len(self.sections) - count + 1):
-            run = self.sections[first : first + count]
-            if all(later.start - earlier.end <= gap for earlier, later in pairwise(run)):
-                yield Span(run[0].start, run[-1].end)
+            return (), ()
+        runs = [self.sections[first : first + count] for first in range(len(self.sections) - count + 1)]
+        whole = [run for run in runs if all(later.start - earlier.end <= gap for earlier, later in pairwise(run))]
+        return [run[0].start for run in whole], [run[-1].end for run in whole]
 
 
 Opening = StepWindow | SectionDay
@@ -78,14 +76,20 @@ def openings(grid: Grid, zone: tzinfo, span: Span) -> list[Opening]:
     return found
 
 
+def bounds(found: Sequence[Opening], minutes: int, span: Span) -> tuple[list[int], list[int]]:
+    """Starts and ends of every place of a block of this many minutes inside `span`; both rise."""
+    starts, ends = list[int](), list[int]()
+    for opening in found:
+        some_starts, some_ends = opening.bounds(minutes)
+        starts += some_starts
+        ends += some_ends
+    low, high = bisect_left(starts, span.start), bisect_right(ends, span.end)
+    return starts[low:high], ends[low:high]
+
+
 def places(found: Sequence[Opening], minutes: int, span: Span) -> list[Span]:
     """Every place of a block of this many minutes inside `span`, by start."""
-    return [
-        place
-        for opening in found
-        for place in opening.places(minutes)
-        if place.start >= span.start and place.end <= span.end
-    ]
+    return [Span(start, end) for start, end in zip(*bounds(found, minutes, span), strict=True)]
 
 
 def is_place(grid: Grid, zone: tzinfo, place: Span) -> bool:
