@@ -3,6 +3,7 @@
 # ruff: noqa: ANN401 - handlers take what they are given; a wait on a database polls
 
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -33,14 +34,25 @@ class Database:
 
     url: str
     settings: Settings
+    looking: Any = None
+    """MariaDB: a connection for `rows`, since making one takes long enough to starve the loop that is being waited for."""
 
     @property
     def is_postgres(self) -> bool:
         return self.url.startswith("postgresql")
 
+    def clock(self, seconds: int = 0) -> str:
+        """The database's clock, so many seconds on, as its SQL writes an instant."""
+        if self.is_postgres:
+            return f"clock_timestamp() + interval '{seconds} seconds'"
+        if self.url.startswith("mariadb"):
+            return f"UTC_TIMESTAMP(6) + INTERVAL {seconds} SECOND"
+        return str(int((time.time() + seconds) * 1_000_000))
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         if self.url.startswith("mariadb"):
-            with closing(pymysql.connect(**server_of(self.url), autocommit=True)) as made, made.cursor() as cursor:
+            self.looking = self.looking or pymysql.connect(**server_of(self.url), autocommit=True)
+            with self.looking.cursor() as cursor:
                 cursor.execute(query)
                 return [tuple(map(_word, row)) for row in cursor.fetchall()]
         if self.is_postgres:
@@ -54,6 +66,11 @@ class Database:
         finally:
             file.close()
 
+    def close(self) -> None:
+        """Let go of what `rows` keeps."""
+        if self.looking is not None:
+            self.looking.close()
+
     def effects(self) -> list[str]:
         return [row[0] for row in self.rows("SELECT order_id FROM effect ORDER BY note, order_id")]
 
@@ -65,7 +82,18 @@ class Database:
 
 
 def _word(value: Any) -> Any:
-    return value.decode() if isinstance(value, bytes) else value
+    """Words are binary strings there; what is no text stays as it is."""
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return value
+
+
+def insert(tx: Any, order: str, note: str) -> None:
+    """An effect by whatever connection a URL gives a handler."""
+    mark = "?" if isinstance(tx, sqlite3.Connection) else "%s"
+    cursor = tx.cursor() if isinstance(tx, pymysql.Connection) else tx
+    cursor.execute(f"INSERT INTO effect VALUES ({mark}, {mark})", (order, note))
 
 
 def prepared(url: str) -> Database:
@@ -82,8 +110,9 @@ def postgres(postgres_url: str) -> Database:
 
 
 @pytest.fixture
-def mariadb(mariadb_url: str) -> Database:
-    return prepared(mariadb_url)
+def mariadb(mariadb_url: str) -> Iterator[Database]:
+    with closing(prepared(mariadb_url)) as found:
+        yield found
 
 
 @pytest.fixture
@@ -91,7 +120,7 @@ def sqlite(tmp_path: Path) -> Database:
     return prepared(f"sqlite:///{tmp_path / 'shop.db'}")
 
 
-@pytest.fixture(params=["postgres", "sqlite"])
+@pytest.fixture(params=["postgres", "mariadb", "sqlite"])
 def database(request: pytest.FixtureRequest) -> Database:
     found: Database = request.getfixturevalue(request.param)
     return found

@@ -7,10 +7,10 @@ from typing import Any
 
 from outrider.core.events import BreakerClosed, BreakerOpened, MessageDied, ReceiptRecorded
 from outrider.testing.events import EventSink
-from tests.integration.consumer.conftest import Database
+from tests.integration.consumer.conftest import Database, insert
 from tests.integration.consumer.scripted import OrderPlaced, Script, placed, running, settings, settled
 from tests.integration.consumer.test_log_source import LogShop, handled
-from tests.integration.consumer.test_outcomes import Shop, insert
+from tests.integration.consumer.test_outcomes import Shop
 
 QUICK = {
     "consumer.breaker_failures": 6,

@@ -20,7 +20,7 @@ from outrider.consumer.consumer import ThreadsLost
 from outrider.core.errors import CatalogError
 from outrider.core.events import DrainEnded, HandlerFailed, ReceiptRecorded, RetryScheduled, ServiceFailed
 from outrider.testing.events import EventSink
-from tests.integration.consumer.conftest import Database, Kind
+from tests.integration.consumer.conftest import Database, Kind, insert
 from tests.integration.consumer.scripted import OrderPlaced, Script, order_catalog, placed, running, settings
 
 
@@ -50,15 +50,14 @@ async def test_an_asynchronous_handler_is_cancelled_at_its_timeout(postgres: Dat
 async def test_a_synchronous_handler_loses_its_connection_at_its_timeout(database: Database, sink: EventSink) -> None:
     """OB-69: it can never commit, and its thread is written off; the others are handled."""
     free = threading.Event()
-    mark = "%s" if database.is_postgres else "?"
     consumer = Consumer("billing", order_catalog(), transactions=database.url)
 
     @consumer.handler(OrderPlaced, timeout=0.2)
     def handle(event: OrderPlaced, tx: Any, context: Any) -> None:
-        tx.execute(f"INSERT INTO effect VALUES ({mark}, 'x')", (event.order_id,))
+        insert(tx, event.order_id, "x")
         if event.order_id == "slow":
             free.wait(20)
-            tx.execute(f"INSERT INTO effect VALUES ({mark}, 'late')", (event.order_id,))
+            insert(tx, event.order_id, "late")
 
     script = Script()
     script.add(placed("order-1"), placed("slow"), placed("order-2"))

@@ -1,9 +1,10 @@
-"""The log itself as the source: handlers straight off the database, on PostgreSQL and SQLite."""
+"""The log itself as the source: handlers straight off the database."""
 
 # ruff: noqa: ANN401, ARG001, ARG005 - handlers take what they are given; a wait on a database polls
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 import psycopg
 import psycopg_pool
+import pymysql
 import pytest
 
 from outrider.bootstrap.consumer import Consumer
@@ -30,6 +32,7 @@ from outrider.core.events import (
 from outrider.core.identity import key_hash
 from outrider.core.lane import lane_of
 from outrider.core.message import Message
+from outrider.runtime.mysql_url import server_of
 from outrider.testing.events import EventSink
 from tests.integration.consumer.conftest import Database
 from tests.integration.consumer.scripted import OrderPlaced, order_catalog, running, settings
@@ -53,6 +56,10 @@ class LogShop(Shop):
         if self.database.is_postgres:
             with psycopg.connect(self.database.url) as connection:
                 self.outbox.add(connection, *messages)
+        elif self.database.url.startswith("mariadb"):
+            with closing(pymysql.connect(**server_of(self.database.url))) as made:
+                self.outbox.add(made, *messages)
+                made.commit()
         else:
             connection_ = sqlite3.connect(self.database.url.removeprefix("sqlite:///"), isolation_level=None)
             with connection_:
@@ -287,7 +294,7 @@ async def test_lanes_of_a_dead_process_of_this_host_are_taken_at_once(
         await sink.wait_for(LaneTaken, takes(sink, 4))
     ours = sink.of(LaneTaken)[0].owner
     dead = f"{ours.rpartition(':')[0]}:{uuid4()}"
-    later = "clock_timestamp() + interval '1 hour'" if database.is_postgres else "9e15"
+    later = database.clock(3600)
     database.rows(f"UPDATE orders_outbox_cursor SET owner = '{dead}', lease_until = {later}")
     database.rows(
         "INSERT INTO orders_outrider_process (owner, role, host, pid, version, started_at, seen_at)"

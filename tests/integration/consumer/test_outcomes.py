@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
+import pymysql
 import pytest
 
 from outrider.bootstrap.consumer import Consumer
@@ -29,8 +30,9 @@ from outrider.core.events import (
     ReceiptRecorded,
     RetryScheduled,
 )
+from outrider.runtime.mysql_url import server_of
 from outrider.testing.events import EventSink
-from tests.integration.consumer.conftest import Database
+from tests.integration.consumer.conftest import Database, insert
 from tests.integration.consumer.scripted import (
     OrderPlaced,
     Script,
@@ -39,11 +41,6 @@ from tests.integration.consumer.scripted import (
     running,
     settings,
 )
-
-
-def insert(tx: Any, order: str, note: str) -> None:
-    mark = "?" if isinstance(tx, sqlite3.Connection) else "%s"
-    tx.execute(f"INSERT INTO effect VALUES ({mark}, {mark})", (order, note))
 
 
 class Shop:
@@ -168,8 +165,7 @@ async def test_a_message_older_than_the_receipts(database: Database, sink: Event
     script.add(old)
     async with running(shop.consumer, database.settings, script, sink):
         pass
-    moment = "clock_timestamp()" if database.is_postgres else str(int(datetime.now(UTC).timestamp() * 1_000_000))
-    database.rows(f"UPDATE billing_inbox_consumer SET receipts_from = {moment}")
+    database.rows(f"UPDATE billing_inbox_consumer SET receipts_from = {database.clock()}")
     another = placed("order-2", time=datetime.now(UTC) - timedelta(days=30))
     script.add(old, another)
     async with running(shop.consumer, database.settings, script, sink):
@@ -341,7 +337,7 @@ async def test_arrival_closes_the_relays_dead_row(database: Database, sink: Even
     """OB-65: the relay called it dead, but it arrived: its row in the log's tables is closed."""
     shop, script = Shop(database), Script()
     order = placed("order-1")
-    now = "now()" if database.is_postgres else "0"
+    now = database.clock()
     raw = f"'{order.message_id}'" if database.is_postgres else f"x'{order.message_id.hex}'"
     database.rows("INSERT INTO orders_outbox_subscription (id, name, kind, lanes) VALUES (1, 'relay', 'relay', 1)")
     database.rows(
@@ -371,7 +367,7 @@ async def test_transactions_that_reach_another_database(database: Database, tmp_
 async def test_a_consumer_that_is_paused_handles_nothing(database: Database, sink: EventSink) -> None:
     """OB-42: a person's pause of a consumer holds until it is resumed, also for what waits when it starts."""
     shop, script = Shop(database), Script()
-    now = "now()" if database.is_postgres else "0"
+    now = database.clock()
     database.rows(
         "INSERT INTO billing_outbox_pause (kind, subject, automatic, paused_at) "
         f"VALUES ('subscription', 'billing', {'false' if database.is_postgres else '0'}, {now})"
@@ -388,15 +384,16 @@ async def test_a_consumer_that_is_paused_handles_nothing(database: Database, sin
 async def test_receipts_by_hand(database: Database, sink: EventSink) -> None:
     """OB-47, OB-48, OB-66: seen, recorded, and consumed once, in the caller's own transaction."""
     inbox, order, calls = Inbox("billing", order_catalog(), "billing"), placed("order-1"), list[Any]()
-    mark = "%s" if database.is_postgres else "?"
 
     def effect(tx: Any) -> None:
         calls.append(tx)
-        tx.execute(f"INSERT INTO effect VALUES ({mark}, 'x')", ("order-1",))
+        insert(tx, "order-1", "x")
 
     def begin() -> Any:
         if database.is_postgres:
             return psycopg.connect(database.url)
+        if database.url.startswith("mariadb"):
+            return pymysql.connect(**server_of(database.url))
         return sqlite3.connect(database.url.removeprefix("sqlite:///"))
 
     for expected in (True, False):

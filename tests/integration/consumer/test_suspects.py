@@ -163,7 +163,7 @@ async def test_a_suspect_is_tried_alone_and_dead_after_its_last_try(database: Da
     assert database.inbox() == [("done", "suspect.crash", 0)]
     database.rows("UPDATE billing_inbox_delivery SET status = 'retrying', cause = 'suspect_last', done_at = NULL")
     database.rows("DELETE FROM billing_inbox_receipt")
-    past = "clock_timestamp()" if database.is_postgres else "0"
+    past = database.clock()
     database.rows(f"UPDATE billing_inbox_delivery SET next_retry_at = {past}")
     async with running(consumer, known, Script(), sink):
         died = await sink.wait_for(MessageDied)
