@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # for type checkers and editors alone; a test holds it equal 
     from outrider.core.message import Message as Message
     from outrider.core.status import MessageState as MessageState
     from outrider.core.status import MessageStatus as MessageStatus
+    from outrider.integrations.fastapi.router import notification_router as notification_router
     from outrider.ports.http import Authenticator as Authenticator
     from outrider.ports.http import Principal as Principal
 
@@ -46,6 +47,7 @@ _NAMES = {
     "Retry": "outrider.core.answers",
     "canonical_json": "outrider.core.canonical",
     "message_id": "outrider.core.identity",
+    "notification_router": "outrider.integrations.fastapi.router",
 }
 """The public names and the modules that hold them, each imported when first asked for (OB-99)."""
 

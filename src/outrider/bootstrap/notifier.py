@@ -6,14 +6,17 @@ Source: spec/notification.md §1, NT-1, NT-53; spec/outbox.md OB-99.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from outrider.bootstrap.notifying import SERVICE, Notifying, notifier_parts
+from outrider.bootstrap.notifying import SERVICE, NotifierParts, Notifying, notifier_parts
 from outrider.bootstrap.settings import NO_SETTINGS, make
+from outrider.bootstrap.settings_notification import Http, Notification
 from outrider.bootstrap.wiring import site
 from outrider.core.catalog import Catalog
 from outrider.core.errors import Undecodable
+from outrider.core.events import TelemetryEvent
 from outrider.core.identity import uuid7
 from outrider.core.notification.request import NotificationRequest, as_json
 from outrider.core.steps import Steps
@@ -23,42 +26,58 @@ from outrider.notification.operations.operations import NotificationOperations
 from outrider.notification.operations.views import RecordView
 from outrider.notification.request import read_request
 from outrider.notification.store.accepting import Accepted, accept
+from outrider.notification.store.rows import read_clock
 from outrider.ports.channel import Channel
 from outrider.ports.telemetry import Telemetry
 from outrider.runtime.sessions import SessionPool
+from outrider.runtime.system_clock import SystemClock
 from outrider.telemetry.fan_out import FanOut
 
 RANDOM_BYTES = 10
 
 
-class Notifier(Notifying):
-    """Tells people what was asked for.
+class SiteNotifier(Notifying):
+    """The notifier of a site."""
 
-    Started, it is the service of `outrider notify run`: it accepts what comes as messages, and sends; without a start it
-    accepts, tells how far a request is, and sweeps when it is asked to.
-
-    `database` is a URL; `transactions` is what the consumer handles in (default: the same database); `channels` stand for
-    those of the settings; `settings` are others by their names in `outrider.toml`. Raises ConfigurationError, CatalogError,
-    MissingExtra.
-    """
-
-    def __init__(
-        self,
-        catalog: Catalog | None = None,
-        *,
-        database: str,
-        transactions: Any = None,  # noqa: ANN401  any library's
-        channels: Mapping[str, Channel] | None = None,
-        telemetry: Telemetry | None = None,
-        db_schema: str | None = None,
-        settings: Mapping[str, object] = NO_SETTINGS,
-    ) -> None:
-        values = {**settings, "service.name": SERVICE, "database.url": database, "database.db_schema": db_schema}
-        made = site(make({key: value for key, value in values.items() if value is not None}), catalog)
-        parts = notifier_parts(made, telemetry or FanOut(), channels=channels)
-        super().__init__(parts, database if transactions is None else transactions)
-        self._sessions = SessionPool(made.storage)
+    def __init__(self, parts: NotifierParts, transactions: Any) -> None:  # noqa: ANN401  any library's
+        super().__init__(parts, transactions)
+        self._sessions = SessionPool(parts.made.storage)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.closed = False
+        """Whether nothing new is to begin here: streams end."""
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return self._parts.made.service
+
+    @property
+    def clock(self) -> SystemClock:
+        """Time and chance."""
+        return self._parts.made.clock
+
+    @property
+    def values(self) -> Notification:
+        """The settings of notifications."""
+        return self._parts.values
+
+    @property
+    def http(self) -> Http:
+        """Those of the HTTP interface."""
+        return self.values.http
+
+    @property
+    def poll(self) -> timedelta:
+        """How often what others write is looked at."""
+        return self.values.poll
+
+    async def look(self) -> None:
+        """Look whether the database answers. Raises StorageUnavailable."""
+        await self._sessions.run(read_clock())
+
+    def emit(self, event: TelemetryEvent) -> None:
+        """Tell of something."""
+        self._parts.telemetry.emit(event)
 
     def accept(
         self, tx: object, request: NotificationRequest | Mapping[str, Any], *, request_id: UUID | None = None
@@ -101,7 +120,8 @@ class Notifier(Notifying):
         return self._parts.operations(self._sessions, actor)
 
     async def close(self) -> None:
-        """Close connections that are open and not in use."""
+        """End streams, and close connections that are open and not in use."""
+        self.closed = True
         await self._sessions.close()
 
     def wake(self) -> None:
@@ -133,3 +153,31 @@ class Notifier(Notifying):
         for one in found:
             self._parts.desk.telling.accepted(one)
         return [result_of(one.record, reused=one.reused) for one in found]
+
+
+class Notifier(SiteNotifier):
+    """Tells people what was asked for.
+
+    Started, it is the service of `outrider notify run`: it accepts what comes as messages, and sends; without a start it
+    accepts, tells how far a request is, and sweeps when it is asked to.
+
+    `database` is a URL; `transactions` is what the consumer handles in (default: the same database); `channels` stand for
+    those of the settings; `settings` are others by their names in `outrider.toml`. Raises ConfigurationError, CatalogError,
+    MissingExtra.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog | None = None,
+        *,
+        database: str,
+        transactions: Any = None,  # noqa: ANN401  any library's
+        channels: Mapping[str, Channel] | None = None,
+        telemetry: Telemetry | None = None,
+        db_schema: str | None = None,
+        settings: Mapping[str, object] = NO_SETTINGS,
+    ) -> None:
+        values = {**settings, "service.name": SERVICE, "database.url": database, "database.db_schema": db_schema}
+        made = site(make({key: value for key, value in values.items() if value is not None}), catalog)
+        parts = notifier_parts(made, telemetry or FanOut(), channels=channels)
+        super().__init__(parts, database if transactions is None else transactions)

@@ -4,6 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from outrider.core.notification.totals import Totals
+from outrider.notification.operations.asking import AskOperations
 from outrider.notification.operations.channels import ChannelOperations
 from outrider.notification.operations.destinations import DestinationOperations
 from outrider.notification.operations.inbox import InboxOperations
@@ -29,6 +30,7 @@ class NotificationOperations:
         self._sessions = sessions
         self.actor = actor
         self.records = RecordOperations(desk, sessions, actor)
+        self.asking = AskOperations(desk, sessions, actor)
         self.channels = ChannelOperations(desk, sessions, actor, client)
         self.preferences = PreferenceOperations(desk, sessions)
         self.inbox = InboxOperations(sessions)

@@ -3,6 +3,7 @@
 Source: spec/notification.md NT-34, NT-47, §12.
 """
 
+import asyncio
 from datetime import timedelta
 from itertools import pairwise
 
@@ -14,12 +15,13 @@ from outrider.notification.policy import DigestPolicy
 from outrider.notification.record import Record
 from outrider.notification.reopening import ReplayMode
 from outrider.notification.states import Status
+from outrider.notification.store.answers import Answer, Mismatch, Once, answered
 from outrider.notification.store.claiming import claim_one
 from outrider.notification.store.digests import flush
 from outrider.notification.store.listing import RecordFilter, list_records, oldest_first
 from outrider.notification.store.replaying import count_replayable, replay_matching
 from outrider.notification.store.rows import read_clock
-from outrider.testing.conformance.records_desk import INBOX, OK, PAST, REFUSED, Desk, request
+from outrider.testing.conformance.records_desk import INBOX, OK, PAST, REFUSED, Desk, new_id, request
 from outrider.testing.conformance.storage_harness import StorageHarness
 
 EVERYTHING = {"channel": None, "recipient_id": None, "kind": None}
@@ -117,6 +119,53 @@ class OperatingSuite:
         assert await other.run(claim_one(other.rules, "two", request().request_id)) is None
         for one in (desk, other):
             await one.close()
+
+    async def test_a_call_from_outside_has_its_effect_once(self, harness: StorageHarness) -> None:
+        """NT-54: the answer commits with the effect; a repeat gets it, another hash is refused, an old answer is none."""
+        desks = [await Desk.open(harness, str(number)) for number in range(3)]
+        once = Once(new_id(), "shop", b"h" * 32)
+        effects: list[str] = []
+
+        def effect() -> Steps[Answer]:
+            effects.append("done")
+            yield from read_clock()
+            return Answer(202, {"said": "ü ✓", "records": []})
+
+        found = await asyncio.gather(*(desk.run(answered(once, effect)) for desk in desks))
+        first = desks[0]
+        assert effects == ["done"]
+        assert sorted(isinstance(one, Answer) and one.repeated for one in found) == [False, True, True]
+        assert {one.status for one in found if isinstance(one, Answer)} == {202}
+        assert all(isinstance(one, Answer) and one.body == {"said": "ü ✓", "records": []} for one in found)
+        other = await first.run(answered(Once(once.call_id, "shop", b"x" * 32), effect))
+        assert isinstance(other, Mismatch)
+        stale = {"request_id": once.call_id, "caller": "shop", "request_hash": once.call_hash, "response_status": 202}
+        await first.run(
+            _one(Statement("write_notification_answer", {**stale, "response_json": "{}", "expires_at": PAST}))
+        )
+        again = await first.run(answered(Once(once.call_id, "shop", b"x" * 32), effect))
+        assert isinstance(again, Answer)
+        assert (again.repeated, effects) == (False, ["done", "done"])
+        for desk in desks:
+            await desk.close()
+
+    async def test_an_effect_that_fails_leaves_no_answer(self, harness: StorageHarness) -> None:
+        """NT-54: whoever tries again has the effect."""
+        desk = await Desk.open(harness)
+        once = Once(new_id(), "shop", b"h" * 32)
+
+        def fails() -> Steps[Answer]:
+            yield from read_clock()
+            raise OperationRefused("no")
+
+        def works() -> Steps[Answer]:
+            yield from read_clock()
+            return Answer(200, {})
+
+        with pytest.raises(OperationRefused):
+            await desk.run(answered(once, fails))
+        assert await desk.run(answered(once, works)) == Answer(200, {})
+        await desk.close()
 
     async def test_open_digests_are_let_go_now(self, harness: StorageHarness) -> None:
         """NT-34: all members are due, and the first that is claimed closes the list; the filter picks digests."""

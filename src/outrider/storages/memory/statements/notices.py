@@ -254,6 +254,24 @@ def count_ambiguous_attempts(db: MemoryAccess, params: Params) -> Rows:
     return [(sum(row["attempt_no"] < params["attempt_no"] for row in same),)]
 
 
+def take_notification_answer(db: MemoryAccess, params: Params) -> Rows:
+    """(request_hash, response_status, response_json, expires_at) and the time: made without an answer, or locked as it is."""
+    db.lock("request", params["request_id"])
+    row: Record = {**params, "response_status": 0, "response_json": ""}
+    db.insert("request", row)
+    stored = db.get("request", params["request_id"]) or row
+    names = ("request_hash", "response_status", "response_json", "expires_at")
+    return [(*(stored[name] for name in names), db.now)]
+
+
+def write_notification_answer(db: MemoryAccess, params: Params) -> Rows:
+    """The answer, kept for repeats."""
+    row = db.get("request", params["request_id"])
+    if row is not None:
+        db.update("request", row, **params)
+    return []
+
+
 def _columns(row: Record) -> tuple[Any, ...]:
     return tuple(row[name] for name in RECORD)
 

@@ -246,3 +246,17 @@ FROM {attempt} WHERE record_id = :record_id ORDER BY attempt_no
 -- name: count_ambiguous_attempts
 SELECT count(*) FROM {attempt}
 WHERE record_id = :record_id AND generation = :generation AND attempt_no < :attempt_no AND maybe_done = 1
+
+-- name: take_notification_answer
+INSERT INTO {request} (request_id, caller, request_hash, response_status, response_json, expires_at)
+VALUES (:request_id, :caller, :request_hash, 0, '', :expires_at)
+ON DUPLICATE KEY UPDATE response_status = response_status;
+SELECT request_hash, response_status, response_json, expires_at, UTC_TIMESTAMP(6) AS clock_at FROM {request}
+WHERE request_id = :request_id
+FOR UPDATE
+
+-- name: write_notification_answer
+UPDATE {request} SET
+    caller = :caller, request_hash = :request_hash, response_status = :response_status, response_json = :response_json,
+    expires_at = :expires_at
+WHERE request_id = :request_id

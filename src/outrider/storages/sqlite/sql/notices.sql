@@ -233,3 +233,15 @@ FROM {attempt} WHERE record_id = :record_id ORDER BY attempt_no
 -- name: count_ambiguous_attempts
 SELECT count(*) FROM {attempt}
 WHERE record_id = :record_id AND generation = :generation AND attempt_no < :attempt_no AND maybe_done = 1
+
+-- name: take_notification_answer
+INSERT INTO {request} AS r (request_id, caller, request_hash, response_status, response_json, expires_at)
+VALUES (:request_id, :caller, :request_hash, 0, '', :expires_at)
+ON CONFLICT (request_id) DO UPDATE SET response_status = r.response_status
+RETURNING request_hash, response_status, response_json, expires_at, :now AS clock_at
+
+-- name: write_notification_answer
+UPDATE {request} SET
+    caller = :caller, request_hash = :request_hash, response_status = :response_status, response_json = :response_json,
+    expires_at = :expires_at
+WHERE request_id = :request_id
