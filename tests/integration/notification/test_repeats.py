@@ -10,7 +10,7 @@ import pytest
 from outrider.core.canonical import canonical_json
 from outrider.core.identity import message_id
 from outrider.core.notification.codes import Code, Outcome
-from tests.unit.integrations.town import ASKED, PREFIX, Town
+from tests.unit.integrations.town import ASKED, PREFIX, URL, Town
 
 OPERATOR, ANNA = "olga:operator", "anna:recipient"
 
@@ -70,3 +70,15 @@ async def test_a_repeat_of_a_call_that_is_under_way_is_told_so(
         )
         await other.rollback()
     assert (await town.ask("k")).status_code == 202
+
+
+async def test_settings_and_preferences_are_saved_over_what_was_seen(town: Town) -> None:
+    """NT-54: of two who saw the same version one is refused; who saw nothing special loses no secret of the other."""
+    hook = {"webhook_url": URL, "bearer_token": "t", "auth_type": "bearer"}
+    for version in ('"0"', '"1"'):
+        for path, said in (("/preferences", {}), ("/channels/webhook", hook)):
+            both = await asyncio.gather(*(town.call("PUT", path, ANNA, said, {"If-Match": version}) for _ in range(2)))
+            assert sorted(one.status_code for one in both) == [200, 412], (path, version)
+    blind = await asyncio.gather(*(town.call("PUT", "/channels/webhook", ANNA, {"enabled": True}) for _ in range(3)))
+    assert {one.status_code for one in blind} == {200}
+    assert (await town.call("GET", "/channels/webhook", ANNA)).json()["has_bearer_token"] is True

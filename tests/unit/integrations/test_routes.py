@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,18 @@ from uuid import UUID, uuid4
 
 import httpx2
 import pytest
+from starlette.requests import Request
 
 from outrider.core.errors import StorageUnavailable
+from outrider.core.events import ServiceFailed
 from outrider.core.notification.codes import Code, Outcome
 from outrider.core.notification.traits import ChannelTraits, SendPolicy
-from outrider.integrations.fastapi.problems import CODES
+from outrider.integrations.fastapi.gate import Call
+from outrider.integrations.fastapi.problems import CODES, Problem
 from outrider.integrations.fastapi.router import ROUTES
 from outrider.integrations.fastapi.routes import Route
-from outrider.ports.http import Role
+from outrider.integrations.fastapi.stream import inbox_stream
+from outrider.ports.http import Principal, Role
 from outrider.testing.mock_channel import TRAITS
 from tests.unit.integrations.town import ASKED, PREFIX, URL, Town, sqlite_town
 
@@ -365,3 +370,20 @@ async def test_unsafe_calls_are_limited(tmp_path: Path) -> None:
     assert (await town.call("POST", "/inbox/read-all", "bob:recipient")).status_code == 200
     assert (await town.call("GET", "/inbox", ANNA)).status_code == 200
     await town.close()
+
+
+async def test_streams_are_limited_for_each_caller(town: Town) -> None:
+    """§12: one more than five is refused, and another's are not counted; what ended is free again."""
+    request = Request({"type": "http", "headers": []})
+    call = Call(request, Principal("anna", frozenset({"recipient"})), {}, town.notifier, Counter(anna=5, bob=1))
+    with pytest.raises(Problem) as refused:
+        inbox_stream(call)
+    assert refused.value.code == "rate_limited"
+
+
+async def test_an_authenticator_that_names_nobody_is_our_fault(town: Town) -> None:
+    """NT-52: who calls is named in rows; a name that no row takes is refused before anything is done."""
+    for name in ("a b", "x" * 65):
+        answer = await town.call("GET", "/inbox", f"{name}:recipient")
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert [event.code for event in town.sink.of(ServiceFailed)] == ["config.invalid", "config.invalid"]

@@ -1,9 +1,8 @@
 """`outrider notify serve` and `token`: notifications by HTTP, and who may call."""
 
 import json
-from collections.abc import Callable
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,7 +12,6 @@ from outrider.bootstrap.registry import adapter
 from outrider.bootstrap.wiring import site
 from outrider.cli.frame import Call, command, log_sink
 from outrider.cli.notify.app import app
-from outrider.core.errors import MissingExtra
 from outrider.notification.tokens import ROLES, TOKEN_BYTES, hash_of, new_token
 from outrider.runtime.health import Page
 from outrider.runtime.shutdown import serve as serve_until_signal
@@ -37,7 +35,7 @@ async def serve(call: Call) -> int:
     parts = notifier_parts(made, FanOut(log_sink(call, made.settings), sink))
     notifier = SiteNotifier(parts, made.settings.database.url)
     host = notifier.http.host
-    service = _server()(
+    service = import_module("outrider.integrations.fastapi.server").NotificationServer(
         notifier,
         lambda: Page(200, sink.exposition(), sink.content_type),
         lambda port: call.out.say(f"answering on http://{host}:{port}"),
@@ -64,13 +62,3 @@ def token(
         return
     print(f"token    {shown['token']}\nsetting  {shown['setting']}")
     call.out.say("keep the token: it is shown this once; add the line to notification.http.tokens")
-
-
-def _server() -> Callable[..., Any]:
-    try:
-        found: Callable[..., Any] = import_module("outrider.integrations.fastapi.server").NotificationServer
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("outrider"):
-            raise
-        raise MissingExtra("fastapi", "notify serve") from error
-    return found

@@ -5,6 +5,8 @@ Invariant: nothing of a route runs for a caller without one of its roles, and wh
 
 import asyncio
 import math
+import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from outrider.bootstrap.notifier import SiteNotifier
 from outrider.core.canonical import canonical_json, parse_json
-from outrider.core.errors import Undecodable
+from outrider.core.errors import ConfigurationError, Undecodable
 from outrider.core.events import ServiceFailed
 from outrider.core.identity import uuid7
 from outrider.core.text import clean_text
@@ -30,7 +32,9 @@ from outrider.ports.http import Authenticator, IncomingRequest, Principal, Role
 
 HELD_SECONDS: Final = 5.0
 """How long a repeat waits for the call that it repeats."""
+BODY_SECONDS: Final = 10.0
 TESTS_A_MINUTE: Final = 5
+_NAME: Final = re.compile(r"[\x21-\x7e]{1,64}")
 RANDOM_BYTES: Final = 10
 SAFE: Final = frozenset({"GET", "HEAD"})
 HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -44,6 +48,8 @@ class Call:
     principal: Principal
     said: Mapping[str, Any]
     notifier: SiteNotifier
+    streams: Counter[str]
+    """How many streams each caller has open, in this process."""
 
     @cached_property
     def can(self) -> NotificationOperations:
@@ -82,6 +88,7 @@ class Gate:
         http, clock = notifier.http, notifier.clock
         self._notifier, self._authenticator, self._clock = notifier, authenticator, clock
         self._body_max = http.body_max
+        self._streams: Counter[str] = Counter()
         self._unsafe = Limits(http.rate, http.burst, clock.boottime)
         self._tests = Limits(TESTS_A_MINUTE / 60, TESTS_A_MINUTE, clock.boottime)
 
@@ -99,13 +106,15 @@ class Gate:
         principal = await self._authenticator.authenticate(_incoming(request))
         if principal is None:
             raise Problem("unauthenticated")
+        if _NAME.fullmatch(principal.recipient_id) is None:
+            raise ConfigurationError("the authenticator named a recipient that is not 1 to 64 visible ASCII characters")
         if not principal.roles & roles:
             raise Problem("forbidden", f"this takes a role of {', '.join(sorted(roles))}")
         if request.method not in SAFE:
             self._limited(self._unsafe, principal)
         if is_test:
             self._limited(self._tests, principal)
-        return Call(request, principal, await self._body(request), self._notifier)
+        return Call(request, principal, await self._body(request), self._notifier, self._streams)
 
     def _limited(self, limits: Limits, principal: Principal) -> None:
         if wait := limits.take(principal.recipient_id):
@@ -116,12 +125,13 @@ class Gate:
             return {}
         found = bytearray()
         try:
-            async for chunk in request.stream():
-                found += chunk
-                if len(found) > self._body_max:
-                    raise Problem("payload_too_large", f"at most {self._body_max} bytes")
-        except ClientDisconnect:
-            raise Problem("invalid_request", "the body ended too soon") from None
+            async with asyncio.timeout(BODY_SECONDS):
+                async for chunk in request.stream():
+                    found += chunk
+                    if len(found) > self._body_max:
+                        raise Problem("payload_too_large", f"at most {self._body_max} bytes")
+        except (ClientDisconnect, TimeoutError):
+            raise Problem("invalid_request", "the body did not come whole") from None
         if not found:
             return {}
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":

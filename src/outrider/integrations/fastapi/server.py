@@ -29,6 +29,8 @@ from outrider.runtime.supervisor import Supervisor
 RANDOM_BYTES: Final = 10
 CODES: Final = {404: "not_found", 405: "method_not_allowed"}
 LONGEST_HEAD: Final = 16_384
+CALLS_MAX: Final = 1_000
+"""Connections and calls at a time; one more is 503."""
 
 
 def check_serving(values: Notification) -> TokenAuthenticator:
@@ -47,12 +49,18 @@ def check_serving(values: Notification) -> TokenAuthenticator:
 
 
 class NotificationServer(Service):
-    """Serves the routes, `/livez`, `/readyz` and `/metrics` until it is told to stop; `opened` is told the port."""
+    """Serves the routes, `/livez`, `/readyz` and, of `metrics`, `/metrics` until it is told to stop.
+
+    `opened` is told the port; the notifier is closed at the end. Raises ConfigurationError where this may not be served.
+    """
 
     role = "http"
 
     def __init__(
-        self, notifier: SiteNotifier, metrics: Callable[[], Page], opened: Callable[[int], None] = lambda _: None
+        self,
+        notifier: SiteNotifier,
+        metrics: Callable[[], Page] | None = None,
+        opened: Callable[[int], None] = lambda _: None,
     ) -> None:
         super().__init__()
         self._authenticator = check_serving(notifier.values)
@@ -72,7 +80,8 @@ class NotificationServer(Service):
         http = self._notifier.http
         config = uvicorn.Config(
             app_of(self._notifier, self._authenticator, self._metrics), host=http.host, port=http.port, log_config=None,
-            access_log=False, lifespan="off", server_header=False, h11_max_incomplete_event_size=LONGEST_HEAD,
+            access_log=False, lifespan="off", limit_concurrency=CALLS_MAX, server_header=False,
+            h11_max_incomplete_event_size=LONGEST_HEAD,
         )  # fmt: skip
         self._server = server = _Server(config, self._opened)
         try:
@@ -101,7 +110,7 @@ class _Server(uvicorn.Server):
             self._opened(int(self.servers[0].sockets[0].getsockname()[1]))
 
 
-def app_of(notifier: SiteNotifier, authenticator: TokenAuthenticator, metrics: Callable[[], Page]) -> FastAPI:
+def app_of(notifier: SiteNotifier, authenticator: TokenAuthenticator, metrics: Callable[[], Page] | None) -> FastAPI:
     """The application: what is no route is a problem too."""
     app = FastAPI(title="Outrider notifications", docs_url=None, redoc_url=None)
     app.include_router(notification_router(notifier, authenticator))
@@ -123,7 +132,7 @@ def app_of(notifier: SiteNotifier, authenticator: TokenAuthenticator, metrics: C
         return JSONResponse({"ready": not notifier.closed, "reasons": {}}, 503 if notifier.closed else 200)
 
     async def exposition() -> Response:
-        page = metrics()
+        page = metrics() if metrics is not None else Page(404, b"")
         return Response(page.body, page.status, media_type=page.content_type)
 
     app.add_exception_handler(HTTPException, refused)

@@ -5,7 +5,8 @@ Events: `count` with `{unread}` at once and whenever it changes, `item` with an 
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Final
 from uuid import UUID
 
@@ -14,21 +15,38 @@ from starlette.responses import Response, StreamingResponse
 from outrider.core.errors import StorageUnavailable
 from outrider.core.identity import uuid_from_text
 from outrider.integrations.fastapi.gate import Call
+from outrider.integrations.fastapi.problems import Problem
 from outrider.integrations.fastapi.shown import plain
 from outrider.notification.store.inbox import InboxItem
 
 PAGE: Final = 50
 BEAT_SECONDS: Final = 15.0
+STREAMS_MAX: Final = 5
+ALL_STREAMS_MAX: Final = 500
 LIFE_SECONDS: Final = 600.0
 """After this a client comes back, and is asked anew who it is."""
 
 
 def inbox_stream(call: Call) -> Response:
-    """The stream of the caller's own list."""
-    return StreamingResponse(_events(call), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    """The stream of the caller's own list. Raises Problem where the caller, or everybody, has too many open."""
+    if call.streams[call.me] >= STREAMS_MAX or call.streams.total() >= ALL_STREAMS_MAX:
+        raise Problem("rate_limited", "too many streams are open", retry_after=int(BEAT_SECONDS))
+    return StreamingResponse(_counted(call), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-async def _events(call: Call) -> AsyncIterator[str]:
+async def _counted(call: Call) -> AsyncIterator[str]:
+    call.streams[call.me] += 1
+    try:
+        async with aclosing(_events(call)) as events:
+            async for event in events:
+                yield event
+    finally:
+        call.streams[call.me] -= 1
+        if not call.streams[call.me]:
+            del call.streams[call.me]
+
+
+async def _events(call: Call) -> AsyncGenerator[str]:
     clock, poll = call.notifier.clock, call.notifier.poll.total_seconds()
     started = beaten = clock.boottime()
     known, unread = await _known(call), -1

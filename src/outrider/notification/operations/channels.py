@@ -7,10 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from json import loads
-from typing import Any
+from typing import Any, Final
 
 from outrider.core.audit import write
-from outrider.core.errors import NotificationNotFound, SecretUnreadable, SettingsRefused, VersionMismatch
+from outrider.core.errors import (
+    InvariantViolated,
+    NotificationNotFound,
+    SecretUnreadable,
+    SettingsRefused,
+    VersionMismatch,
+)
 from outrider.core.masking import mask_url
 from outrider.core.notification.address import NO_AUTH, Address, AddressSettings, AddressState, destination_key
 from outrider.core.notification.codes import Code
@@ -28,7 +34,9 @@ from outrider.ports.channel import Channel
 from outrider.ports.http import HttpClient
 from outrider.runtime.sessions import SessionPool
 
-BATCH = 200
+BATCH: Final = 200
+SAVE_TRIES: Final = 3
+CHANGED: Final = "the settings changed since they were read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,22 @@ class ChannelOperations:
         the version is not `seen`, NotificationNotFound.
         """
         there = self._pushing(channel)
+        for tries in range(SAVE_TRIES, 0, -1):
+            try:
+                return await self._put(there, recipient_id, said, seen, dry_run=dry_run)
+            except VersionMismatch:
+                if seen is not None or tries == 1:
+                    raise  # else somebody saved in between: what is kept is read anew
+        raise InvariantViolated("the last try returns or raises")
+
+    async def _put(
+        self, there: Channel, recipient_id: str, said: Mapping[str, Any], seen: int | None, *, dry_run: bool
+    ) -> ChannelView:
+        channel, new_id = there.name, self._desk.rules.new_id()
         row = await self._sessions.run(people.read_address(recipient_id, channel))
+        known = row.version if row else 0
+        if seen is not None and seen != known:
+            raise VersionMismatch(CHANGED)
         settings, enabled = settings_of(channel, said, self._kept(row), self._desk.clock.now())
         await self._judge(there, settings)
         if dry_run:
@@ -93,15 +116,13 @@ class ChannelOperations:
         key = places[0].key if places else destination_key(channel, recipient_id)
 
         def saving() -> Steps[AddressRow]:
-            if seen == 0 and (yield from people.read_address(recipient_id, channel)) is not None:
-                raise VersionMismatch("the settings changed since they were read")
             text = sealed(recipient_id, channel, settings.secrets, self._desk.codec)
             saved = yield from people.save_address(
-                self._desk.rules.new_id(), recipient_id, channel, enabled=enabled, settings=settings.values,
-                secrets=text, destination_key=key, known_version=seen or (row.version if row else None),
+                new_id, recipient_id, channel, enabled=enabled, settings=settings.values, secrets=text,
+                destination_key=key, known_version=known or None,
             )  # fmt: skip
-            if saved is None:
-                raise VersionMismatch("the settings changed since they were read")
+            if saved is None or saved.version != known + 1 or (known == 0 and saved.id != new_id):
+                raise VersionMismatch(CHANGED)
             yield from self._audit("set", recipient_id, channel, ",".join(sorted(said)))
             return saved
 

@@ -58,14 +58,16 @@ class PreferenceOperations:
             raise SettingsRefused(refused)
 
         def saving() -> Steps[PreferenceRow | None]:
-            known, _ = yield from people.read_preference(recipient_id)
-            if seen is not None and seen != (known.version if known else 0):
-                raise VersionMismatch("the preferences changed since they were read")
             columns = [
                 canonical_json(said[name]).decode() if said.get(name) else None for name in ("quiet", "order", "muted")
             ]
             yield from people.save_preference(recipient_id, zone, locale, *columns)
-            return (yield from people.read_preference(recipient_id))[0]
+            saved, _ = yield from people.read_preference(recipient_id)
+            if seen is not None and (
+                saved is None or saved.version != seen + 1
+            ):  # judged behind the lock that writing took
+                raise VersionMismatch("the preferences changed since they were read")
+            return saved
 
         return self._view(await self._sessions.transact(saving()))
 
