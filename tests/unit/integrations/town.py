@@ -54,8 +54,11 @@ class Client:
 class Town:
     """The notifier of a database, its channels `mock`, `webhook` and `email` (a mock too), and a client of its router."""
 
-    def __init__(self, url: str, traits: ChannelTraits = TRAITS, **settings: object) -> None:
-        create_tables(url, "notification_")
+    def __init__(
+        self, url: str, traits: ChannelTraits = TRAITS, *, make_tables: bool = True, **settings: object
+    ) -> None:
+        if make_tables:
+            create_tables(url, "notification_")
         values = {"notification.http.burst": 1_000, **settings}
         self.sink = EventSink()
         inbox = Notifier(database=url)._parts.desk.channels["inbox"]

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, Literal, cast
+from enum import StrEnum
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
@@ -14,7 +15,7 @@ from outrider.cli.notify.app import app
 from outrider.cli.notify.filters import chosen, with_filters
 from outrider.core.errors import NotificationNotFound, StateConflict
 from outrider.notification.operations.operations import NotificationOperations
-from outrider.notification.operations.records import Replayed
+from outrider.notification.operations.records import Replayed, Told
 from outrider.notification.operations.views import RecordView
 from outrider.notification.reopening import ReplayMode
 from outrider.notification.states import Event, Status, may
@@ -95,27 +96,27 @@ async def replay(
     call: Call,
     filters: dict[str, Any],
     mode: Annotated[
-        Literal["resume", "resend"],
+        ReplayMode,
         typer.Option(help="The same message under the same key, or a second one."),
-    ] = "resume",
+    ] = ReplayMode.RESUME,
     record_id: Annotated[UUID | None, typer.Option("--id", metavar="ID", help="This record alone.")] = None,
     rate: Annotated[int, typer.Option(min=1, max=10_000, help="Records a second.")] = 100,
     cursor: Annotated[str | None, typer.Option(metavar="TEXT", help="Go on where an interrupted one stopped.")] = None,
 ) -> int:
     """Send ended records again: one, or at least one filter; oldest first. What may not be replayed so is left alone."""
-    wanted, reason, how = chosen(filters), call.reason(), ReplayMode(mode)
+    wanted, reason = chosen(filters), call.reason()
     if (record_id is None) == wanted.is_empty:
         raise typer.BadParameter("name one record, or at least one filter", param_hint="--id or filters")
     async with operations(call) as verbs:
         if record_id is not None:
-            act = lambda: verbs.records.replay(record_id, how, reason=reason)  # noqa: E731  asked for once
+            act = lambda: verbs.records.replay(record_id, mode, reason=reason)  # noqa: E731  asked for once
             return await _changed(call, verbs, record_id, Event.REPLAYED, f"replayed by {mode}", act)
-        counted = await verbs.records.replay_matching(wanted, how, dry_run=True, cursor=cursor)
+        counted = await verbs.records.replay_matching(wanted, mode, dry_run=True, cursor=cursor)
         if call.dry_run:
             return _told(call, counted)
         more = " or more" if counted.next_cursor else ""
         call.confirm(f"Replay {counted.count:,}{more} records by {mode}?")
-        return _told(call, await _replayed(call, verbs, wanted, how, reason, rate, cursor))
+        return _told(call, await _replayed(call, verbs, wanted, mode, reason, rate, cursor))
 
 
 @command(app, "cancel", examples=CANCEL, writes=True)
@@ -127,14 +128,22 @@ async def cancel(call: Call, record_id: Id) -> int:
         return await _changed(call, verbs, record_id, Event.WITHDRAWN, "canceled", act)
 
 
+class End(StrEnum):
+    """What a person may say of an unknown record."""
+
+    SENT = "sent"
+    DEAD = "dead"
+
+
 @command(app, "resolve", examples=RESOLVE, writes=True)
 async def resolve(
     call: Call,
     record_id: Id,
-    status: Annotated[Literal["sent", "dead"], typer.Option("--as", help="The person was told, or was not.")],
+    status: Annotated[End, typer.Option("--as", help="The person was told, or was not.")],
 ) -> int:
     """Say what became of an unknown record; `--reason` is kept with it."""
-    reason, end = call.reason(), cast("Literal[Status.SENT, Status.DEAD]", Status(status))
+    reason = call.reason()
+    end: Told = Status.SENT if status is End.SENT else Status.DEAD
     async with operations(call) as verbs:
         act = lambda: verbs.records.resolve(record_id, end, reason)  # noqa: E731  asked for once
         return await _changed(call, verbs, record_id, Event.RESOLVED, f"resolved as {status}", act)
