@@ -75,6 +75,11 @@ BARS: Final[dict[str, dict[str, Bar]]] = {
         "p50_ms": at_most(10),
         "p99_ms": at_most(50),
     },
+    "notification": {
+        "inapp_vs_bare": at_least(0.4),
+        "rate_used": at_least(0.9),
+        "rate_exceeded": at_most(0),
+    },
     "growth": {
         "million_vs_10k": at_least(0.85),
         "held_snapshot": at_least(0.85),

@@ -5,7 +5,7 @@ Source: spec/notification.md NT-1, NT-53; spec/outbox.md OB-99.
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from outrider.bootstrap.consumer import Consumer
@@ -14,7 +14,7 @@ from outrider.bootstrap.notification_channels import channels_of, client_of, env
 from outrider.bootstrap.outbox import outbox_parts
 from outrider.bootstrap.process import process_of, proof_of
 from outrider.bootstrap.registry import adapter
-from outrider.bootstrap.resolver import async_resolver, sync_resolver
+from outrider.bootstrap.resolver import Resolver, async_resolver, sync_resolver
 from outrider.bootstrap.settings import notification_of
 from outrider.bootstrap.settings_notification import Notification
 from outrider.bootstrap.wiring import Site
@@ -93,6 +93,8 @@ class NotifierParts:
     desk: Desk
     telemetry: Telemetry
     client: HttpClient | None = None
+    resolve: Resolver = field(default_factory=sync_resolver)
+    resolve_async: Resolver = field(default_factory=async_resolver)
 
     def accept(self, tx: object, prepared: Prepared) -> list[Accepted]:
         """Accept in the caller's transaction, by a synchronous library."""
@@ -103,7 +105,7 @@ class NotifierParts:
 
         `after` is called after its commit where that can be heard of. Raises NoTransaction.
         """
-        transaction = sync_resolver()(tx)
+        transaction = self.resolve(tx)
         transaction.check()
         transaction.flush()
         if after is not None:
@@ -112,7 +114,7 @@ class NotifierParts:
 
     async def run_async(self, tx: object, steps: Steps[T], after: Callable[[], None] | None = None) -> T:
         """The same by an asynchronous library."""
-        transaction = async_resolver()(tx)
+        transaction = self.resolve_async(tx)
         transaction.check()
         await transaction.flush()
         if after is not None:
@@ -142,7 +144,8 @@ class NotifierParts:
             found = self.accept(tx, prepared)
             for one in found:
                 self.desk.telling.accepted(one)
-            loop.call_soon_threadsafe(notifier.wake)
+            if any(one.record.next_retry_at is not None for one in found):  # the rest is told by now
+                loop.call_soon_threadsafe(notifier.wake)
 
         consumer.handler(REQUESTED, read=self._read)(handle)
         consumer.handler(ORIGINAL, read=self._read_original)(handle)

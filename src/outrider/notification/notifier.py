@@ -5,9 +5,8 @@ notifier. Source: spec/notification.md NT-9, NT-13, NT-15, NT-25, NT-30.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from outrider.notification.destination import Hold
 from outrider.notification.inquiry import Inquiry
 from outrider.notification.mender import Mender
 from outrider.notification.record import Record
+from outrider.notification.round import SHORTEST_LOOK, Blocked, Round
 from outrider.notification.sender import Attempted, Desk, Sender
 from outrider.notification.states import Status
 from outrider.notification.store import claiming, destinations
@@ -37,13 +37,7 @@ SENDING_SESSIONS = 4
 BACKOFF_SECONDS = (0.1, 5.0)
 LOOKUP_SECONDS = 60.0
 """How often a provider that can tell is asked about what is unknown."""
-SHORTEST_LOOK = timedelta(milliseconds=50)
-"""How soon what waits for a token is looked at again."""
 SHORTEST_CALL = timedelta(milliseconds=20)
-CALL_SHARE = 8
-"""How much of the mean duration of calls is that of the last one: 1 in so many."""
-QUEUES_MAX = 1_000
-"""Of so many destinations it is kept in mind where what waits there ends."""
 
 
 @dataclass(slots=True)
@@ -78,39 +72,6 @@ class SweepResult:
 _COUNTED = frozenset({Status.SENT, Status.FAILED, Status.DEAD, Status.SKIPPED, Status.UNKNOWN})
 
 
-@dataclass(slots=True)
-class _Round:
-    """What is in hand: sends by destination, how long they take, when to look again, and where what waits for a
-    destination ends.
-    """
-
-    begun: int = 0
-    in_flight: int = 0
-    by_destination: Counter[bytes | None] = field(default_factory=Counter)
-    call: timedelta = SHORTEST_LOOK
-    look_at: float = 0.0
-    look_until: float = 0.0
-    ends: dict[bytes, Mapping[Queue, datetime]] = field(default_factory=dict)
-
-    def took(self, seconds: float) -> None:
-        """Note how long an attempt took."""
-        self.call += (timedelta(seconds=seconds) - self.call) / CALL_SHARE
-
-    def pause(self, now: float, poll: float) -> float:
-        """How long to wait where nothing is due: less than a poll while something was put off for less."""
-        shortest = SHORTEST_LOOK.total_seconds()
-        if self.look_at > now:
-            return min(poll, max(self.look_at - now, shortest))
-        return min(poll, shortest) if self.look_until > now else poll
-
-    def remember(self, key: bytes, ends: Mapping[Queue, datetime]) -> None:
-        """Keep in mind where what waits for a destination ends."""
-        self.ends.pop(key, None)
-        self.ends[key] = ends
-        if len(self.ends) > QUEUES_MAX:
-            del self.ends[next(iter(self.ends))]
-
-
 class Notifier(Service):
     """Sends what is due, `policy.concurrency` at a time. `owner` names this process's leases; `proof` is held while it works,
     and proves the death of others (OB-100).
@@ -138,7 +99,7 @@ class Notifier(Service):
         self._inquiry = Inquiry(desk)
         self._proof = proof or ProofOfLife(owner, None)
         self._mender = Mender(desk, self._proof)
-        self._round = _Round()
+        self._round = Round()
         self._looked = self._serving = False
 
     def wake(self) -> None:
@@ -229,7 +190,7 @@ class Notifier(Service):
         """Claim, send and mend until told to stop. What is being sent goes on whatever becomes of the database: its result
         is written when it is back (NT-12).
         """
-        self._round = _Round()
+        self._round = Round()
         looking, menders, asking = self._make_sessions(), self._make_sessions(), self._make_sessions()
         sending = [self._make_sessions() for _ in range(SENDING_SESSIONS)]
         try:
@@ -276,20 +237,29 @@ class Notifier(Service):
             await wait_for_event(self._woken, round_.pause(desk.clock.boottime(), settings.poll.total_seconds()))
 
     async def _within_limits(self, claimed: list[Record], looking: Sessions) -> list[Record]:
-        """Those whose destination has not as many in flight as it may; what is due of the others goes after them."""
-        most = self._desk.rules.settings.per_destination
+        """Those whose destination takes another; the rest is given back, and what is due of theirs goes after it.
+
+        A destination takes no more while it has as many in flight as it may, or while it is known to be blocked.
+        """
+        most, round_ = self._desk.rules.settings.per_destination, self._round
+        now = self._desk.clock.boottime()
         going: list[Record] = []
         crowded: list[Record] = []
-        counted = self._round.by_destination.copy()
+        counted = round_.by_destination.copy()
         for record in claimed:
-            limited = record.destination_key is not None and counted[record.destination_key] >= most
+            key = record.destination_key
+            limited = key is not None and (counted[key] >= most or round_.is_blocked(key, now))
             (crowded if limited else going).append(record)
-            counted[record.destination_key] += not limited
+            counted[key] += not limited
         if crowded:
             await looking.transact(claiming.release(crowded))
-            apart = max(self._round.call, SHORTEST_CALL) / most
+            apart = max(round_.call, SHORTEST_CALL) / most
             for key in {record.destination_key for record in crowded if record.destination_key is not None}:
-                await self._move(key, None, apart, Hold.RATE, looking)
+                known = round_.blocked.get(key)
+                if known is not None and round_.is_blocked(key, now):
+                    await self._move(key, known.until, known.apart, known.reason, looking)
+                else:
+                    await self._move(key, None, apart, Hold.RATE, looking)
         return going
 
     async def _attempt(self, record: Record, claimed_at: float, sessions: Sessions, looking: Sessions) -> None:
@@ -312,11 +282,15 @@ class Notifier(Service):
         if place is None or record.hold not in BLOCKED or record.next_retry_at is None:
             return
         spans = [timedelta(microseconds=buckets.interval(rate)) for rate in place.rates]
-        await self._move(place.key, record.next_retry_at, max(spans, default=SHORTEST_LOOK), Hold(record.hold), looking)
+        until, apart, reason = record.next_retry_at, max(spans, default=SHORTEST_LOOK), Hold(record.hold)
+        blocked_for = await self._move(place.key, until, apart, reason, looking)
+        now = self._desk.clock.boottime()
+        self._round.block(place.key, Blocked(until, apart, reason, now, now + blocked_for.total_seconds()))
 
     async def _move(
         self, key: bytes, until: datetime | None, apart: timedelta, reason: Hold, looking: Sessions
-    ) -> None:
+    ) -> timedelta:
+        """Move what is due of a destination behind `until`; gives how far off that is."""
         round_ = self._round
         steps = _behind(key, until, apart, reason, self._desk.rules.settings.batch, round_.ends.get(key, NO_QUEUES))
         first, last, moved = await looking.transact(steps)
@@ -325,6 +299,7 @@ class Notifier(Service):
         look = now + max(first - apart, SHORTEST_LOOK).total_seconds()
         round_.look_at = look if round_.look_at <= now else min(look, round_.look_at)
         round_.look_until = max(round_.look_until, now + last.total_seconds())
+        return first - apart
 
     def _begin(self, record: Record) -> None:
         self._round.begun += 1
