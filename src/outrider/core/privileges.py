@@ -35,11 +35,12 @@ DUTIES: Final[Mapping[str, Mapping[str, str]]] = {
 """Privileges by duty and table."""
 SIDE_ROWS: Final[Mapping[str, Mapping[str, str]]] = {
     "add": {"outbox_pending": "INSERT", "outbox_subscription": _S, "outbox_cursor": _S},
+    "consume": {"inbox_receipt": _ALL},
     "relay": {"outbox_pending": _ALL},
     "prune": {"outbox_pending": _SD},
     "operate": {"outbox_pending": _SI},
 }
-"""What comes on top where a message has a row for each subscription."""
+"""What comes on top where a message has a row for each subscription; a receipt that is there is met by an update there."""
 OWNER: Final = "OWNER"
 """The privilege that a connection has on tables that are its own, or as superuser."""
 _LOG: Final = "outbox_message"

@@ -22,7 +22,9 @@ from tests.integration.roles.test_work import CHANGING, READING
 
 HERE = (*(table for table in TABLES if table != "outbox_own"), "outbox_pending")
 PENDING = {"add": "i", "relay": "siud", "subscribe": "siud", "prune": "sd", "read": "s", "operate": "si"}
-MORE = {("add", "outbox_subscription"): "s", ("subscribe", "outrider_meta"): "siu"}
+MORE = {
+    ("add", "outbox_subscription"): "s", ("subscribe", "outrider_meta"): "siu", ("consume", "inbox_receipt"): "siud",
+}  # fmt: skip
 DENIED = {1142, 1143, 1044, 1227, 1370}
 
 

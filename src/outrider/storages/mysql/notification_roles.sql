@@ -14,7 +14,7 @@ GRANT SELECT, INSERT, UPDATE ON {destination} TO `{p}notify`;
 GRANT SELECT ON {preference} TO `{p}notify`;
 GRANT SELECT, UPDATE (state, reason, updated_at) ON {address} TO `{p}notify`;
 GRANT SELECT, DELETE, UPDATE (expires_at) ON {request} TO `{p}notify`;
-GRANT SELECT, INSERT, DELETE, UPDATE (expires_at) ON {inbox_item} TO `{p}notify`;
+GRANT SELECT, INSERT, UPDATE, DELETE ON {inbox_item} TO `{p}notify`;
 
 -- serve: `outrider notify serve`, and the verbs of a person: requests, settings, the inbox, replays; nothing is pruned.
 GRANT SELECT, INSERT, UPDATE ON {record} TO `{p}serve`;

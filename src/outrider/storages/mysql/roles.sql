@@ -34,7 +34,8 @@ GRANT SELECT, INSERT, UPDATE ON {inbox_consumer} TO `{p}consume`;
 GRANT SELECT, INSERT, UPDATE ON {inbox_key} TO `{p}consume`;
 GRANT SELECT, INSERT, UPDATE ON {inbox_delivery} TO `{p}consume`;
 GRANT SELECT, INSERT, UPDATE ON {outrider_route} TO `{p}consume`;
-GRANT SELECT, INSERT, DELETE ON {inbox_receipt} TO `{p}consume`;
+-- A receipt that is there already is met by an update that changes nothing.
+GRANT SELECT, INSERT, UPDATE, DELETE ON {inbox_receipt} TO `{p}consume`;
 GRANT SELECT ON {outbox_subscription} TO `{p}consume`;
 GRANT SELECT ON {outbox_pause} TO `{p}consume`;
 GRANT SELECT, UPDATE ON {outbox_delivery} TO `{p}consume`;
