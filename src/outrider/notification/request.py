@@ -5,7 +5,7 @@ Invariant: nothing is cut to fit: a shortened id or key would merge what is not 
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -119,9 +119,11 @@ def read_instant(value: Mapping[str, Any], name: str) -> datetime | None:
     if not isinstance(text, str) or _INSTANT.fullmatch(text) is None:
         raise Undecodable("must be an RFC 3339 instant with its zone", path=name)
     try:
-        return datetime.fromisoformat(text.upper())
-    except ValueError:
+        found = datetime.fromisoformat(text.upper())
+        found.astimezone(UTC)  # of the first or last day of the calendar it may have no name there
+    except (ValueError, OverflowError):
         raise Undecodable("no such instant", path=name) from None
+    return found
 
 
 def _data(value: Mapping[str, Any]) -> Mapping[str, Scalar]:

@@ -46,6 +46,7 @@ def test_a_request_reads_back_as_it_was_written() -> None:
         ("recipient_id", None), ("recipient_id", ""), ("recipient_id", "a b"), ("recipient_id", "ü"),
         ("recipient_id", "a" * 65), ("recipient_id", 7), ("kind", None), ("kind", "k" * 65), ("requested_at", None),
         ("requested_at", "2026-11-20T08:00:00"), ("requested_at", "2026-13-20T08:00:00Z"), ("requested_at", 1),
+        ("requested_at", "9999-12-31T23:59:59-23:59"),
         ("dedupe_key", "k" * 192), ("dedupe_key", "a\u0000"), ("target_url", "/" + "a" * 2048), ("title", 1), ("data", [1]),
         ("data", {"a": {"b": 1}}), ("priority", "now"), ("priority", 1), ("route", {}), ("route", {"always": ["in box"]}),
         ("route", {"first_of": ["bot", "bot"]}), ("deliver_at", "2026-12-25T00:00:00Z"), ("trace_id", "t" * 129),

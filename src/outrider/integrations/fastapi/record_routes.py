@@ -87,7 +87,7 @@ async def resolve_record(call: Call) -> Response:
     """Say what became of an unknown one."""
     known(call.said, "as", "note")
     seen, wanted = record_seen(call.request.headers), call.said.get("as")
-    if wanted not in {"sent", "dead"}:
+    if wanted not in ("sent", "dead"):
         raise refused("as", "must be sent or dead")
     note = text_of(call.said, "note", required=True)
     became: Told = Status.SENT if wanted == "sent" else Status.DEAD

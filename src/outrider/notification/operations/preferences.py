@@ -3,6 +3,7 @@
 Source: spec/notification.md §12, NT-31.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from json import loads
@@ -20,7 +21,8 @@ from outrider.runtime.sessions import SessionPool
 SPANS_MAX: Final = 50
 NAMES_MAX: Final = 50
 NAME_MAX: Final = 64
-LOCALE_MAX: Final = 16
+_LOCALE: Final = re.compile(r"[A-Za-z0-9-]{1,16}")
+_NAME: Final = re.compile(r"[\x21-\x7e]{1,64}")
 _MUTED: Final = ("channels", "kinds")
 _FIELDS: Final = frozenset({"zone", "locale", "quiet", "order", "muted"})
 
@@ -93,8 +95,8 @@ def _faults(said: Mapping[str, Any], zone: object, locale: object, channels: Map
         yield name, "validation_failed", "is no preference"
     if not isinstance(zone, str) or not is_zone(zone) or len(zone) > NAME_MAX:
         yield "zone", "validation_failed", "must be the name of an IANA zone"
-    if not isinstance(locale, str) or not 0 < len(locale) <= LOCALE_MAX or not locale.isascii() or " " in locale:
-        yield "locale", "validation_failed", f"must be a locale of 1…{LOCALE_MAX} ASCII characters"
+    if not isinstance(locale, str) or _LOCALE.fullmatch(locale) is None:
+        yield "locale", "validation_failed", "must be a locale of 1…16 letters, digits and dashes"
     if (quiet := said.get("quiet")) is not None and not _is_quiet(quiet):
         yield "quiet", "validation_failed", "must be a list of {weekday 0…6, start HH:MM, end HH:MM}"
     if (order := said.get("order")) is not None and not _are_names(order, channels):
@@ -119,4 +121,4 @@ def _is_quiet(value: object) -> bool:
 def _are_names(value: object, known: Mapping[str, Any] | None) -> bool:
     if not isinstance(value, list) or len(value) > NAMES_MAX or len(value) != len(set(map(str, value))):
         return False
-    return all(isinstance(one, str) and 0 < len(one) <= NAME_MAX and (known is None or one in known) for one in value)
+    return all(isinstance(one, str) and _NAME.fullmatch(one) and (known is None or one in known) for one in value)
