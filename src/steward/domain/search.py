@@ -9,6 +9,7 @@ set of places is a whole number used as a set of bits (`Row`), so that what cann
 at: a place is only considered if each block that it displaces could land somewhere with the moves that are left.
 """
 
+from bisect import bisect_left
 from functools import cached_property
 from typing import Final
 
@@ -54,7 +55,14 @@ class Board:
             return [NO_BOUND] * len(arrangement.movable)
         taken = merged([*arrangement.fixed, *(block.place for block in arrangement.movable)])
         windows = [Span(opening.opens, opening.closes) for opening in arrangement.openings]  # type: ignore[union-attr]
-        pieces = [piece for window in windows for piece in without(window, taken)]
+        starts = [span.start for span in taken]
+        pieces = [
+            piece
+            for window in windows
+            for piece in without(
+                window, taken[max(0, bisect_left(starts, window.start) - 1) : bisect_left(starts, window.end)]
+            )
+        ]
         before, after = {end: end - start for start, end in pieces}, {start: end - start for start, end in pieces}
         made = []
         for block, (row, mine) in zip(arrangement.movable, self.own, strict=True):
@@ -62,6 +70,22 @@ class Board:
             goes = row.groups.get(0, 0) & mine
             made.append(around + (block.minutes * MINUTE if goes else 0))
         return made
+
+    @cached_property
+    def most_room_made(self) -> int:
+        """What the best of them makes."""
+        return max(self.room_made, default=0)
+
+    @cached_property
+    def groups(self) -> list[list[tuple[int, int]]]:
+        """For each movable block (the few others that it would displace, those of its places), without the block itself."""
+        found = []
+        for number, (row, mine) in enumerate(self.own):
+            itself = ~(1 << number)
+            kept = [(blocks & itself, mask & mine) for blocks, mask in row.groups.items() if mask & mine]
+            few = [group for group in kept if group[0].bit_count() < MOVES_MAX]
+            found.append(sorted(few, key=lambda group: group[0].bit_count()))
+        return found
 
     @cached_property
     def own(self) -> list[tuple[Row, int]]:
@@ -86,21 +110,23 @@ def search(board: Board, wanted: Wanted, *, moves_min: int = 0, moves_max: int =
 
 class _Search:
     def __init__(self, board: Board, wanted: Wanted) -> None:
+        self._board = board
         self._blocks = board.arrangement.movable
-        self._own = board.own
         self._row = board.row(wanted.minutes)
         self._target = self._row.inside(wanted.within)
         self._length = wanted.minutes * MINUTE
-        self._made = board.room_made
-        self._most = max(self._made, default=0)
         self._room: dict[int, int] = {0: self._length}
         self._landing: dict[tuple[int, int, int], int] = {}
+        self._landed: dict[tuple[int, int, int], bool] = {}
         self._place = Span(0, 0)
         self.best: Answer | None = None
         self.nodes = self.steps = 0
 
     def with_moves(self, moves: int) -> None:
         """Look for an answer with exactly this many moves, where none has fewer."""
+        if moves == 0:
+            self._without_a_move()
+            return
         waiting = []
         for index in bits(self._starts(moves)):
             displaced = self._row.under[index]
@@ -109,7 +135,7 @@ class _Search:
             self._step()
             least = self._least(displaced, displaced, moves - displaced.bit_count(), (self._row.place(index),))
             if least is not None:
-                waiting.append((sum(least.values()), self._row.starts[index], index))
+                waiting.append((_sum(least), self._row.starts[index], index))
         for least_cost, start, index in sorted(waiting):
             if self.best is not None and (least_cost, start) > (self.best.displacement, self.best.start):
                 if least_cost > self.best.displacement:
@@ -119,25 +145,27 @@ class _Search:
             displaced = self._row.under[index]
             self._settle(displaced, displaced, moves - displaced.bit_count(), 0, ())
 
-    def _starts(self, moves: int) -> int:
-        """The target's places worth a look: the first free one, or all that displace no more blocks than may move."""
+    def _without_a_move(self) -> None:
         free = self._row.groups.get(0, 0) & self._target
-        if moves == 0:
-            return free & -free
-        return self._target & ~free & self._displacing_at_most(moves)
+        if free:
+            self._step()
+            self.nodes += 1
+            self._place = self._row.place(next(bits(free)))
+            self._note(0, ())
 
-    def _displacing_at_most(self, moves: int) -> int:
+    def _starts(self, moves: int) -> int:
+        """The target's places that displace a block, and no more than may move."""
         found = 0
         for blocks, mask in self._row.groups.items():
-            if blocks.bit_count() <= moves:
+            if 1 <= blocks.bit_count() <= moves:
                 found |= mask
-        return found
+        return found & self._target
 
     def _settle(self, waiting: int, moved: int, left: int, spent: int, moves: tuple[tuple[int, Span], ...]) -> None:
         """A place has been settled: settle those that wait, or note the answer when none does."""
         settled = (self._place, *(place for _, place in moves))
         least = self._least(waiting, moved, left, settled)
-        if least is None or self._too_dear(spent + sum(least.values())):
+        if least is None or self._too_dear(spent + _sum(least)):
             return
         self.nodes += 1
         if self.nodes > SEARCH_NODES_MAX:
@@ -145,12 +173,10 @@ class _Search:
         if not waiting:
             self._note(spent, moves)
             return
-        number = max(least, key=lambda block: (least[block], -block))
-        others = spent + sum(least.values()) - least[number]
-        block, row = self._blocks[number], self._own[number][0]
-        mask = self._landings(number, moved, left)
-        for place in settled:
-            mask &= ~row.touching(place)
+        number = min(least, key=lambda block: (least[block][1].bit_count(), block))
+        cheapest, mask = least[number]
+        others = spent + _sum(least) - cheapest
+        block, row = self._blocks[number], self._board.own[number][0]
         for minutes, index in row.nearest(mask, block.place.start):
             self._step()
             if self._too_dear(others + block.weight * minutes):
@@ -164,11 +190,13 @@ class _Search:
                 (*moves, (number, row.place(index))),
             )
 
-    def _least(self, waiting: int, moved: int, left: int, settled: tuple[Span, ...]) -> dict[int, int] | None:
-        """The least that each waiting block must cost; None where one has no place at all."""
+    def _least(
+        self, waiting: int, moved: int, left: int, settled: tuple[Span, ...]
+    ) -> dict[int, tuple[int, int]] | None:
+        """The least that each waiting block must cost, and all its places; None where one has no place at all."""
         least = {}
         for number in bits(waiting):
-            block, row = self._blocks[number], self._own[number][0]
+            block, row = self._blocks[number], self._board.own[number][0]
             mask = self._landings(number, moved, left)
             for place in settled:
                 mask &= ~row.touching(place)
@@ -176,35 +204,48 @@ class _Search:
             self._step()
             if found is None:
                 return None
-            least[number] = block.weight * found[0]
+            least[number] = block.weight * found[0], mask
         return least
 
     def _landings(self, number: int, moved: int, left: int) -> int:
         """The places of a block that displace at most `left` others, each of which could land in turn."""
         known = self._landing.get((number, moved, left))
         if known is None:
-            row, mine = self._own[number]
             known = 0
-            for blocks, mask in row.groups.items():
-                more = blocks & ~moved
-                if mask & mine and (not more or (left and self._can_land(more, moved | more, left - more.bit_count()))):
+            for others, mask in self._board.groups[number]:
+                more = others & ~moved
+                if not more or (left and self._can_land(more, moved | more, left - more.bit_count())):
                     known |= mask
-            self._landing[number, moved, left] = known = known & mine
+            self._landing[number, moved, left] = known
         return known
 
     def _can_land(self, displaced: int, moved: int, left: int) -> bool:
         return (
             left >= 0
             and self._makes_room(moved, left)
-            and all(self._landings(number, moved, left) for number in bits(displaced))
+            and all(self._lands(number, moved, left) for number in bits(displaced))
         )
+
+    def _lands(self, number: int, moved: int, left: int) -> bool:
+        """Whether a block has a landing at all: mostly one where nothing stands, which comes first."""
+        known = self._landed.get((number, moved, left))
+        if known is None:
+            known = False
+            for others, _ in self._board.groups[number]:
+                more = others & ~moved
+                if not more or (left and self._can_land(more, moved | more, left - more.bit_count())):
+                    known = True
+                    break
+            self._landed[number, moved, left] = known
+        return known
 
     def _makes_room(self, moved: int, left: int) -> bool:
         """Whether these moves, and the best `left` more, can make room for the target at all."""
         made = self._room.get(moved)
         if made is None:
-            self._room[moved] = made = sum(self._made[number] for number in bits(moved))
-        return made + left * self._most >= self._length
+            made_by = self._board.room_made
+            self._room[moved] = made = sum(made_by[number] for number in bits(moved))
+        return made + left * self._board.most_room_made >= self._length
 
     def _too_dear(self, cost: int) -> bool:
         best = self.best
@@ -220,3 +261,7 @@ class _Search:
         self.steps += 1
         if self.steps > SEARCH_STEPS_MAX:
             raise _LimitReached
+
+
+def _sum(least: dict[int, tuple[int, int]]) -> int:
+    return sum(cost for cost, _ in least.values())
