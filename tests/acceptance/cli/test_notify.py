@@ -11,6 +11,7 @@ import pytest
 
 from outrider import Catalog, Message, Outbox
 from outrider.bootstrap.notifying import declare_notifications
+from outrider.testing.feishu import FakeFeishu, Fault, FaultKind
 from outrider.testing.schema import create_tables
 from tests.acceptance.cli.conftest import PROGRAM, Shop
 
@@ -79,3 +80,35 @@ def test_a_request_is_told_and_can_be_looked_at(tmp_path: Path) -> None:
     assert (shown["status"], shown["recipient_id"]) == ("sent", "anna")
     assert "Buy milk" not in json.dumps(shown)
     assert shop.program("notify", "run", "--once", "--json", **said).json["scanned"] == 0
+
+
+def first(process: "subprocess.Popen[str]", name: str) -> None:
+    """Read the process's log up to the first line of this event."""
+    assert process.stderr is not None
+    assert any(line.startswith("{") and json.loads(line).get("event") == name for line in process.stderr)
+
+
+def test_what_a_killed_notifier_was_sending_is_not_waited_for(tmp_path: Path) -> None:
+    """NT-13, OB-100: its lease of an hour ends with it; another process of the host settles the call at once."""
+    shop, said = town(tmp_path)
+    with FakeFeishu() as feishu:
+        bot = feishu.add_bot()
+        feishu.meet("bot", Fault(FaultKind.HANG))
+        said |= {
+            "OUTRIDER_NOTIFICATION__CHANNELS__FEISHU_BOT__ENABLED": "true", "OUTRIDER_NOTIFICATION__LEASE": "1 h",
+            "OUTRIDER_NOTIFICATION__CHANNELS__FEISHU_BOT__TIMEOUT": "20 min", "OUTRIDER_LOG__LEVEL": "debug",
+            "OUTRIDER_NOTIFICATION__SSRF__ALLOW": feishu.address, "OUTRIDER_RUNTIME__STATE_DIR": str(tmp_path),
+        }  # fmt: skip
+        (tmp_path / "url.txt").write_text(bot.url, encoding="utf-8")
+        assert shop.run("migrate", **said).code == 0
+        assert shop.run("notify", "channels", "set", "anna", "feishu_bot", "--webhook-url", "url.txt", **said).code == 0
+        assert shop.run("notify", "send", "anna", "important_urgent_task", "--channel", "feishu_bot", **said).code == 0
+        for event in ("notification.attempt.started", "notification.recovered"):
+            with subprocess.Popen(
+                [str(PROGRAM), "notify", "run"], cwd=tmp_path, env=shop._environment(said), stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE, text=True,
+            ) as process:  # fmt: skip
+                first(process, event)
+                process.kill()
+    (record,) = shop.run("notify", "list", "--channel", "feishu_bot", "--json", **said).json["items"]
+    assert (record["status"], record["last_error_code"]) == ("failed", "sending_lease_expired")

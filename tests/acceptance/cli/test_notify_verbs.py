@@ -1,4 +1,4 @@
-"""The verbs of `outrider notify` as an operator types them, on SQLite and PostgreSQL: what they do, print and exit with."""
+"""The verbs of `outrider notify` as an operator types them, on every database: what they do, print and exit with."""
 
 import json
 from collections.abc import Mapping
@@ -64,11 +64,11 @@ class Desk:
         return f"'{record_id}'" if self.shop.url.startswith("postgresql") else f"x'{record_id.replace('-', '')}'"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
     if request.param == "sqlite":
         return Desk(tmp_path, f"sqlite:///{tmp_path}/notices.db")
-    return Desk(tmp_path, request.getfixturevalue("postgres_url"))
+    return Desk(tmp_path, request.getfixturevalue("postgres_url" if request.param == "postgresql" else "mariadb_url"))
 
 
 def test_a_request_by_hand_is_accepted_swept_and_shown(desk: Desk) -> None:

@@ -1,6 +1,6 @@
 """What limits and breakers count on, and a person's pauses. Source: spec/notification.md NT-26, §12."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -8,7 +8,7 @@ from outrider.core.audit import write
 from outrider.core.errors import NotificationNotFound
 from outrider.core.steps import Steps
 from outrider.core.text import clean_text
-from outrider.notification.destination import DestinationRow
+from outrider.notification.destination import DestinationRow, State
 from outrider.notification.sender import Desk
 from outrider.notification.store import destinations
 from outrider.notification.store.rows import read_clock
@@ -57,14 +57,16 @@ class DestinationOperations:
     async def resume(self, key: str, reason: str = "") -> int:
         """Open it to sends again, whatever closed it; gives how many records it held. Raises NotificationNotFound."""
         found = _bytes(key)
-        freed = total = await self._sessions.transact(self._resumed(found, key, reason))
+        row, freed = await self._sessions.transact(self._resumed(found, key, reason))
+        self._desk.telling.turned(row)
+        total = freed
         while freed == BATCH:
             now = await self._sessions.run(read_clock())
             freed = await self._sessions.transact(destinations.release(found, now, BATCH))
             total += freed
         return total
 
-    def _resumed(self, found: bytes, key: str, reason: str) -> Steps[int]:
+    def _resumed(self, found: bytes, key: str, reason: str) -> Steps[tuple[DestinationRow, int]]:
         row = yield from destinations.lock_one(found)
         if row is None:
             raise NotificationNotFound("destination", key)
@@ -72,7 +74,7 @@ class DestinationOperations:
         now = yield from read_clock()
         freed = yield from destinations.resume(found, channel.traits.rates if channel else (), now, BATCH)
         yield from write(self._actor, "notify destinations resume", {"key": key}, freed or 0, reason)
-        return freed or 0
+        return replace(row, state=State.CLOSED), freed or 0
 
 
 def _bytes(key: str) -> bytes:
