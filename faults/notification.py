@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +16,7 @@ import psycopg
 from faults.asking import RECIPIENTS, SERVICE, TABLE, Asking, recipient
 from faults.campaign import SETTLE_SECONDS, Stuck, pick_moment
 from faults.options import Options
+from faults.points import POINTS
 from faults.rig import LEASE_SECONDS, Rig
 from faults.senders import APP_ID, APP_SECRET, parts_of
 from faults.shop import Cell
@@ -35,6 +38,8 @@ KILL_SECONDS = 2.5  # about what one kill and start takes, to spread the message
 RATE_MIN = 10.0
 QUIET_SECONDS = 60.0
 LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.01
+POINT_LATENCY = 0.1  # longer than a sender that dies while its call is under way waits
 
 Tick = Callable[[], None]
 
@@ -57,6 +62,38 @@ def notification(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
             "kills": options.kills, "kills_in_flight": in_flight, **judge(cell.database, feishu, WINDOW),
             "window_s": WINDOW.total_seconds(),
         }  # fmt: skip
+
+
+def notification_points(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
+    """SIGKILL at each of six points of a send in turn; replies are lost besides, and the provider remembers for an hour."""
+    window = timedelta(hours=1)
+    with FakeFeishu() as feishu:
+        cell = furnish(rig, feishu, options.seed, window)
+        feishu.script.choose = Weather(options.seed, latency=POINT_LATENCY)
+        asking = Asking(cell.database, RATE_MIN, options.messages, options.seed)
+        asking.start()
+        killed: Counter[str] = Counter()
+        try:
+            for number in range(options.kills):
+                point = POINTS[number % len(POINTS)]
+                sender = rig.spawn("notify", NAME, replace(cell, dies_at=point), number)
+                killed[point] += _dies(sender)
+                tick()
+        finally:
+            asking.stop()
+        await_ended(cell, [_sender(rig, cell, options.kills + number) for number in range(SENDERS)])
+        return {"kills": killed.total(), "killed_at": dict(killed), **judge(cell.database, feishu, window),
+                "window_s": window.total_seconds()}  # fmt: skip
+
+
+def _dies(sender: Victim) -> bool:
+    """Wait for a sender's end by its own hand."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while sender.running:
+        if time.monotonic() > deadline:
+            raise Stuck(f"{sender.name} did not come to its point:\n{sender.log_tail()}")
+        time.sleep(POLL_SECONDS)
+    return sender.wait() == -signal.SIGKILL
 
 
 def furnish(rig: Rig, feishu: FakeFeishu, seed: int, window: timedelta) -> Cell:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from faults.asking import catalog
+from faults.points import doomed
 from faults.roles import until_told
 from faults.shop import Cell
 from outrider.bootstrap.notifying import SERVICE, NotifierParts, Notifying, notifier_parts
@@ -44,5 +45,8 @@ def parts_of(cell: Cell, board: Board | None = None) -> NotifierParts:
 
 
 async def notify(cell: Cell, board: Board) -> None:
-    """Accept and send until SIGTERM."""
-    await until_told(Notifying(parts_of(cell, board), cell.database), board)
+    """Accept and send until SIGTERM, or until the point at which it is to die."""
+    parts = parts_of(cell, board)
+    if cell.dies_at:
+        parts = doomed(parts, cell.dies_at)
+    await until_told(Notifying(parts, cell.database), board)

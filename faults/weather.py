@@ -23,10 +23,12 @@ BEING_SENT = (0.01, app_answer(230049))
 
 
 class Weather:
-    """Chooses for `Script.choose`; a call for a token goes well."""
+    """Chooses for `Script.choose`; a call for a token goes well. `latency`: what each answer takes, where it is not left to
+    chance.
+    """
 
-    def __init__(self, seed: int) -> None:
-        self._chance = random.Random(f"{seed}/weather")
+    def __init__(self, seed: int, latency: float | None = None) -> None:
+        self._chance, self._latency = random.Random(f"{seed}/weather"), latency
 
     def __call__(self, endpoint: Endpoint) -> Entry:
         """What the next call of this endpoint meets."""
@@ -37,4 +39,5 @@ class Weather:
             if drawn < share:
                 return entry
             drawn -= share
-        return Fault(FaultKind.DELAY, seconds=self._chance.random() * LATENCY_SECONDS)
+        latency = self._chance.random() * LATENCY_SECONDS if self._latency is None else self._latency
+        return Fault(FaultKind.DELAY, seconds=latency)

@@ -5,6 +5,7 @@ import pytest
 from faults.__main__ import run
 from faults.bars import misses
 from faults.options import Options
+from faults.points import POINTS
 
 SHORT = {
     "relay": Options(kills=4, messages=400, seconds=0, transactional=False, seed=7),
@@ -26,6 +27,7 @@ SHORT = {
     "lanes transactional": Options(kills=8, messages=400, seconds=0, transactional=True, seed=20),
     "rebase": Options(kills=2, messages=400, seconds=0, transactional=False, seed=21),
     "notification": Options(kills=2, messages=40, seconds=0, transactional=False, seed=22),
+    "notification-points": Options(kills=6, messages=10, seconds=0, transactional=False, seed=23),
     "outage": Options(kills=0, messages=300, seconds=6, transactional=False, seed=15),
 }
 
@@ -55,6 +57,8 @@ def test_nothing_is_lost_doubled_or_out_of_order_under_faults(name: str) -> None
     if name == "notification":  # NT-9, NT-13, NT-18 to NT-22: every record ends, and what is repeated is what may be
         assert sum(figures["ended"]["inbox"].values()) == figures["ended"]["inbox"]["sent"], figures
         assert figures["hidden_by_key"] + figures["repeats"] > 0, figures
+    if name == "notification-points":  # sigkill_at_six_points_of_a_send
+        assert figures["killed_at"] == dict.fromkeys(POINTS, 1), figures
     if name == "rebase":
         assert figures["undelivered"] > 0, figures
 

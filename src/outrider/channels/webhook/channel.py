@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from outrider.channels.webhook.answers import result_of
-from outrider.channels.webhook.config import problems, signing_secrets
+from outrider.channels.webhook.config import hidden_of, problems, signing_secrets
 from outrider.core.action_link import with_link
 from outrider.core.canonical import canonical_json, instant
 from outrider.core.errors import PayloadTooLarge
@@ -67,11 +67,11 @@ class WebhookChannel:
             return unusable(faults)
         made = self._request(request, settings)
         answer = await self._client.exchange(made, seconds)
-        shown = shown_request(made, request.payload.body, settings.secrets.values())
+        shown = shown_request(made, request.payload.body, hidden_of(settings))
         if isinstance(answer, HttpFailure):
             return replace(without_answer(answer), request_json=shown)
         result = result_of(answer, self._clock.now())
-        return replace(result, request_json=shown, response_json=shown_answer(answer, settings.secrets.values()))
+        return replace(result, request_json=shown, response_json=shown_answer(answer, hidden_of(settings)))
 
     async def lookup(self, provider_key: str, address: Address) -> SendResult | None:  # noqa: ARG002
         """None: a webhook answers no questions."""

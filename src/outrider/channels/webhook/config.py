@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
+from urllib.parse import parse_qsl, urlsplit
 
 from outrider.core.errors import ConfigurationError
 from outrider.core.notification.address import AddressSettings, Problem
@@ -12,6 +13,8 @@ from outrider.core.signing import secrets_in_force, webhook_key
 
 AUTH_TYPES: Final = frozenset({"none", "bearer", "sign"})
 URL_MAX: Final = 2_048
+PIECE_MIN: Final = 8
+"""Shorter pieces of a URL are words of its API."""
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,1024}")
 
 
@@ -58,3 +61,12 @@ def _secret_problem(name: str, secret: Secret) -> Iterator[Problem]:
         webhook_key(secret)
     except ConfigurationError as error:
         yield Problem(name, "validation_failed", str(error))
+
+
+def hidden_of(settings: AddressSettings) -> tuple[Secret, ...]:
+    """What must not be shown of calls: the secrets, and what the URL says behind its host, for a receiver that does not know
+    a path names it in its answer.
+    """
+    parts = urlsplit(settings.secrets["webhook_url"].reveal())
+    pieces = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query))]
+    return (*settings.secrets.values(), *(Secret(piece) for piece in pieces if len(piece) >= PIECE_MIN))
