@@ -4,7 +4,7 @@ Invariant: at most three can be applied, each passes the checker, `keep` is alwa
 always gives the same offer. Source: spec/scheduling.md ST-29, ST-32, ST-33.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -136,8 +136,3 @@ def _fit(draft: Draft) -> Fit:
 def _words(context: Context, title: str, wanted: int) -> Words:
     titles = {event.event_id: event.title for event in context.events}
     return Words(title, wanted, titles, context.zone, context.profile.locale)
-
-
-def applicable(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those that can be confirmed."""
-    return [candidate for candidate in candidates if candidate.applicable]

@@ -15,7 +15,6 @@ from steward.domain.span import Span
 from steward.domain.zones import local_time
 
 TITLE_SHOWN_MAX: Final = 40
-SUMMARY_CHARACTERS_MAX: Final = 180
 _WEEKDAYS: Final[Mapping[Locale, str]] = {
     "en": "Mon Tue Wed Thu Fri Sat Sun",
     "zh-CN": "周一 周二 周三 周四 周五 周六 周日",

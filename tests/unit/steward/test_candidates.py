@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from steward.domain.candidate import Candidate
 from steward.domain.changes import calendar_of, placings
 from steward.domain.checker import conflicts
-from steward.domain.context import makeup_target
+from steward.domain.context import makeup_target, within_events_max
 from steward.domain.event import Event
 from steward.domain.grid import Grid, semester12
 from steward.domain.methods import Ways
@@ -154,6 +154,14 @@ def test_the_window_ends_with_the_deadline_or_after_a_day() -> None:
     assert half.target.minutes == 45
     mocked = context([], task(), mock_now=NOW + timedelta(days=1))
     assert mocked.place_by == NOW + timedelta(days=2)
+
+
+def test_too_many_events_end_the_horizon_at_the_last_that_is_read() -> None:
+    """ST-23: the horizon ends where the reading does; what takes no room is not counted."""
+    events = [busy(f"evt_{hour}", hour, hour + 1) for hour in (11, 9, 10)]
+    assert within_events_max(events, at(0, 14)) == (sorted(events, key=lambda one: one.start_at), at(0, 14))
+    read, end = within_events_max([*events, busy("free", 8, 20, busy=False)], at(0, 14), 2)
+    assert ([one.event_id for one in read], end) == (["evt_9", "evt_10"], at(11))
 
 
 def test_the_timetable_places_whole_sections() -> None:
