@@ -5,9 +5,9 @@ is
 used. Source: spec/outbox.md OB-7, OB-16, hazards H14 and H35.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TypeVar
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any, TypeVar
 
 from psycopg import AsyncConnection
 from psycopg.adapt import Transformer
@@ -61,16 +61,30 @@ class PostgresSession:
     async def _execute(self, statement: Statement) -> Rows:
         query = self._texts.query(statement.name, "pyformat")
         with translated():
+            if statement.many is not None:
+                return await self._execute_many(query.raw, statement.many) if statement.many else ()
             cursor = self._connection.cursor(binary=True)
-            if statement.many is None:
-                await cursor.execute(query.raw, statement.params)
-                return LazyRows(cursor.pgresult, Transformer(self._connection)) if cursor.pgresult else ()
-            await cursor.executemany(query.raw, statement.many, returning=True)
-            rows: list[TupleRow] = []
-            async for result in cursor.results():
-                if result.description:
-                    rows.extend(await result.fetchall())
-            return rows
+            await cursor.execute(query.raw, statement.params)
+            return LazyRows(cursor.pgresult, Transformer(self._connection)) if cursor.pgresult else ()
+
+    async def _execute_many(self, query: bytes, many: Sequence[Mapping[str, Any]]) -> Rows:
+        """Execute for one after the other, all but the last in a pipeline.
+
+        A process that is stopped in the midst must lose its session (OB-35), and the server counts its idle time only
+        from a Sync that nothing follows. `executemany` waits for the answers before it sends one, and a pipeline ends
+        with a Flush behind it; a statement by itself ends as it should.
+        """
+        cursors = [self._connection.cursor(binary=True) for _ in many]
+        *first, last = range(len(many))
+        async with self._connection.pipeline() if len(first) > 1 else nullcontext():
+            for number in first:
+                await cursors[number].execute(query, many[number], prepare=True)
+        await cursors[last].execute(query, many[last], prepare=True)
+        rows: list[TupleRow] = []
+        for cursor in cursors:
+            if cursor.description:
+                rows.extend(await cursor.fetchall())
+        return rows
 
 
 class PostgresStorage:
