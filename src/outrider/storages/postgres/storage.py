@@ -1,7 +1,6 @@
 """The storage's own connections to PostgreSQL.
 
-No connection state is relied upon (it works behind a transaction pooler with prepared statements off); only a primary
-is
+No connection state is relied upon (it works behind a transaction pooler with prepared statements off); only a primary is
 used. Source: spec/outbox.md OB-7, OB-16, hazards H14 and H35.
 """
 
