@@ -27,7 +27,8 @@ from outrider.testing.services.postgres import postgres_programs
 TESTS = Path(__file__).parent
 NOTHING_LEFT_OUT = os.environ.get("CI") == "true"
 CAMPAIGNS = 2  # of several processes (`-n 4`), how many run fault campaigns
-SERVER_SECONDS = 60  # a test that asks for a server may be the one that starts it
+SERVER_SECONDS = 60  # a test that asks for a server, often only while it runs, may be the one that starts it
+SERVED = {"contract", "integration", "simulation", "fault", "acceptance"}
 MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 MEMORY_BYTES = 4 << 30
 EMPTY = "empty_template"
@@ -67,13 +68,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
         if folder in known:
             item.add_marker(folder)
-        fixtures = set(getattr(item, "fixturenames", ()))
-        if (
-            fixtures & {"postgres_server", "mariadb_server", "kafka_server"}
-            and item.get_closest_marker("timeout") is None
-        ):
+        if folder in SERVED and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(SERVER_SECONDS))
-        if "kafka_server" in fixtures:
+        if "kafka_server" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("kafka"))
     campaigns = [item for item in items if item.get_closest_marker("fault")]
     for number, item in enumerate(campaigns):  # each has servers of its own, and asks much of the machine

@@ -158,7 +158,7 @@ async def running(
 
 async def settled(service: WorkingConsumer, script: Script, count: int) -> None:
     """Wait until so many messages of the script are settled."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(script.settled_numbers) < count:
             if not service.ready:
                 await service.wait()
