@@ -42,6 +42,10 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
         **{name: getattr(candidate, name) for name in _AS_THEY_ARE},
         "cost": None if candidate.cost is None else candidate.cost._asdict(),
         "valid_until": None if valid_until is None else _text(seconds(valid_until)),
+        "validation": {
+            "valid": True,
+            "reason": "passes every hard constraint" if candidate.changes else "changes nothing",
+        },
         "changes": [_change(change) for change in candidate.changes],
         "before": [_entry(entry) for entry in candidate.before],
         "after": [_entry(entry) for entry in candidate.after],

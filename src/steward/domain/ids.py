@@ -16,6 +16,8 @@ Prefix = Literal["usr", "tsk", "job", "trg", "prv", "apl", "evt", "src", "fbk", 
 
 ID_CHARACTERS_MAX: Final = 64
 _ID: Final = re.compile(rf"[A-Za-z0-9_.:-]{{1,{ID_CHARACTERS_MAX}}}")
+DIALOGUES: Final = UUID("48a80a12-f820-503f-9f73-25da0e84404b")
+"""The namespace of the ids that follow from a trigger's: that of message ids (spec/outbox.md §3)."""
 _BASE32: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _BASE32_CHARACTERS: Final = 26
 _UUID_BYTES: Final = 16
