@@ -5,9 +5,10 @@ Source: spec/scheduling.md ST-40.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from json import loads
 from typing import Any, Final
 
-from steward.domain.candidate import Change
+from steward.domain.candidate import Candidate, Change
 from steward.domain.event import Event
 from steward.domain.hashing import Canonical, hash_of
 from steward.domain.span import MINUTE, Span, merged, moment_of
@@ -47,3 +48,13 @@ def differences(seen: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, .
     before, after = ({row[0]: row for row in parts["busy"]} for parts in (seen, now))
     found = [f"event {name}" for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
     return (*found, *(part for part in ("task", "profile") if seen[part] != now[part]))
+
+
+def on_base(candidate: Candidate, parts: Mapping[str, Any], canonical: Canonical) -> Candidate:
+    """The candidate over these parts, which it keeps as JSON, so that a refusal can say what changed since."""
+    return candidate.with_base(base_version(parts, canonical), loads(canonical(parts)))
+
+
+def changed_since(candidate: Candidate, parts: Mapping[str, Any], canonical: Canonical) -> tuple[str, ...]:
+    """What differs between the parts that the candidate keeps and these."""
+    return differences(candidate.base, loads(canonical(parts))) if candidate.base else ()

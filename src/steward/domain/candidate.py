@@ -4,9 +4,10 @@ Invariant: a candidate that can be applied has changes that the checker found no
 `notify_only` and `close` have none. Source: spec/scheduling.md §7, ST-32, ST-33.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from steward.domain.cost import Cost, Draft, Method
 from steward.domain.places import SectionPlace
@@ -78,6 +79,7 @@ class Candidate:
     explanation_text: str = ""
     notification_summary: str = ""
     base_version: str = ""
+    base: Mapping[str, Any] = field(default_factory=dict)
     complete: bool = True
     source: str = "search"
 
@@ -96,9 +98,9 @@ class Candidate:
         """The earliest start that it writes: from then on it cannot be confirmed."""
         return moment_of(min(change.after.start for change in self.changes)) if self.changes else None
 
-    def with_base_version(self, base_version: str) -> "Candidate":
-        """The same over this base."""
-        return replace(self, base_version=base_version)
+    def with_base(self, base_version: str, base: Mapping[str, Any]) -> "Candidate":
+        """The same over this base: its version, and the parts of which that is the hash."""
+        return replace(self, base_version=base_version, base=base)
 
 
 def candidate_id(method: Method, kind: CandidateType, draft: Draft | None) -> str:

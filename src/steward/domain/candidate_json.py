@@ -17,7 +17,7 @@ from steward.domain.span import Span, moment_of, seconds
 VERSION: Final = 1
 _AS_THEY_ARE: Final = (
     "candidate_id", "type", "method", "target_id", "score", "risk", "capacity_fit", "title", "summary", "explanation_text",
-    "notification_summary", "base_version", "complete", "source",
+    "notification_summary", "base_version", "base", "complete", "source",
 )  # fmt: skip
 
 

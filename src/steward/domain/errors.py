@@ -77,13 +77,16 @@ class SlotConflict(StewardError):
 
 
 class BaseVersionChanged(StewardError):
-    """What the candidate was computed from has changed since; `changed` names the parts that differ."""
+    """What the candidate was computed from has changed since; `changed` names the parts that differ.
+
+    `current` is the base version as it is now, `newer_preview_id` a preview of the same target that was made since.
+    """
 
     code = "base_version_changed"
 
-    def __init__(self, changed: tuple[str, ...]) -> None:
-        super().__init__(changed)
-        self.changed = changed
+    def __init__(self, changed: tuple[str, ...], current: str = "", newer_preview_id: str | None = None) -> None:
+        super().__init__(changed, current, newer_preview_id)
+        self.changed, self.current, self.newer_preview_id = changed, current, newer_preview_id
 
     def __str__(self) -> str:
         return "changed since: " + ", ".join(self.changed)

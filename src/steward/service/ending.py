@@ -1,0 +1,45 @@
+"""How a preview ends, whoever ends it: in one compare-and-set, with its dialogue and its trigger's dedupe slot.
+
+Invariant: a preview leaves a state once; what waits for it (the target's live slot, a dialogue) ends in the same transaction.
+Source: spec/scheduling.md ST-11, ST-20, ST-39, ST-41, ST-42.
+"""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from steward.ports.rows.answer import DialogueRow
+from steward.ports.rows.suggestion import PreviewRow, TriggerRow
+from steward.ports.storage import Is, Raise, Writing
+
+PreviewEnd = Literal["applied", "ignored", "expired", "failed", "undone"]
+_LIVE_DIALOGUE: Final = Is("in", ("waiting_user_reply", "rerunning", "ready_preview"))
+_DIALOGUE_ENDS: Final = frozenset({"applied", "ignored", "expired", "failed"})
+_FREES_THE_SLOT: Final = frozenset({"expired", "failed", "undone"})
+
+
+async def end_preview(tx: Writing, preview: PreviewRow, status: PreviewEnd, reason: str | None = None) -> bool:
+    """Give the preview this end; False where it is no longer in the state that was read."""
+    own = {"preview_id": preview.preview_id, "user_id": preview.user_id}
+    values: Mapping[str, object] = {
+        "status": status,
+        "status_reason": reason,
+        "live_slot": None,
+        "ended_at": tx.now,
+    }
+    if not await tx.change(PreviewRow, {**own, "status": preview.status}, values):
+        return False
+    if status in _DIALOGUE_ENDS:
+        dialogue = {
+            "user_id": preview.user_id,
+            "current_preview_id": preview.preview_id,
+            "status": _LIVE_DIALOGUE,
+        }
+        await tx.change(DialogueRow, dialogue, {"status": status, "lease_until": None, "version": Raise()})
+    if status in _FREES_THE_SLOT:
+        await free_slot(tx, preview.user_id, preview.trigger_id)
+    return True
+
+
+async def free_slot(tx: Writing, user_id: str, trigger_id: str) -> None:
+    """Let a new trigger of the same target come at once (ST-20)."""
+    await tx.change(TriggerRow, {"trigger_id": trigger_id, "user_id": user_id}, {"dedupe_slot": None})
