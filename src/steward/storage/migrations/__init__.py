@@ -1,0 +1,1 @@
+"""Alembic's scripts for Steward's tables, in `versions`."""
