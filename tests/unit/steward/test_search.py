@@ -23,6 +23,8 @@ OPTIMA = Path(__file__).parents[3] / "benchmarks" / "candidates_optima.json"
 HOUR = 60 * MINUTE
 DAY = seconds(datetime(2026, 11, 23, tzinfo=UTC))
 
+pytestmark = pytest.mark.xdist_group("published set")  # the search over all of it is made once, in one process
+
 
 @cache
 def answers() -> dict[str, tuple[Instance, Found]]:
