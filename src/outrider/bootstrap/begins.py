@@ -153,6 +153,11 @@ def _by_url(url: str, *, prefer_async: bool, database: Database) -> Begins:
     return Begins(transactions, asynchronous=False, close=_awaited(transactions.close))
 
 
+def mysql_server(database: Database) -> dict[str, Any]:
+    """What a driver of MySQL or MariaDB is told: the arguments of its `connect`."""
+    return server_of(with_tls(database.url, database.tls))
+
+
 def _own_mysql(url: str, *, prefer_async: bool, database: Database) -> Begins:
     """Connections that we make to MySQL or MariaDB, by asyncmy or by PyMySQL."""
     try:

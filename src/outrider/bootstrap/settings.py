@@ -97,6 +97,14 @@ def notify_url(environment: Mapping[str, str] | None = None) -> str | None:
     return database_url(database) if wanted and database.url.startswith("postgresql:") else None
 
 
+def given(*, config: Path | None = None, environment: Mapping[str, str] | None = None) -> dict[str, tuple[Any, str]]:
+    """What file and environment say, unchecked: the value of each known key that is given, and where it stands."""
+    layers = _Layers()
+    _read_file(layers, config)
+    _read_environment(layers, os.environ if environment is None else environment)
+    return {key: (value, layers.origins[key]) for key, value in layers.values.items()}
+
+
 def make(values: Mapping[str, object]) -> Settings:
     """Settings from values by dotted key alone: neither environment nor file is read. Raises as `load`."""
     layers = _Layers()
