@@ -86,14 +86,14 @@ def undo_of(writes: Writes, ids: Mapping[str, str]) -> Undo:
     return Undo((*added, *((shift.event_id, shift.before, shift.after) for shift in writes.shifts)))
 
 
-def decide_undo(undo: Undo, calendar: Calendar, applied_at: datetime, now: datetime) -> Undo:
+def decide_undo(undo: Undo, calendar: Calendar, undo_until: datetime, now: datetime) -> Undo:
     """The undo itself, if every row is as apply left it, none has begun, and the old places are free.
 
     Raises UndoNotPossible with each reason. `calendar.events` are the rows as they are now.
     """
     reasons = []
-    if now - applied_at > UNDO_WINDOW:
-        reasons.append("more than 24 hours have passed")
+    if now > undo_until:
+        reasons.append("the time to undo is over")
     known = {event.event_id: event for event in calendar.events}
     for name, before, after in undo.rows:
         event = known.get(name)

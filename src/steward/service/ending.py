@@ -7,9 +7,12 @@ Source: spec/scheduling.md ST-11, ST-20, ST-39, ST-41, ST-42.
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from steward.domain.resuggesting import Resuggestion
+from steward.ports.chance import Chance
 from steward.ports.rows.answer import DialogueRow
 from steward.ports.rows.suggestion import PreviewRow, TriggerRow
 from steward.ports.storage import Is, Raise, Writing
+from steward.service.jobs import suggest_again
 
 PreviewEnd = Literal["applied", "ignored", "expired", "failed", "undone"]
 _LIVE_DIALOGUE: Final = Is("in", ("waiting_user_reply", "rerunning", "ready_preview"))
@@ -43,3 +46,11 @@ async def end_preview(tx: Writing, preview: PreviewRow, status: PreviewEnd, reas
 async def free_slot(tx: Writing, user_id: str, trigger_id: str) -> None:
     """Let a new trigger of the same target come at once (ST-20)."""
     await tx.change(TriggerRow, {"trigger_id": trigger_id, "user_id": user_id}, {"dedupe_slot": None})
+
+
+async def expire_preview(tx: Writing, preview: PreviewRow, policy: Resuggestion, chance: Chance) -> bool:
+    """End a preview whose time is over; its task comes up again where ST-11 wants that. False where it has ended before."""
+    if not await end_preview(tx, preview, "expired"):
+        return False
+    await suggest_again(tx, preview.user_id, preview.target_id, policy, chance)
+    return True

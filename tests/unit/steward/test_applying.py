@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outrider import canonical_json
-from steward.domain.applying import Undo, Writes, decide_apply, decide_undo, undo_of
+from steward.domain.applying import UNDO_WINDOW, Undo, Writes, decide_apply, decide_undo, undo_of
 from steward.domain.base_version import base_parts, base_version, differences
 from steward.domain.candidate import Candidate
 from steward.domain.changes import calendar_of
@@ -221,7 +221,7 @@ def applied(candidate: Candidate) -> tuple[Undo, list[Event], Writes]:
 def test_undo_takes_back_every_row(candidate: Candidate) -> None:
     """ST-49: what was added is cancelled, what was changed gets its old place."""
     undo, events, _ = applied(candidate)
-    taken = decide_undo(undo, now_calendar(events), NOW, NOW + timedelta(minutes=5))
+    taken = decide_undo(undo, now_calendar(events), NOW + UNDO_WINDOW, NOW + timedelta(minutes=5))
     by_id = {one.event_id: one for one in DEMO}
     for name, before, after in taken.rows:
         assert (before is None) == (name not in by_id)
@@ -231,7 +231,7 @@ def test_undo_takes_back_every_row(candidate: Candidate) -> None:
 
 
 OBSTACLES: dict[str, tuple[Callable[[list[Event]], list[Event]], datetime, str]] = {
-    "too late": (lambda events: events, NOW + timedelta(hours=25), "24 hours"),
+    "too late": (lambda events: events, NOW + timedelta(hours=25), "time to undo"),
     "begun": (lambda events: events, at(10.5) + timedelta(seconds=1), "has begun"),
     "moved since": (
         lambda events: [replace(one, end_at=at(21)) if one.event_id == "Read chapter 4" else one for one in events],
@@ -263,7 +263,7 @@ def test_undo_is_refused_after_a_later_edit(name: str) -> None:
     undo, events, _ = applied(MOVE)
     changed, now, reason = OBSTACLES[name]
     with pytest.raises(UndoNotPossible, match=reason):
-        decide_undo(undo, now_calendar(changed(events)), NOW, now)
+        decide_undo(undo, now_calendar(changed(events)), NOW + UNDO_WINDOW, now)
 
 
 @given(st.integers(36, 84), st.integers(1, 12), st.integers(36, 84), st.booleans(), st.booleans())
