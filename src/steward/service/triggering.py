@@ -1,0 +1,117 @@
+"""Making a trigger, in whoever's transaction: the scan's, a request's, a feedback's.
+
+Invariant: a trigger and its message are there together or not at all, and two live ones never mean the same thing.
+Source: spec/scheduling.md ST-4, ST-19, ST-20.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from steward.domain.ids import row_id
+from steward.domain.triggering import DEDUPE_WINDOW, Asked, dedupe_key, dedupe_until
+from steward.ports.chance import Chance
+from steward.ports.rows.suggestion import TriggerRow
+from steward.ports.storage import Taken, Writing
+from steward.service.messages import triggered
+from steward.service.problems import IdempotencyMismatch
+
+
+@dataclass(frozen=True, slots=True)
+class NewTrigger:
+    """What is to be made; `feedback_round` tells apart the triggers of one feedback (ST-53)."""
+
+    user_id: str
+    asked: Asked
+    trace_id: str
+    feedback_id: str | None = None
+    feedback_round: int = 0
+    job_id: str | None = None
+    idempotency_key: str | None = None
+    request_hash: str | None = None
+    notify: bool = True
+    payload: Any = None
+
+    @property
+    def dedupe_key(self) -> str:
+        """What it shares with another one for the same thing."""
+        feedback = self.feedback_id
+        if feedback is not None and self.feedback_round:
+            feedback = f"{feedback}:{self.feedback_round}"
+        return dedupe_key(self.user_id, self.asked, feedback_id=feedback, idempotency_key=self.idempotency_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The trigger that there is now; `dedupe_hit`: it was there before."""
+
+    trigger: TriggerRow
+    dedupe_hit: bool
+
+
+async def create_trigger(tx: Writing, wanted: NewTrigger, chance: Chance, *, window: timedelta = DEDUPE_WINDOW) -> Made:
+    """Add the trigger and its message, or give the one that means the same. Raises IdempotencyMismatch."""
+    key = {"user_id": wanted.user_id, "trigger_type": wanted.asked.trigger_type}
+    if wanted.idempotency_key is not None:
+        known = await tx.one(TriggerRow, {**key, "idempotency_key": wanted.idempotency_key})
+        if known is not None and known.request_hash != wanted.request_hash:
+            raise IdempotencyMismatch(wanted.idempotency_key)
+        if known is not None:
+            return Made(known, dedupe_hit=True)
+    slot = wanted.dedupe_key
+    effective_now = wanted.asked.mock_now or tx.now
+    held = await tx.one(TriggerRow, {**key, "dedupe_slot": slot})
+    if held is not None and not is_over(held, effective_now):
+        return Made(held, dedupe_hit=True)
+    if held is not None:
+        await tx.change(TriggerRow, {**key, "dedupe_slot": slot}, {"dedupe_slot": None})
+    row = trigger_row(wanted, row_id("trg", chance.uuid7()), tx.now, window)
+    try:
+        await tx.savepoint(_inserting(tx, row))
+    except Taken:
+        other = await tx.one(TriggerRow, {**key, "dedupe_slot": slot})
+        if other is None:
+            raise
+        return Made(other, dedupe_hit=True)
+    await tx.add(triggered(row, chance))
+    return Made(row, dedupe_hit=False)
+
+
+def is_over(held: TriggerRow, effective_now: datetime) -> bool:
+    """Whether the trigger's window has gone by, so that it holds its slot no longer."""
+    return held.dedupe_until is not None and held.dedupe_until <= effective_now
+
+
+def _inserting(tx: Writing, row: TriggerRow) -> Callable[[], Awaitable[None]]:
+    async def work() -> None:
+        await tx.insert(row)
+
+    return work
+
+
+def trigger_row(wanted: NewTrigger, trigger_id: str, now: datetime, window: timedelta) -> TriggerRow:
+    """The row of a new trigger, requested `now`."""
+    asked = wanted.asked
+    return TriggerRow(
+        trigger_id=trigger_id,
+        user_id=wanted.user_id,
+        trigger_type=asked.trigger_type,
+        source=asked.source,
+        target_type=asked.target_type,
+        target_id=asked.target_id,
+        feedback_id=wanted.feedback_id,
+        job_id=wanted.job_id,
+        idempotency_key=wanted.idempotency_key,
+        request_hash=wanted.request_hash,
+        dedupe_key=wanted.dedupe_key,
+        dedupe_slot=wanted.dedupe_key,
+        dedupe_until=dedupe_until(asked, now, window),
+        notify=wanted.notify,
+        mock_now=asked.mock_now,
+        is_mock_time=asked.is_mock_time,
+        requested_at=now,
+        payload_json=wanted.payload,
+        trace_id=wanted.trace_id,
+        created_at=now,
+    )
