@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from outrider.bootstrap.notifying import NotifierParts
 from outrider.core.steps import Steps, T
-from outrider.notification.store.claiming import Begun
+from outrider.notification.store.beginning import Begun
 from outrider.ports.channel import Channel
 from outrider.runtime.sessions import Sessions
 
@@ -36,12 +36,12 @@ class DyingSessions(Sessions):
     async def transact(self, steps: Steps[T]) -> T:
         """Die before, within or after."""
         step, point = getattr(steps, "__name__", ""), self._point
-        if (step, point) in {("begin", "claimed"), ("finish", "answered")}:
+        if (step, point) in {("begin_all", "claimed"), ("finish_all", "answered")}:
             die()
-        if (step, point) == ("finish", "finishing"):
+        if (step, point) == ("finish_all", "finishing"):
             steps = _until_commit(steps)
         found = await super().transact(steps)
-        if (isinstance(found, Begun) and point == "begun") or (step, point) == ("finish", "finished"):
+        if (point == "begun" and _has_begun(step, found)) or (step, point) == ("finish_all", "finished"):
             die()
         return found
 
@@ -64,6 +64,10 @@ def doomed(parts: NotifierParts, point: str) -> NotifierParts:
             channel.send = _asked(channel)  # type: ignore[method-assign, assignment]  # the fault is ours, not the channel's
     given = {one.name: getattr(parts, one.name) for one in fields(NotifierParts)}
     return DyingParts(**given, point=point)
+
+
+def _has_begun(step: str, found: object) -> bool:
+    return step == "begin_all" and isinstance(found, list) and any(isinstance(one, Begun) for one in found)
 
 
 def _until_commit(steps: Steps[T]) -> Steps[T]:

@@ -26,6 +26,7 @@ SUPPORTED: Final = (
     " psycopg, PyMySQL, mysqlclient or sqlite3 connection (for async handlers, awaited: psycopg, asyncmy, aiosqlite)"
 )
 
+IDLE_SECONDS: Final = 60.0
 LEND_SECONDS: Final = 1.0
 """How long a transaction waits for a connection of our pool: its own back-off would grow to minutes, ours asks anew."""
 RECONNECT_SECONDS: Final = 0.5
@@ -62,12 +63,20 @@ class Begins:
         return made
 
 
-def begins_of(given: Any, *, prefer_async: bool, database: Database) -> Begins:  # noqa: ANN401 - that is the point
+def begins_of(
+    given: Any,  # noqa: ANN401 - that is the point
+    *,
+    prefer_async: bool,
+    database: Database,
+    idle_seconds: float = IDLE_SECONDS,
+) -> Begins:
     """Find what begins transactions on `given`; `prefer_async` decides where it would serve both kinds. `database` says how
-    a pool is made where a URL was given. Raises CatalogError, naming what is supported, and MissingExtra.
+    a pool is made where a URL was given, and `idle_seconds` how long its sessions may do nothing in an open transaction, or a
+    process that is stopped there would keep what it has locked. Raises CatalogError, naming what is supported, and
+    MissingExtra.
     """
     if isinstance(given, str | Path):
-        return _by_url(str(given), prefer_async=prefer_async, database=database)
+        return _by_url(str(given), idle_seconds, prefer_async=prefer_async, database=database)
     names = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in type(given).__mro__}
     for known, make in _KNOWN.items():
         if known in names:
@@ -124,9 +133,9 @@ _KNOWN: Final[dict[str, Callable[[Any], Begins]]] = {
 }
 
 
-def _by_url(url: str, *, prefer_async: bool, database: Database) -> Begins:
+def _by_url(url: str, idle_seconds: float, *, prefer_async: bool, database: Database) -> Begins:
     if url.startswith(("mysql://", "mariadb://")):
-        return _own_mysql(with_tls(url, database.tls), prefer_async=prefer_async, database=database)
+        return _own_mysql(with_tls(url, database.tls), idle_seconds, prefer_async=prefer_async, database=database)
     if url.startswith(("postgresql://", "postgres://")) or "=" in url:
         try:
             pools = import_module("psycopg_pool")
@@ -134,7 +143,9 @@ def _by_url(url: str, *, prefer_async: bool, database: Database) -> Begins:
             raise MissingExtra("postgres", "a consumer's connections to PostgreSQL") from error
         kind = pools.AsyncConnectionPool if prefer_async else pools.ConnectionPool
         size = database.pool_size
+        session_options = import_module("outrider.transactions.psycopg.own").session_options
         own: dict[str, Any] = {} if database.prepared_statements else {"prepare_threshold": None}
+        own["options"] = session_options(url, idle_seconds)
         own |= {} if "sslmode" in url else libpq_tls(database.tls)
         pool = kind(
             url, min_size=1, max_size=size + THREADS_LOST_MAX,  # what a lost thread holds stays with it
@@ -158,11 +169,12 @@ def mysql_server(database: Database) -> dict[str, Any]:
     return server_of(with_tls(database.url, database.tls))
 
 
-def _own_mysql(url: str, *, prefer_async: bool, database: Database) -> Begins:
+def _own_mysql(url: str, idle_seconds: float, *, prefer_async: bool, database: Database) -> Begins:
     """Connections that we make to MySQL or MariaDB, by asyncmy or by PyMySQL."""
     try:
         own = import_module("outrider.transactions.mysql.own")
-        kept = own.AsyncOwnConnections(server_of(url)) if prefer_async else own.OwnConnections(server_of(url))
+        made = own.AsyncOwnConnections if prefer_async else own.OwnConnections
+        kept = made(server_of(url), idle_seconds)
     except ModuleNotFoundError as error:
         raise MissingExtra("mysql", "a consumer's connections to MySQL or MariaDB") from error
     size = database.pool_size

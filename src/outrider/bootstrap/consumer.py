@@ -14,13 +14,16 @@ from outrider.bootstrap.consumer_parts import ConsumerBuild, ConsumerOptions, Wo
 from outrider.bootstrap.settings import load
 from outrider.bootstrap.settings_model import Settings
 from outrider.bootstrap.wiring import Site, site
-from outrider.consumer.router import EventReader, KeyPolicy, Middleware, Registration
+from outrider.consumer.router import EventReader, KeyPolicy, Middleware, Registration, longest_timeout
 from outrider.core.catalog import Catalog
 from outrider.core.errors import CatalogError
 from outrider.core.subscriptions import Start
 from outrider.ports.broker import Subscriber
 from outrider.ports.telemetry import Telemetry
 from outrider.telemetry.fan_out import FanOut
+
+IDLE_MARGIN_SECONDS = 5.0
+"""How much longer than its longest handler a transaction may do nothing until the server ends it."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -108,7 +111,11 @@ class Consumer:
         known = made.settings
         asynchronous = [iscoroutinefunction(given.function) for given in self._registrations]
         concurrency = options.concurrency or known.consumer.concurrency
-        begins = begins_of(options.transactions, prefer_async=any(asynchronous), database=known.database)
+        longest = longest_timeout(self._registrations, known.consumer.handler_timeout.total_seconds())
+        begins = begins_of(
+            options.transactions, prefer_async=any(asynchronous), database=known.database,
+            idle_seconds=longest + IDLE_MARGIN_SECONDS,
+        )  # fmt: skip
         if not self._registrations and not options.ignore:
             raise CatalogError(f"consumer {options.name!r} has no handlers")
         options = replace(

@@ -190,6 +190,12 @@ def _route(catalog: Catalog, event_class: type) -> Route:
     raise _Unknown(f"{event_class.__name__} is not the newest event of a type of this catalog")
 
 
+def longest_timeout(registrations: Sequence[Registration], timeout: float) -> float:
+    """The longest time that a handler may take, `timeout` where nothing else is said; in seconds."""
+    said = [timeout if given.timeout is None else _seconds(given.timeout) for given in registrations]
+    return max(said, default=timeout)
+
+
 def _seconds(limit: float | timedelta) -> float:
     return limit.total_seconds() if isinstance(limit, timedelta) else float(limit)
 

@@ -17,7 +17,8 @@ _HALF_HOUR: Final = timedelta(minutes=30)
 _SHIFT_FIRST, _SHIFT_MORE = timedelta(minutes=1), timedelta(minutes=2)
 _DOUBLINGS_MAX: Final = 20
 LAST_SHARE: Final = 60
-"""With less than this part of its window left a record is not tried again."""
+"""With less than this part of its window left a record is not tried again; and the last try is due so long before its end,
+for what is due at the end is late."""
 
 
 def delay(policy: NotificationPolicy, attempt: int, chance: float, at_least: timedelta | None = None) -> timedelta:
@@ -56,9 +57,10 @@ def within_window(
     last = last_begin(policy, traits, ambiguous_since)
     if last is None:
         return due
-    if last - now < (traits.dedupe_window or _NOTHING) / LAST_SHARE:
+    room = (traits.dedupe_window or _NOTHING) / LAST_SHARE
+    if last - now < room:
         return None
-    return min(due, last)
+    return min(due, last - room)
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -97,6 +97,22 @@ def admit(
 
     `sender` names the one send; `probe_until` is when it counts as lost if it was the probe.
     """
+    why = barred(row, now)
+    if why is not None:
+        return why
+    full = [free_at(rate, arrival) for rate, arrival in zip(rates, arrivals_of(row), strict=False)]
+    if full and max(full) > now:
+        return Held(max(full), Hold.RATE)
+    row = _with_arrivals(
+        row, [taken(rate, arrival, now) for rate, arrival in zip(rates, arrivals_of(row), strict=False)]
+    )
+    if row.state in {State.OPEN, State.HALF_OPEN}:
+        return replace(row, state=State.HALF_OPEN, probe_owner=sender, probe_until=probe_until)
+    return replace(row, blocked_until=None)
+
+
+def barred(row: DestinationRow, now: datetime) -> Held | Disabled | None:
+    """Why nothing goes there at `now`, whatever the rate."""
     match row.state:
         case State.DISABLED:
             return Disabled(row.reason)
@@ -106,13 +122,12 @@ def admit(
             return Held(row.probe_until, Hold.BREAKER)
         case State.OPEN | State.CLOSED if row.blocked_until is not None and row.blocked_until > now:
             return Held(row.blocked_until, Hold.BREAKER if row.state == State.OPEN else Hold.RATE)
-    full = [free_at(rate, arrival) for rate, arrival in zip(rates, _arrivals(row), strict=False)]
-    if full and max(full) > now:
-        return Held(max(full), Hold.RATE)
-    row = _with_arrivals(row, [taken(rate, arrival, now) for rate, arrival in zip(rates, _arrivals(row), strict=False)])
-    if row.state in {State.OPEN, State.HALF_OPEN}:
-        return replace(row, state=State.HALF_OPEN, probe_owner=sender, probe_until=probe_until)
-    return replace(row, blocked_until=None)
+    return None
+
+
+def arrivals_of(row: DestinationRow) -> tuple[int, int]:
+    """Its buckets, the shorter span first."""
+    return row.tat_short, row.tat_minute
 
 
 def is_probe(row: DestinationRow, sender: str) -> bool:
@@ -200,10 +215,6 @@ def _disabled(row: DestinationRow, reason: str | None) -> DestinationRow:
     )  # fmt: skip
 
 
-def _arrivals(row: DestinationRow) -> tuple[int, int]:
-    return row.tat_short, row.tat_minute
-
-
 def _with_arrivals(row: DestinationRow, arrivals: list[int]) -> DestinationRow:
-    short, minute = (*arrivals, *_arrivals(row)[len(arrivals) :])
+    short, minute = (*arrivals, *arrivals_of(row)[len(arrivals) :])
     return replace(row, tat_short=short, tat_minute=minute)

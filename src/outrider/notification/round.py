@@ -1,81 +1,90 @@
-"""What a notifier has in hand: how much it sends where, what it knows to be blocked, and when it looks again.
+"""What a notifier has in hand: how much it sends where, and when it looks again.
 
 Invariant: it is a process's own memory, so it saves work and decides nothing: what may be sent is decided by `begin` alone.
-Source: spec/notification.md NT-25.
+Source: spec/notification.md NT-9, NT-25.
 """
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
-from outrider.notification.destination import Hold
+from outrider.notification.destination import DestinationRow
+from outrider.notification.policy import NotificationPolicy
+from outrider.notification.record import Record
+from outrider.notification.store.claiming import ChooseTurn, Taken
 from outrider.notification.store.destinations import Queue
+from outrider.notification.store.rules import Rules
+from outrider.notification.turns import InHand, Turn, turn
 
-SHORTEST_LOOK = timedelta(milliseconds=50)
-"""How soon what waits for a token is looked at again."""
+LOOK_LEAST = 0.03
+"""How long after a look the next one comes at the earliest, unless somebody woke it: what came due meanwhile goes together,
+and is no later than a bucket makes up for."""
+FIRST_CALL = timedelta(milliseconds=50)
 CALL_SHARE = 8
 """How much of the mean duration of calls is that of the last one: 1 in so many."""
-BLOCKED_SECONDS = 1.0
-"""How long a process goes by what it knows of a blocked destination before it asks again."""
 QUEUES_MAX = 1_000
 """Of so many destinations it is kept in mind where what waits there ends."""
 
 
-class Blocked(NamedTuple):
-    """A destination that takes nothing until `until`, which is `ends_at` of the boot clock; known since `known_at`."""
-
-    until: datetime
-    apart: timedelta
-    reason: Hold
-    known_at: float
-    ends_at: float
-
-
 @dataclass(slots=True)
 class Round:
-    """What is in hand: sends by destination, how long they take, when to look again, and where what waits for a
-    destination ends.
+    """What is in hand: sends by destination, those of them that have taken no token yet, how long they take, when to look
+    again, and where what waits for a destination ends.
     """
 
-    begun: int = 0
     in_flight: int = 0
     by_destination: Counter[bytes | None] = field(default_factory=Counter)
-    call: timedelta = SHORTEST_LOOK
+    unbegun: Counter[bytes | None] = field(default_factory=Counter)
+    call: timedelta = FIRST_CALL
     look_at: float = 0.0
-    look_until: float = 0.0
+    is_short: bool = False
     ends: dict[bytes, Mapping[Queue, datetime]] = field(default_factory=dict)
-    blocked: dict[bytes, Blocked] = field(default_factory=dict)
 
-    def took(self, seconds: float) -> None:
-        """Note how long an attempt took."""
-        self.call += (timedelta(seconds=seconds) - self.call) / CALL_SHARE
+    def turns(self, rules: Rules) -> ChooseTurn:
+        """Whose turn it is, by what is in hand now."""
+        most = rules.settings.per_destination
+
+        def choose(record: Record, row: DestinationRow, now: datetime) -> Turn:
+            key, traits = record.destination_key, rules.traits.get(record.channel)
+            hand = InHand(self.by_destination[key], self.unbegun[key], most, self.call)
+            return turn(row, () if traits is None else traits.rates, hand, now)
+
+        return choose
+
+    def room(self, settings: NotificationPolicy) -> int:
+        """How many more may be taken; none, and somebody may be kept waiting by it."""
+        room = settings.concurrency - self.in_flight
+        self.is_short = room <= 0
+        return max(room, 0)
+
+    def looked(self, taken: Taken, now: float, poll: float) -> None:
+        """Note what a look gave, at `now` of the boot clock."""
+        self.is_short = not taken.is_all
+        wait = poll if taken.next_in is None else min(max(taken.next_in.total_seconds(), LOOK_LEAST), poll)
+        self.look_at = now + wait
+        for key, ends in taken.ends.items():
+            self.ends.pop(key, None)
+            self.ends[key] = ends
+        while len(self.ends) > QUEUES_MAX:
+            del self.ends[next(iter(self.ends))]
 
     def pause(self, now: float, poll: float) -> float:
-        """How long to wait where nothing is due: less than a poll while something was put off for less."""
-        shortest = SHORTEST_LOOK.total_seconds()
-        if self.look_at > now:
-            return min(poll, max(self.look_at - now, shortest))
-        return min(poll, shortest) if self.look_until > now else poll
+        """How long to wait, unless somebody wakes us: until something may be due, or for room."""
+        return poll if self.is_short else max(self.look_at - now, 0.0)
 
-    def block(self, key: bytes, found: Blocked) -> None:
-        """Keep in mind that a destination takes nothing for a while."""
-        self.blocked.pop(key, None)
-        self.blocked[key] = found
-        if len(self.blocked) > QUEUES_MAX:
-            del self.blocked[next(iter(self.blocked))]
+    def took(self, record: Record) -> None:
+        """It is in hand."""
+        self.in_flight += 1
+        self.by_destination[record.destination_key] += 1
+        self.unbegun[record.destination_key] += 1
 
-    def is_blocked(self, key: bytes, now: float) -> bool:
-        """Whether a destination is known to take nothing at `now`, of the boot clock; at most for a short while, for a
-        person may resume it.
-        """
-        found = self.blocked.get(key)
-        return found is not None and now < min(found.ends_at, found.known_at + BLOCKED_SECONDS)
+    def tried(self, record: Record) -> None:
+        """It has taken its token, or found none."""
+        self.unbegun -= Counter({record.destination_key: 1})
 
-    def remember(self, key: bytes, ends: Mapping[Queue, datetime]) -> None:
-        """Keep in mind where what waits for a destination ends."""
-        self.ends.pop(key, None)
-        self.ends[key] = ends
-        if len(self.ends) > QUEUES_MAX:
-            del self.ends[next(iter(self.ends))]
+    def let_go(self, record: Record, seconds: float) -> None:
+        """It is in hand no more, after so long."""
+        self.in_flight -= 1
+        self.by_destination -= Counter({record.destination_key: 1})
+        self.call += (timedelta(seconds=seconds) - self.call) / CALL_SHARE

@@ -1,11 +1,13 @@
 """One attempt: what is claimed is rendered, begun, sent, and its result written.
 
 Invariant: nothing of a provider happens inside a transaction; a call is made only after `begin` has committed, and its result
-is written again and again until it is there or the process ends, when the lease decides (NT-10, NT-12, NT-13).
+is written again and again until it is there or the process ends, when the lease decides (NT-10, NT-12, NT-13). Attempts that
+go on at the same time share their transactions.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from outrider.core.errors import PayloadTooLarge, SecretUnreadable, StorageUnavailable
 from outrider.core.notification.address import Address, Destination
@@ -21,12 +23,11 @@ from outrider.notification.content_key import thaw
 from outrider.notification.opening import opened, unopened
 from outrider.notification.policy import BEGIN_SHARE
 from outrider.notification.preferences import quiet_of
-from outrider.notification.quiet import QuietHours
 from outrider.notification.record import Record
-from outrider.notification.store import claiming, digests, finishing
-from outrider.notification.store.claiming import Begun, LeaseLost, NeverBegun, NotBegun, Stale
-from outrider.notification.store.finishing import Finished
-from outrider.notification.store.people import read_address, read_preference
+from outrider.notification.store import beginning, claiming, digests, finishing
+from outrider.notification.store.beginning import Asked, Begun, LeaseLost, NeverBegun, NotBegun, Stale
+from outrider.notification.store.finishing import Done, Finished
+from outrider.notification.store.people import read_people
 from outrider.notification.store.rows import read_clock
 from outrider.notification.store.rules import Rules
 from outrider.notification.telling import Telling
@@ -34,6 +35,7 @@ from outrider.ports.channel import Channel
 from outrider.ports.clock import Clock
 from outrider.ports.codec import SecretCodec
 from outrider.runtime.sessions import Sessions
+from outrider.runtime.together import Together
 
 STALE_TRIES = 3
 """How often an address may change under a record before it waits for the next claim."""
@@ -55,70 +57,84 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempted:
-    """A record as an attempt left it, and the widest destination that it asked (None where nothing limits it)."""
-
-    record: Record
-    destination: Destination | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class _Prepared:
     """What `begin` is asked with."""
 
-    address: Address | None
-    destinations: tuple[Destination, ...]
-    payload: Payload
-    title: str
-    quiet: QuietHours | None
+    asked: Asked
     verdict: SendResult | None
     """What the attempt gives without a call, where none can be made."""
 
-    @property
-    def widest(self) -> Destination | None:
-        """The destination that counts for all that goes this way."""
-        return self.destinations[0] if self.destinations else None
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """The call is to be made."""
+
+    begun: Begun
+    prepared: _Prepared
 
 
 class Sender:
-    """Makes attempts, each with the connection that it is given."""
+    """Makes attempts, over the connections given: of each kind of work as many transactions at a time as there are. `wake` is
+    called when something that nobody was told of is due, or will be.
+    """
 
-    def __init__(self, desk: Desk, is_stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        is_stopping: Callable[[], bool],
+        wake: Callable[[], None],
+        reading: Sessions,
+        begins: Sequence[Sessions],
+        ends: Sequence[Sessions],
+    ) -> None:
         self._desk = desk
-        self._is_stopping = is_stopping
+        self._is_stopping, self._wake = is_stopping, wake
+        self._reading = reading
+        self._people = Together([reading.run], read_people)
+        self._begins = Together([one.transact for one in begins], partial(beginning.begin_all, desk.rules))
+        self._ends = Together([one.transact for one in ends], partial(finishing.finish_all, desk.rules))
 
-    async def attempt(self, claimed: Record, claimed_at: float, sessions: Sessions) -> Attempted | None:
+    async def attempt(
+        self, claimed: Record, claimed_at: float, begun: Callable[[], None] = lambda: None
+    ) -> Record | None:
         """Try a claimed record; `claimed_at` is when the claim was sent, of the boot clock. Gives it as it is then, if it
-        is still this process's to know. Raises StorageUnavailable.
+        is still this process's to know. `begun` is called when it has begun, or never will now. Raises StorageUnavailable.
         """
+        try:
+            found = await self._begin(claimed, claimed_at)
+        finally:
+            begun()
+        match found:
+            case _Started(started, prepared):
+                return await self._send(started, prepared, claimed_at)
+            case Record():
+                return found
+        return None
+
+    async def _begin(self, claimed: Record, claimed_at: float) -> _Started | Record | None:
         desk = self._desk
         channel = desk.channels.get(claimed.channel)
         if channel is None:
-            ended = await sessions.transact(claiming.skip(desk.rules, claimed, Code.CHANNEL_DISABLED))
-            return self._never_begun(claimed, ended, None)
-        if claimed.digest_id is not None and await self._merged(claimed, sessions):
+            return self._not_begun(
+                claimed, await self._reading.transact(beginning.skip(desk.rules, claimed, Code.CHANNEL_DISABLED))
+            )
+        if claimed.digest_id is not None and await self._merged(claimed):
             return None
         if channel.traits.local:
-            told = await sessions.transact(claiming.tell(desk.rules, claimed))
-            return self._never_begun(claimed, told, None)
+            return self._not_begun(claimed, await self._reading.transact(beginning.tell(desk.rules, claimed)))
         for _ in range(STALE_TRIES):
-            prepared = await self._prepare(claimed, channel, sessions)
+            prepared = await self._prepare(claimed, channel)
             if not self._has_time(claimed, claimed_at):
                 break
-            found = await sessions.transact(
-                claiming.begin(
-                    desk.rules, claimed, prepared.address, prepared.destinations, prepared.payload, prepared.title,
-                    prepared.quiet,
-                )
-            )  # fmt: skip
-            match found:
+            match await self._begins.do(prepared.asked):
                 case Stale():
                     continue
-                case Begun():
-                    return await self._send(found, prepared, channel, claimed_at, sessions)
-                case _:
-                    return self._never_begun(claimed, found, prepared)
-        await sessions.transact(claiming.release([claimed]))
+                case Begun() as started:
+                    return _Started(started, prepared)
+                case found:
+                    return self._not_begun(claimed, found)
+        await self._reading.transact(claiming.release([claimed]))
+        self._wake()
         return None
 
     def _has_time(self, claimed: Record, claimed_at: float) -> bool:
@@ -127,31 +143,32 @@ class Sender:
         left = claimed_at + rules.settings.lease.total_seconds() - self._desk.clock.boottime()
         return left >= lease_needs(rules.policy(claimed.channel)).total_seconds()
 
-    async def _merged(self, claimed: Record, sessions: Sessions) -> bool:
+    async def _merged(self, claimed: Record) -> bool:
         """Whether the record went into its digest's list, closed by this call or another."""
-        made = await sessions.transact(_close_digest(self._desk.rules, claimed))
+        made = await self._reading.transact(_close_digest(self._desk.rules, claimed))
         if made is not None:
-            members = await sessions.run(digests.read_members(made.recipient_id, made.id))
+            members = await self._reading.run(digests.read_members(made.recipient_id, made.id))
             self._desk.telling.merged(made, len(members))
+            self._wake()
         return made is not None
 
-    def _never_begun(
-        self, claimed: Record, found: NotBegun | NeverBegun | LeaseLost, prepared: Prepared | None
-    ) -> Attempted | None:
+    def _not_begun(self, claimed: Record, found: NotBegun | NeverBegun | LeaseLost) -> Record | None:
         telling = self._desk.telling
-        if isinstance(found, LeaseLost):
-            telling.lease_lost(claimed)
-            return None
-        if isinstance(found, NeverBegun):
-            telling.ended(found.record, found.next_record)
-        else:
-            telling.held(found.record)
-        return Attempted(found.record, None if prepared is None else prepared.widest)
+        self._wake()
+        match found:
+            case LeaseLost():
+                telling.lease_lost(claimed)
+                return None
+            case NeverBegun(record, next_record):
+                telling.ended(record, next_record)
+                return record
+            case NotBegun(record):
+                telling.held(record)
+                return record
 
-    async def _prepare(self, record: Record, channel: Channel, sessions: Sessions) -> Prepared:
-        row = await sessions.run(read_address(record.recipient_id, record.channel))
-        preference, _ = await sessions.run(read_preference(record.recipient_id))
-        quiet, verdict, address = quiet_of(preference), None, None
+    async def _prepare(self, record: Record, channel: Channel) -> _Prepared:
+        row, preference = await self._people.do((record.recipient_id, record.channel))
+        verdict, address = None, None
         payload, title = Payload(Form.NEUTRAL, {}, ""), ""
         places: tuple[Destination, ...] = ()
         try:
@@ -159,62 +176,60 @@ class Sender:
                 address = opened(row, self._desk.codec)
             if address is not None or not channel.traits.pushes:
                 places = channel.destinations(address or Address(record.recipient_id, record.channel))
-            payload, title = await self._content(record, channel, sessions)
+            payload, title = await self._content(record, channel)
         except SecretUnreadable as error:
             address = None if row is None else unopened(row)
             verdict = _verdict(Outcome.SKIPPED, ErrorClass.NONE, Code.SECRET_UNREADABLE, error)
         except PayloadTooLarge as error:
             verdict = _verdict(Outcome.PERMANENT_FAIL, ErrorClass.PAYLOAD, Code.PAYLOAD_INVALID, error)
-        return Prepared(address, places, payload, title, quiet, verdict)
+        return _Prepared(Asked(record, address, places, payload, title, quiet_of(preference)), verdict)
 
-    async def _content(self, record: Record, channel: Channel, sessions: Sessions) -> tuple[Payload, str]:
+    async def _content(self, record: Record, channel: Channel) -> tuple[Payload, str]:
         """What is frozen, else what the record's words give in the richest form that fits (NT-8, NT-29)."""
         if record.content_json is not None:
             return thaw(record.content_json)
         desk = self._desk
         members: list[Record] = []
         if record.digest_id is not None:
-            members = await sessions.run(digests.read_members(record.recipient_id, record.id))
+            members = await self._reading.run(digests.read_members(record.recipient_id, record.id))
         content = desk.composer.content(record, members)
         return rendered(channel, content, record.current_form or channel.traits.forms[0]), content.title
 
-    async def _send(
-        self, begun: Begun, prepared: Prepared, channel: Channel, claimed_at: float, sessions: Sessions
-    ) -> Attempted | None:
-        desk = self._desk
+    async def _send(self, begun: Begun, prepared: _Prepared, claimed_at: float) -> Record | None:
+        desk, channel = self._desk, self._desk.channels[begun.record.channel]
         desk.telling.begun(begun)
         lease = desk.rules.settings.lease.total_seconds()
         started = desk.clock.boottime()
         deadline = min(started + channel.traits.timeout.total_seconds(), claimed_at + lease * (1 - 1 / BEGIN_SHARE))
         result = prepared.verdict
         if result is None:
-            result = await called(channel, _request(begun, prepared), deadline)
+            result = await called(channel, _request(begun, prepared.asked), deadline)
         seconds = desk.clock.boottime() - started
         desk.telling.attempt_finished(begun, result, seconds)
-        finished = await self._finish(begun, result, prepared.destinations, round(seconds * 1000), sessions)
+        finished = await self._finish(begun, result, prepared.asked.destinations, round(seconds * 1000))
         if finished is None:
             return None
         desk.telling.finished(begun.record, finished)
-        return Attempted(finished.record, prepared.widest)
+        if finished.next_record is not None or finished.record.next_retry_at is not None:
+            self._wake()
+        return finished.record
 
     async def _finish(
-        self, begun: Begun, result: SendResult, places: tuple[Destination, ...], latency_ms: int, sessions: Sessions
+        self, begun: Begun, result: SendResult, places: Sequence[Destination], latency_ms: int
     ) -> Finished | None:
         """Write the result, until it is written; a stopping process leaves what it cannot write to the lease."""
-        desk, record = self._desk, begun.record
+        clock, record = self._desk.clock, begun.record
         wait, tries = FINISH_SECONDS[0], 0
         while True:
             try:
-                return await sessions.transact(
-                    finishing.finish(desk.rules, record.id, record.epoch, record.attempt_no, result, places, latency_ms)
-                )
+                return await self._ends.do(Done(record.id, record.epoch, record.attempt_no, result, places, latency_ms))
             except StorageUnavailable:
                 if self._is_stopping():
                     raise
             tries += 1
             if tries == BODIES_TRIES:
                 result = replace(result, request_json=None, response_json=None)
-            await desk.clock.sleep(wait)
+            await clock.sleep(wait)
             wait = min(2 * wait, FINISH_SECONDS[1])
 
 
@@ -252,9 +267,9 @@ async def called(channel: Channel, request: SendRequest, deadline: float) -> Sen
         )  # fmt: skip
 
 
-def _request(begun: Begun, prepared: Prepared) -> SendRequest:
+def _request(begun: Begun, asked: Asked) -> SendRequest:
     record = begun.record
-    payload, title = thaw(record.content_json) if record.content_json else (prepared.payload, prepared.title)
+    payload, title = thaw(record.content_json) if record.content_json else (asked.payload, asked.title)
     return SendRequest(
         notification_id=record.id,
         generation=record.generation,
@@ -274,5 +289,5 @@ def _request(begun: Begun, prepared: Prepared) -> SendRequest:
         form=payload.form,
         payload=payload,
         provider_key=begun.provider_key,
-        address=prepared.address or Address(record.recipient_id, record.channel),
+        address=asked.address or Address(record.recipient_id, record.channel),
     )

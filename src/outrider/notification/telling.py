@@ -39,7 +39,7 @@ from outrider.notification.destination import DestinationRow, State
 from outrider.notification.record import Record
 from outrider.notification.states import Status
 from outrider.notification.store.accepting import Accepted
-from outrider.notification.store.claiming import Begun
+from outrider.notification.store.beginning import Begun
 from outrider.notification.store.finishing import Finished
 from outrider.ports.telemetry import Telemetry
 

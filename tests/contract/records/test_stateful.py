@@ -18,8 +18,10 @@ from outrider.notification.record import Record
 from outrider.notification.reopening import ReplayMode
 from outrider.notification.states import ENDED, KNOWN, WAITING, Status
 from outrider.notification.store import acting, rows
-from outrider.notification.store.claiming import Begun, release
-from outrider.notification.store.finishing import read_attempts, recover
+from outrider.notification.store.attempts import read_attempts
+from outrider.notification.store.beginning import Begun
+from outrider.notification.store.claiming import release
+from outrider.notification.store.finishing import recover
 from outrider.testing.conformance.records_desk import DOWN, FALL_BACK, GONE, OK, PAST, REFUSED, Desk, request
 from outrider.testing.conformance.storage_urls import harness_of
 

@@ -10,7 +10,7 @@ import psycopg
 from outrider.core.events import ServiceFailed
 from outrider.core.events.notifying import NotificationAttemptFinished, NotificationSent
 from outrider.core.notification.sending import SendRequest, SendResult
-from outrider.notification.store.finishing import read_attempts
+from outrider.notification.store.attempts import read_attempts
 from outrider.notification.store.rows import find
 from tests.integration.notification.test_notifying import Town
 

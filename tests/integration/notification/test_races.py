@@ -12,7 +12,7 @@ from outrider.core.notification.traits import Rate
 from outrider.notification.destination import State
 from outrider.notification.policy import BreakerPolicy, DigestPolicy
 from outrider.notification.record import Record
-from outrider.notification.store import claiming, destinations, digests, people, rows
+from outrider.notification.store import beginning, claiming, destinations, digests, people, rows
 from outrider.testing.conformance.records_desk import DOWN, FALL_BACK, OK, REFUSED, Desk, destination_of, request
 from outrider.testing.conformance.storage_urls import harness_of
 from tests.integration.notification import schema
@@ -163,8 +163,8 @@ async def test_bucket_shared_by_processes(url: str) -> None:
     async with opened(url) as desks:
         claimed = await claimed_by_one(desks, DESKS)
         found = await at_once(desks, lambda desk, place: desk.begin(claimed[place], limited))
-        held = [one.record for one in found if isinstance(one, claiming.NotBegun)]
-        assert sum(isinstance(one, claiming.Begun) for one in found) == 1
+        held = [one.record for one in found if isinstance(one, beginning.NotBegun)]
+        assert sum(isinstance(one, beginning.Begun) for one in found) == 1
         assert [(one.hold, one.attempt_count, one.status) for one in held] == [("rate", 0, "pending")] * (DESKS - 1)
 
 
@@ -180,8 +180,8 @@ async def test_half_open_single_probe(url: str) -> None:
         while await desks[0].run(rows.read_clock()) <= row.blocked_until:
             pass
         found = await at_once(desks, lambda desk, place: desk.begin(claimed[place + 1]))
-        held = [one.record for one in found if isinstance(one, claiming.NotBegun)]
-        assert sum(isinstance(one, claiming.Begun) for one in found) == 1
+        held = [one.record for one in found if isinstance(one, beginning.NotBegun)]
+        assert sum(isinstance(one, beginning.Begun) for one in found) == 1
         assert [(one.hold, one.attempt_count) for one in held] == [("breaker", 0)] * (DESKS - 1)
 
 

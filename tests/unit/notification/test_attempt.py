@@ -11,6 +11,7 @@ from outrider.core.notification.sending import SendResult
 from outrider.core.notification.traits import Form
 from outrider.notification import destination
 from outrider.notification.attempt import Circumstances, Policy, Transition, decide, lost_lease, sender_of
+from outrider.notification.delay import last_begin
 from outrider.notification.destination import DestinationRow, State
 from outrider.notification.record import Record
 from outrider.notification.states import Event, Status
@@ -138,7 +139,7 @@ def test_refusal_after_ambiguity_is_not_dead(result: SendResult) -> None:
 
 
 def test_no_attempt_begins_after_window() -> None:
-    """NT-22: at 0, 5, 15, 35 and 55 min, never at 65; then the record is unknown."""
+    """NT-22: at 0, 5, 15, 35 and once more by 55 min, never at 65; then the record is unknown. What is due begins."""
     one, now, begun = record(), NOW, []
     while True:
         begun.append((now - NOW) // MINUTE)
@@ -146,7 +147,10 @@ def test_no_attempt_begins_after_window() -> None:
         if made.next_retry_at is None:
             break
         one, now = retried(one, made), made.next_retry_at
-    assert begun == [0, 5, 15, 35, 55]
+        last = last_begin(policy().settings, KEYED, made.ambiguous_since)
+        assert last is not None
+        assert now < last
+    assert begun == [0, 5, 15, 35, 54]
     assert made.status is Status.UNKNOWN
 
 

@@ -69,7 +69,7 @@ def test_a_try_begins_only_while_the_provider_knows_our_key() -> None:
     assert last_begin(POLICY, KEYED, None) is None
     assert last_begin(POLICY, KEYLESS, NOW) is None
     assert within_window(POLICY, KEYED, NOW, NOW + 30 * MINUTE, NOW) == NOW + 30 * MINUTE
-    assert within_window(POLICY, KEYED, NOW, NOW + 65 * MINUTE, NOW + 35 * MINUTE) == NOW + 55 * MINUTE
+    assert within_window(POLICY, KEYED, NOW, NOW + 65 * MINUTE, NOW + 35 * MINUTE) == NOW + 54 * MINUTE
     assert within_window(POLICY, KEYED, NOW, NOW + 80 * MINUTE, NOW + 54.5 * MINUTE) is None
     margin = NotificationPolicy(window_margin=10 * MINUTE)
     assert last_begin(margin, KEYED, NOW) == NOW + 50 * MINUTE

@@ -330,3 +330,34 @@ async def test_a_crowded_destination_leaves_room_for_others(clock: ManualClock) 
             if len(made.sink.of(NotificationSent)) < 13:
                 await made.sink.wait_for(NotificationSent, since=mark)
     assert most["anna"] == 4
+
+
+class Sleeper(ManualClock):
+    """A host that was asleep: its boot clock went on, and nobody's row says so."""
+
+    slept = 0.0
+
+    def boottime(self) -> float:
+        return super().boottime() + self.slept
+
+
+@pytest.mark.parametrize(("slept", "calls"), [(0, 1), (48, 1), (51, 0)])
+async def test_a_host_that_slept_over_its_claim_begins_nothing(slept: float, calls: int) -> None:
+    """NT-10: a lease of a minute must leave the channel's timeout and five seconds, by the host's own clock, from before the
+    claim was sent; what does not begin is given back and has spent nothing.
+    """
+    clock = Sleeper(START)
+    made, (bot,) = office(clock, KEYED)
+    await made.give_address("c0")
+    record = await made.ask("c0")
+    render = bot.render
+
+    def sleeps(content: Content, form: Form) -> Payload:
+        clock.slept = slept
+        return render(content, form)
+
+    bot.render = sleeps  # type: ignore[method-assign]
+    assert (await made.notifier.sweep()).scanned == 1
+    found = await made.read(record)
+    assert (len(bot.calls), found.attempt_no, found.lease_owner) == (calls, calls, None)
+    assert found.status == ("sent" if calls else "pending")

@@ -33,7 +33,7 @@ from outrider.core.notification.codes import Code, Outcome
 from outrider.core.notification.sending import SendResult
 from outrider.notification.destination import DestinationRow, State
 from outrider.notification.store.accepting import Accepted
-from outrider.notification.store.claiming import Begun
+from outrider.notification.store.beginning import Begun
 from outrider.notification.store.finishing import Finished
 from outrider.notification.telling import Telling
 from outrider.testing.events import EventSink

@@ -17,7 +17,7 @@ from outrider.notification.sender import Desk
 from outrider.notification.states import Status
 from outrider.notification.store import acting, rows
 from outrider.notification.store.acting import Version
-from outrider.notification.store.finishing import Attempt, read_attempts
+from outrider.notification.store.attempts import Attempt, read_attempts
 from outrider.notification.store.listing import RecordFilter, list_records, oldest_first
 from outrider.notification.store.replaying import count_replayable, replay_matching
 from outrider.runtime.sessions import SessionPool

@@ -13,7 +13,7 @@ from uuid import UUID
 from outrider.core.notification.request import Scalar
 from outrider.notification.record import Record
 from outrider.notification.store.acting import Version
-from outrider.notification.store.finishing import Attempt
+from outrider.notification.store.attempts import Attempt
 
 
 @dataclass(frozen=True, slots=True)

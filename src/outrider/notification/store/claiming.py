@@ -1,70 +1,78 @@
-"""Taking due records, giving them back, and beginning an attempt.
+"""Taking due records, dating those whose turn it is not, and giving back. Source: spec/notification.md NT-9, NT-15, NT-25."""
 
-Source: spec/notification.md NT-9 to NT-11, NT-15, T2, T3.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from outrider.core.notification.address import Address, Destination
-from outrider.core.notification.codes import Code
-from outrider.core.notification.content import Payload, Priority
+from outrider.core.notification.content import Priority
 from outrider.core.steps import Statement, Steps
-from outrider.notification.admission import Admitted, admission, lease_needs, refusal, skipped
-from outrider.notification.attempt import Transition
-from outrider.notification.content_key import freeze, provider_key
-from outrider.notification.destination import DestinationRow, Held, State
-from outrider.notification.quiet import QuietHours
+from outrider.notification.destination import DestinationRow
 from outrider.notification.record import Record, record_of
 from outrider.notification.states import WAITING, Event, Status, transition
 from outrider.notification.store import rows
-from outrider.notification.store.destinations import lock_all, write_destinations
-from outrider.notification.store.finishing import conclude
-from outrider.notification.store.people import read_address
+from outrider.notification.store.destinations import (
+    NO_QUEUES,
+    Move,
+    Queue,
+    due_there,
+    move,
+    put_behind,
+    read_destinations,
+)
 from outrider.notification.store.rules import Rules
+from outrider.notification.turns import Turn
+
+ChooseTurn = Callable[[Record, DestinationRow, datetime], Turn]
+"""Whose turn it is at a record's destination, whose row is as it stood at that time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """The call may be made: `record` as it is now, with the content that is frozen in it. `probed`: the destinations that
-    were left alone, and that this call tries.
+class Taken:
+    """What `take` did: `records` are the owner's, `held` wait for their turn for the first time.
+
+    `is_all`: nothing else may begin now. `next_in`: after what time something is due again, None where nothing waits or
+    not all was seen. `ends`: where what waits for each destination ends now.
     """
 
-    record: Record
-    provider_key: str
-    started_at: datetime
-    probed: tuple[DestinationRow, ...] = ()
+    records: list[Record]
+    held: list[Record] = field(default_factory=list)
+    is_all: bool = True
+    next_in: timedelta | None = None
+    ends: Mapping[bytes, Mapping[Queue, datetime]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class NotBegun:
-    """It waits, and costs no attempt: `record` as it is now, given back."""
+def take(
+    rules: Rules, owner: str, room: int, limit: int, choose: ChooseTurn, ends: Mapping[bytes, Mapping[Queue, datetime]]
+) -> Steps[Taken]:
+    """As `claim`, at most `room`, and of each destination only so many as `choose` says; the rest of what is due there is
+    dated to when its turn comes, in the same transaction, so that nobody looks at it before, and others never queue behind
+    it.
 
-    record: Record
-
-
-@dataclass(frozen=True, slots=True)
-class NeverBegun:
-    """It ended without a call, for the reason in `record`; `next_record` tells the person in its place."""
-
-    record: Record
-    next_record: Record | None
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseLost:
-    """Another owns it, or it is waiting no more: nothing was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stale:
-    """The address is not the one that the content was rendered for: read it again. Nothing was written."""
-
-
-BeginResult = Begun | NotBegun | NeverBegun | LeaseLost | Stale
+    Looks at `limit` due records, and dates at most as many of a destination; `ends` is what the calls before gave, see
+    `put_behind`. Statements besides those of `claim`: `read_destinations`, `next_due_notification` → `(due_at, clock)`,
+    what is due after now at the earliest (None: nothing).
+    """
+    due, now = yield from _due(limit)
+    is_all = len(due) < limit
+    if now is None:
+        return Taken([], next_in=(yield from _next_in()))
+    known = yield from read_destinations({one.destination_key: one.channel for one in due if one.destination_key})
+    going, crowded = _chosen(due, known, choose, now)
+    records = yield from _leased(rules, owner, going[:room], now)
+    moves: list[Move] = []
+    there: dict[bytes, Mapping[Queue, datetime]] = {}
+    for key, (turn, waiting) in crowded.items():
+        asked = waiting if is_all else (yield from due_there(key, now, turn, limit))
+        dated, there[key] = yield from put_behind(key, asked, turn, ends.get(key, NO_QUEUES))
+        moves += dated
+    held = yield from move(moves)
+    looked = {one.id for _, waiting in crowded.values() for one in waiting}
+    is_all = is_all and len(going) <= room
+    return Taken(
+        records, [one for one in held if one.id in looked], is_all, (yield from _next_in()) if is_all else None, there
+    )
 
 
 def claim(rules: Rules, owner: str, limit: int) -> Steps[list[Record]]:
@@ -73,18 +81,8 @@ def claim(rules: Rules, owner: str, limit: int) -> Steps[list[Record]]:
     Each has a new epoch; its status stays. What another transaction has locked is passed over. Statements:
     `due_notifications`, params `priority`, `limit` → records and `clock`, locked (SKIP LOCKED); `write_notification`.
     """
-    found: list[tuple[Record, Record]] = []
-    for priority in Priority:
-        if len(found) >= limit:
-            break
-        params = {"priority": int(priority), "limit": limit - len(found)}
-        for row in (yield Statement("due_notifications", params)):
-            record, now = record_of(row), row[-1]
-            transition(record.status, Event.TAKEN, Status(record.status))
-            until = now + rules.settings.lease
-            found.append((record, replace(record, lease_owner=owner, lease_until=until, epoch=record.epoch + 1)))
-    yield from rows.write_all(found)
-    return [after for _, after in found]
+    due, now = yield from _due(limit)
+    return [] if now is None else (yield from _leased(rules, owner, due, now))
 
 
 def claim_one(rules: Rules, owner: str, record_id: UUID) -> Steps[Record | None]:
@@ -96,137 +94,79 @@ def claim_one(rules: Rules, owner: str, record_id: UUID) -> Steps[Record | None]
     is_due = record.status in WAITING and record.next_retry_at is not None and record.next_retry_at <= now
     if not is_due or (record.lease_until is not None and record.lease_until > now):
         return None
-    transition(record.status, Event.TAKEN, Status(record.status))
-    until = now + rules.settings.lease
-    return (
-        yield from rows.write(record, replace(record, lease_owner=owner, lease_until=until, epoch=record.epoch + 1))
-    )
+    (taken,) = yield from _leased(rules, owner, [record], now)
+    return taken
 
 
 def release(claimed: Sequence[Record]) -> Steps[None]:
     """Give back what was claimed and not begun; what is no longer theirs stays as it is."""
     epochs = {one.id: one.epoch for one in claimed}
     found = yield from rows.lock_all(sorted(epochs))
-    mine = [record for record in found if _is_mine(record, epochs[record.id])]
-    yield from rows.write_all([(record, _given_back(record)) for record in mine])
+    mine = [record for record in found if is_mine(record, epochs[record.id])]
+    yield from rows.write_all([(record, given_back(record)) for record in mine])
 
 
-def begin(
-    rules: Rules,
-    claimed: Record,
-    address: Address | None,
-    destinations: Sequence[Destination],
-    payload: Payload,
-    title: str,
-    quiet: QuietHours | None,
-) -> Steps[BeginResult]:
-    """Right before the call: everything that must hold, decided and written under one lock.
-
-    `address` as it was read for the content (None where there is none), `destinations` as the channel gave them for it,
-    widest first. `payload` and `title` are frozen unless the record has frozen content already, which then is what must
-    be sent. Statement `insert_notification_attempt`, params of `_attempt`.
-    """
-    found = yield from rows.lock(claimed.id)
-    if found is None or not _is_mine(found[0], claimed.epoch):
-        return LeaseLost()
-    record, now = found
-    policy = rules.policy(record.channel)
-    if record.lease_until is None or record.lease_until - now < lease_needs(policy):
-        return NotBegun((yield from rows.write(record, _given_back(record))))
-    if policy.traits.pushes and (yield from _is_stale(record, address)):
-        return Stale()
-    ends = refusal(record, address, policy, now)
-    if ends is not None:
-        return (yield from _ended(rules, record, ends, now))
-    locked = yield from lock_all(destinations)
-    allowed = admission(record, list(zip(destinations, locked, strict=True)), policy, quiet, now)
-    match allowed:
-        case Transition():
-            return (yield from _ended(rules, record, allowed, now))
-        case Held(until, reason):
-            held = replace(_given_back(record), next_retry_at=until, hold=str(reason))
-            return NotBegun((yield from rows.write(record, held)))
-        case Admitted(taken):
-            yield from write_destinations(taken)
-            widest = destinations[0].key if destinations else None
-            begun = yield from _begun(rules, record, address, widest, payload, title, now)
-            return replace(begun, probed=tuple(row for row in taken if row.state == State.HALF_OPEN))
-
-
-def tell(rules: Rules, claimed: Record) -> Steps[NeverBegun | LeaseLost]:
-    """The whole attempt on a channel that is local: the item and `sent` in one transaction, or its end without."""
-    found = yield from rows.lock(claimed.id)
-    if found is None or not _is_mine(found[0], claimed.epoch):
-        return LeaseLost()
-    record, now = found
-    ends = refusal(record, None, rules.policy(record.channel), now)
-    told_by = record if ends is None else None
-    made = ends or Transition(Event.SUCCEEDED, Status.SENT, record.attempt_count)
-    after, fallback = yield from conclude(rules, record, made, now, told_by=told_by)
-    return NeverBegun(after, fallback)
-
-
-def skip(rules: Rules, claimed: Record, code: Code) -> Steps[NeverBegun | LeaseLost]:
-    """End a claimed record without a call (T10): its channel is not enabled, its secret cannot be read."""
-    found = yield from rows.lock(claimed.id)
-    if found is None or not _is_mine(found[0], claimed.epoch):
-        return LeaseLost()
-    return (yield from _ended(rules, found[0], skipped(found[0], code), found[1]))
-
-
-def _begun(
-    rules: Rules,
-    record: Record,
-    address: Address | None,
-    widest: bytes | None,
-    payload: Payload,
-    title: str,
-    now: datetime,
-) -> Steps[Begun]:
-    transition(record.status, Event.BEGUN, Status.SENDING)
-    content_json, content_hash = record.content_json, record.content_hash
-    if content_json is None or content_hash is None:
-        content_json, content_hash = freeze(payload, title)
-        form = str(payload.form)
-    else:
-        form = record.form or str(payload.form)
-    begun = replace(
-        record, status=str(Status.SENDING), hold=None, attempt_count=record.attempt_count + 1,
-        attempt_no=record.attempt_no + 1, form=form, content_json=content_json, content_hash=content_hash,
-        max_attempts=record.max_attempts if record.max_attempts > 0 else rules.settings.max_attempts,
-        next_retry_at=None, last_error_code=None, last_error_class=None, last_error=None,
-        destination_key=widest or record.destination_key, address_version=None if address is None else address.version,
-    )  # fmt: skip
-    key = provider_key(record.id, record.generation, content_hash)
-    yield from rows.write(record, begun)
-    yield Statement("insert_notification_attempt", _attempt(begun, key, now))
-    return Begun(begun, key, now)
-
-
-def _attempt(record: Record, key: str, now: datetime) -> dict[str, Any]:
-    return {
-        "record_id": record.id, "attempt_no": record.attempt_no, "generation": record.generation, "epoch": record.epoch,
-        "owner": record.lease_owner, "form": record.form, "provider_key": key, "destination_key": record.destination_key,
-        "started_at": now,
-    }  # fmt: skip
-
-
-def _ended(rules: Rules, record: Record, ends: Transition, now: datetime) -> Steps[NeverBegun]:
-    after, fallback = yield from conclude(rules, record, ends, now)
-    return NeverBegun(after, fallback)
-
-
-def _is_stale(record: Record, address: Address | None) -> Steps[bool]:
-    row = yield from read_address(record.recipient_id, record.channel)
-    if row is None or address is None:
-        return (row is None) != (address is None)
-    return row.version != address.version or row.usable != (address.enabled and address.state == "ok")
-
-
-def _is_mine(record: Record, epoch: int) -> bool:
+def is_mine(record: Record, epoch: int) -> bool:
+    """Whether it is still claimed by who saw this epoch."""
     return record.epoch == epoch and record.status in WAITING and record.lease_owner is not None
 
 
-def _given_back(record: Record) -> Record:
+def given_back(record: Record) -> Record:
+    """The record without its lease."""
     transition(record.status, Event.RELEASED, Status(record.status))
     return replace(record, lease_owner=None, lease_until=None)
+
+
+def _due(limit: int) -> Steps[tuple[list[Record], datetime | None]]:
+    """Due records, locked, at most `limit`; with the time where there are any."""
+    found: list[Record] = []
+    now: datetime | None = None
+    for priority in Priority:
+        if len(found) >= limit:
+            break
+        params = {"priority": int(priority), "limit": limit - len(found)}
+        for row in (yield Statement("due_notifications", params)):
+            found.append(record_of(row))
+            now = row[-1]
+    return found, now
+
+
+def _leased(rules: Rules, owner: str, due: Sequence[Record], now: datetime) -> Steps[list[Record]]:
+    """Write the lease of locked records."""
+    until = now + rules.settings.lease
+    found = []
+    for record in due:
+        transition(record.status, Event.TAKEN, Status(record.status))
+        found.append((record, replace(record, lease_owner=owner, lease_until=until, epoch=record.epoch + 1)))
+    yield from rows.write_all(found)
+    return [after for _, after in found]
+
+
+def _chosen(
+    due: Sequence[Record], known: Mapping[bytes, DestinationRow], choose: ChooseTurn, now: datetime
+) -> tuple[list[Record], dict[bytes, tuple[Turn, list[Record]]]]:
+    """Those whose turn it is, and by destination those whose turn it is not. Where somebody may have been told already, the
+    provider forgets our key in a while: that goes first (NT-22).
+    """
+    going: list[Record] = []
+    crowded: dict[bytes, tuple[Turn, list[Record]]] = {}
+    turns: dict[bytes, Turn] = {}
+    counted = Counter[bytes]()
+    for record in sorted(due, key=lambda one: (one.priority, one.ambiguous_since is None)):
+        key = record.destination_key
+        if key is None:
+            going.append(record)
+            continue
+        if key not in turns:
+            turns[key] = choose(record, known[key], now)
+        if counted[key] < turns[key].count:
+            counted[key] += 1
+            going.append(record)
+        else:
+            crowded.setdefault(key, (turns[key], []))[1].append(record)
+    return going, crowded
+
+
+def _next_in() -> Steps[timedelta | None]:
+    ((due_at, now),) = yield Statement("next_due_notification")
+    return None if due_at is None else due_at - now

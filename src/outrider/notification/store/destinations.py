@@ -1,7 +1,7 @@
 """Rows of destinations, locked by everybody who sends there. Source: spec/notification.md NT-23 to NT-27."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -13,23 +13,18 @@ from outrider.notification.destination import DestinationRow, Hold, State, pause
 from outrider.notification.record import Record, record_of
 from outrider.notification.states import Event
 from outrider.notification.store.rows import demand, write_all
+from outrider.notification.turns import Turn
 
-Queue = tuple[int, bool]
-"""Of a destination: a priority, and whether what is in it has waited before."""
+Queue = int
+"""Of a destination: a priority."""
+Move = tuple[Record, datetime, Hold | None]
+"""A locked record, when it is due, and what holds it until then."""
 NO_QUEUES: Final[Mapping[Queue, datetime]] = MappingProxyType({})
 BLOCKED: Final = frozenset({Hold.RATE, Hold.BREAKER, Hold.PAUSED})
 """Holds that are a destination's, not a record's."""
 DESTINATION_COLUMNS: Final = tuple(DestinationRow.__dataclass_fields__)
 _FAR: Final = timedelta(days=366)
 _INSTANT: Final = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Redated:
-    """What `redate` did: how many it moved, and where each queue ends now."""
-
-    count: int
-    ends: Mapping[Queue, datetime]
 
 
 def lock_all(destinations: Sequence[Destination]) -> Steps[list[DestinationRow]]:
@@ -56,6 +51,11 @@ def lock_one(key: bytes | None) -> Steps[DestinationRow | None]:
         return None
     rows = yield Statement("lock_destinations", {"key": key})
     return DestinationRow(*rows[0]) if rows else None
+
+
+def lock_known(keys: Collection[bytes]) -> Steps[dict[bytes, DestinationRow]]:
+    """Lock those that there are, by key: the same statement, in the same order as `lock_all`."""
+    return (yield from _locked(sorted(keys))) if keys else {}
 
 
 def write_destinations(changed: Sequence[DestinationRow]) -> Steps[None]:
@@ -93,41 +93,58 @@ def resume(key: bytes, rates: tuple[Rate, ...], now: datetime, limit: int) -> St
 
 
 def release(key: bytes, now: datetime, limit: int) -> Steps[int]:
-    """Make due what the destination's state held: statement `waiting_of_destination`, see `redate`."""
+    """Make due what the destination's state held: statement `waiting_of_destination`, see `due_there`."""
     waiting = yield from _waiting(key, now, now + _FAR, limit)
     held = [one for one in waiting if one.hold in BLOCKED]
-    yield from _move(held, [now] * len(held), None)
+    yield from move([(one, now, None) for one in held])
     return len(held)
 
 
-def redate(
-    key: bytes,
-    now: datetime,
-    until: datetime,
-    apart: timedelta,
-    reason: Hold,
-    limit: int,
-    ends: Mapping[Queue, datetime] = NO_QUEUES,
-) -> Steps[Redated]:
-    """Move what is due at a blocked destination, or would be before it takes anything, to `until` and later, `apart` from
-    each other, so that the others never queue behind it (NT-25, T2): at most `limit`; what another owns is passed over.
+def read_destinations(channels: Mapping[bytes, str]) -> Steps[dict[bytes, DestinationRow]]:
+    """Rows as they stand, of which nobody sent to yet as they will be made; `channels` by key.
 
-    `ends` of an earlier call: what is moved now goes behind what was moved then, if that still waits, so that each is moved
-    about once however many there are. By priority, and what has waited before, or may have told the person already, does
-    not go behind what has not. Statement `waiting_of_destination`, params `destination_key`, `after`, `before` (of the due
-    time), `limit` → the earliest records without a live lease, locked (SKIP LOCKED), by due time.
+    Statement `read_destinations`, `many` of `key` → rows, not locked.
     """
-    due = yield from _waiting(key, now - _FAR, max(now, until - apart - _INSTANT), limit)
+    if not channels:
+        return {}
+    rows = yield Statement("read_destinations", many=[{"key": key} for key in channels])
+    found = {row[0]: DestinationRow(*row) for row in rows}
+    return {key: found.get(key) or DestinationRow(key, channel, "") for key, channel in channels.items()}
+
+
+def due_there(key: bytes, now: datetime, turn: Turn, limit: int) -> Steps[list[Record]]:
+    """Lock what is due at a destination, or would be before its turn comes, at most `limit`; what another owns is passed
+    over.
+
+    Statement `waiting_of_destination`, params `destination_key`, `after`, `before` (of the due time), `limit` → the
+    earliest records without a live lease, locked (SKIP LOCKED), by due time.
+    """
+    return (yield from _waiting(key, now - _FAR, max(now, turn.until - turn.apart - _INSTANT), limit))
+
+
+def put_behind(
+    key: bytes, due: Sequence[Record], turn: Turn, ends: Mapping[Queue, datetime] = NO_QUEUES
+) -> Steps[tuple[list[Move], Mapping[Queue, datetime]]]:
+    """When locked records of a destination come after those whose turn it is, so that the others never queue behind them
+    (NT-25, T2); and where each queue ends then. Nothing is written.
+
+    What may have told the person already comes first, then the first of what has waited before, which was early. The rest
+    goes by priority behind what a call before moved, by its `ends`, if that still waits: so each is moved about once, however
+    many there are, and a turn that was lost moves one and not all.
+    """
+    first = sorted(due, key=lambda one: (one.ambiguous_since is None, one.hold not in BLOCKED, one.priority))
+    count = sum(one.ambiguous_since is not None for one in due)
+    count += count < len(first) and first[count].hold in BLOCKED
+    moves: list[Move] = [(one, turn.until + place * turn.apart, turn.reason) for place, one in enumerate(first[:count])]
+    behind = turn.until + count * turn.apart
     kept: dict[Queue, datetime] = {}
-    times = []
-    for record in due:
-        queue = (record.priority, record.hold in BLOCKED or record.ambiguous_since is not None)
+    for record in first[count:]:
+        queue = record.priority
         if queue not in kept:
-            kept[queue] = yield from _end_of(key, ends.get(queue, until), until, apart)
-        times.append(kept[queue])
-        kept[queue] += apart
-    yield from _move(due, times, reason)
-    return Redated(len(due), {**ends, **kept})
+            kept[queue] = yield from _end_of(key, ends.get(queue, behind), behind, turn.apart)
+        moves.append((record, kept[queue], turn.reason))
+        kept[queue] += turn.apart
+    return moves, {**ends, **kept}
 
 
 def waiting(key: bytes, now: datetime, limit: int) -> Steps[list[Record]]:
@@ -154,16 +171,18 @@ def _waiting(key: bytes, after: datetime, before: datetime, limit: int) -> Steps
     return sorted(map(record_of, rows), key=lambda record: record.priority)
 
 
-def _move(records: Sequence[Record], times: Sequence[datetime], reason: Hold | None) -> Steps[None]:
+def move(moves: Sequence[Move]) -> Steps[list[Record]]:
+    """Write when locked records are due, and what holds them; gives those that nothing held so before."""
     sets = []
-    for record, until in zip(records, times, strict=True):
+    for record, until, reason in moves:
         demand(record, Event.HELD, "held")
         due = min(until, record.expires_at)
         sets.append((record, replace(record, next_retry_at=due, hold=None if reason is None else str(reason))))
     yield from write_all(sets)
+    return [after for before, after in sets if before.hold != after.hold]
 
 
-def _locked(wanted: dict[bytes, Destination]) -> Steps[dict[bytes, DestinationRow]]:
+def _locked(wanted: Iterable[bytes]) -> Steps[dict[bytes, DestinationRow]]:
     rows = yield Statement("lock_destinations", many=[{"key": key} for key in wanted])
     return {row[0]: DestinationRow(*row) for row in rows}
 

@@ -1,22 +1,21 @@
-"""Writing what a call gave, and finding out that nobody will.
+"""Writing what calls gave, and finding out that nobody will.
 
-Source: spec/notification.md NT-11 to NT-14, NT-27, T4 to T9, T17.
+Several results are written in one transaction, each judged by itself, and of one destination one after the other. Source:
+spec/notification.md NT-11 to NT-14, NT-27, T4 to T9, T17.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from outrider.core.canonical import canonical_json
 from outrider.core.identity import coordinates_id
 from outrider.core.notification.address import AddressState, Destination
 from outrider.core.notification.codes import Code, Outcome
 from outrider.core.notification.request import CHANNEL_DISABLED, NotificationRequest, Route
 from outrider.core.notification.sending import SendResult
 from outrider.core.steps import Statement, Steps
-from outrider.core.text import clean_text
 from outrider.notification import destination
 from outrider.notification.admission import skipped
 from outrider.notification.attempt import Circumstances, Transition, decide, lost_lease, sender_of
@@ -25,7 +24,8 @@ from outrider.notification.record import Record, record_of
 from outrider.notification.states import Event, Status, may, transition
 from outrider.notification.store import rows
 from outrider.notification.store.accepting import accept, accept_step
-from outrider.notification.store.destinations import lock_all, lock_one, waiting, write_destinations
+from outrider.notification.store.attempts import Attempt, closed, count_ambiguous, lock_attempt, lock_attempts
+from outrider.notification.store.destinations import lock_all, lock_known, lock_one, waiting, write_destinations
 from outrider.notification.store.ending import after_end
 from outrider.notification.store.people import mark_address, read_addresses
 from outrider.notification.store.rules import Rules
@@ -33,34 +33,6 @@ from outrider.notification.store.rules import Rules
 NOTICE: Final = "channel_disabled"
 """The kind of the message that tells of a destination that was switched off."""
 INBOX: Final = "inbox"
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A row of `notification_attempt`, its columns in order; JSON columns as text."""
-
-    record_id: UUID
-    attempt_no: int
-    generation: int
-    epoch: int
-    owner: str
-    form: str
-    provider_key: str
-    destination_key: bytes | None
-    started_at: datetime
-    finished_at: datetime | None
-    latency_ms: int | None
-    outcome: str | None
-    error_class: str | None
-    code: str | None
-    provider_code: str | None
-    http_status: int | None
-    maybe_done: bool | None
-    retry_after_ms: int | None
-    late: bool
-    request_json: str | None
-    response_json: str | None
-    message: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,36 +49,74 @@ class Finished:
     turned: DestinationRow | None = None
 
 
-def finish(
-    rules: Rules,
-    record_id: UUID,
-    epoch: int,
-    attempt_no: int,
-    result: SendResult,
-    destinations: Sequence[Destination],
-    latency_ms: int | None = None,
-) -> Steps[Finished | None]:
-    """Write a call's result: record, attempt, destination, fallback and messages. None where the record is gone.
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a call gave, by the record, epoch and number of its attempt; `destinations` as it began with them."""
+
+    record_id: UUID
+    epoch: int
+    attempt_no: int
+    result: SendResult
+    destinations: Sequence[Destination]
+    latency_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An attempt that is to be settled; `there` is its destination where its channel is known to have one, `key` what the
+    record says.
+    """
+
+    record: Record
+    attempt: Attempt
+    result: SendResult
+    now: datetime
+    key: bytes | None
+    there: Destination | None = None
+    latency_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    case: _Case
+    made: Transition
+    written: Record
+    turned: DestinationRow | None
+
+
+def finish_all(rules: Rules, done: Sequence[Done]) -> Steps[list[Finished | None]]:
+    """Write calls' results: records, attempts, destinations, fallbacks and messages. None where a record is gone.
 
     Safe to repeat: what is written already is not written again. Repeat it until it succeeds; a success that cannot be
-    written must never be sent again. Statements: `lock_notification_attempt`, params `record_id`, `attempt_no` → an
-    attempt; `count_ambiguous_attempts`, params `record_id`, `generation`, `attempt_no` → `(count)` of the earlier ones;
-    `finish_notification_attempt`, params of `_closed`.
+    written must never be sent again. Statements: those of `lock_attempts`; `finish_notification_attempt`, `many` of
+    `closed`.
     """
-    found = yield from rows.lock(record_id)
-    if found is None:
-        return None
-    record, now = found
-    attempt = yield from lock_attempt(record_id, attempt_no)
-    mine = record.epoch == epoch and record.attempt_no == attempt_no and record.status == Status.SENDING
-    if attempt is None or not mine:
-        late = yield from _late(rules, record, attempt, result, latency_ms, now)
-        is_repeat = record.epoch == epoch and attempt is not None and attempt.finished_at is not None
-        return replace(late, lease_lost=not is_repeat)
-    if not destinations:
-        return (yield from _settle(rules, record, attempt, result, None, None, latency_ms, now))
-    (before,) = yield from lock_all(destinations[:1])
-    return (yield from _settle(rules, record, attempt, result, before, destinations[0], latency_ms, now))
+    found = yield from rows.lock_those([one.record_id for one in done])
+    attempts = yield from lock_attempts([(one.record_id, one.attempt_no) for one in done])
+    cases: dict[int, _Case] = {}
+    for place, one in enumerate(done):
+        if one.record_id not in found:
+            continue
+        record, now = found[one.record_id]
+        attempt = attempts.get((one.record_id, one.attempt_no))
+        mine = record.epoch == one.epoch and record.attempt_no == one.attempt_no and record.status == Status.SENDING
+        if attempt is not None and mine:
+            there = one.destinations[0] if one.destinations else None
+            key = None if there is None else there.key
+            cases[place] = _Case(record, attempt, one.result, now, key, there, one.latency_ms)
+    locked = yield from lock_all([case.there for case in cases.values() if case.there is not None])
+    settled = yield from _settle_all(rules, list(cases.values()), {row.key: row for row in locked})
+    answers = dict(zip(cases, settled, strict=True))
+    results: list[Finished | None] = []
+    for place, one in enumerate(done):
+        results.append(answers[place] if place in answers else (yield from _late(rules, one)))
+    return results
+
+
+def finish(rules: Rules, done: Done) -> Steps[Finished | None]:
+    """The same for one."""
+    (result,) = yield from finish_all(rules, [done])
+    return result
 
 
 def recover(rules: Rules, limit: int) -> Steps[list[Finished]]:
@@ -115,15 +125,16 @@ def recover(rules: Rules, limit: int) -> Steps[list[Finished]]:
     Those of channels that are not enabled here are left to others. Statement `expired_sendings`, param `limit` → records
     and `clock`, locked (SKIP LOCKED), longest expired first.
     """
-    settled = []
-    for row in (yield Statement("expired_sendings", {"limit": limit})):
-        record, now = record_of(row), row[-1]
-        attempt = yield from lock_attempt(record.id, record.attempt_no)
-        if record.channel not in rules.traits or attempt is None:
-            continue
-        before = yield from lock_one(record.destination_key)
-        settled.append((yield from _settle(rules, record, attempt, lost_lease(), before, None, None, now)))
-    return settled
+    expired = [(record_of(row), row[-1]) for row in (yield Statement("expired_sendings", {"limit": limit}))]
+    mine = [one for one in expired if one[0].channel in rules.traits]
+    attempts = yield from lock_attempts([(record.id, record.attempt_no) for record, _ in mine])
+    cases = []
+    for record, now in mine:
+        attempt = attempts.get((record.id, record.attempt_no))
+        if attempt is not None:
+            cases.append(_Case(record, attempt, lost_lease(), now, record.destination_key))
+    there = yield from lock_known({case.key for case in cases if case.key is not None})
+    return (yield from _settle_all(rules, cases, there))
 
 
 def conclude(
@@ -135,83 +146,92 @@ def conclude(
     """
     after = rows.moved(record, made, now)
     after = yield from rows.write(record, replace(after, epoch=record.epoch + fence))
+    return after, (yield from _follow(rules, after, made, now, told_by))
+
+
+def _follow(
+    rules: Rules, after: Record, made: Transition, now: datetime, told_by: Record | None = None
+) -> Steps[Record | None]:
+    """Write what follows from a transition that is written; gives the record that comes in the place of this one."""
     if not made.ended:
-        return after, None
+        return None
     step = yield from after_end(rules, after, made, now, told_by=told_by)
     if step is None:
-        return after, None
+        return None
     accepted = yield from accept_step(rules, after, step, now)
-    return after, None if accepted is None else accepted.record
+    return None if accepted is None else accepted.record
 
 
-def lock_attempt(record_id: UUID, attempt_no: int) -> Steps[Attempt | None]:
-    """Lock an attempt's row."""
-    found = yield Statement("lock_notification_attempt", {"record_id": record_id, "attempt_no": attempt_no})
-    return attempt_of(found[0]) if found else None
+def _settle_all(rules: Rules, cases: Sequence[_Case], there: dict[bytes, DestinationRow]) -> Steps[list[Finished]]:
+    """Write what attempts gave; `there` are the locked rows of their destinations."""
+    before, settled = dict(there), []
+    for case in cases:
+        ambiguous = 0
+        if case.result.maybe_done and not rules.policy(case.record.channel).traits.keyed:
+            ambiguous = yield from count_ambiguous(case.record)
+        settled.append(_settled(rules, case, there, ambiguous))
+    if cases:
+        yield Statement(
+            "finish_notification_attempt",
+            many=[closed(case.attempt, case.result, case.latency_ms, case.now, late=False) for case in cases],
+        )
+    yield from write_destinations([row for key, row in there.items() if row != before[key]])
+    yield from rows.write_all([(one.case.record, one.written) for one in settled])
+    found = []
+    for one in settled:
+        fallback = yield from _follow(rules, one.written, one.made, one.case.now)
+        if one.turned is not None and one.turned.state == State.DISABLED:
+            shared = one.case.there is not None and one.case.there.shared
+            yield from _disable(rules, one.written, one.turned, shared=shared)
+        found.append(Finished(one.written, next_record=fallback, turned=one.turned))
+    return found
 
 
-def read_attempts(record_id: UUID) -> Steps[list[Attempt]]:
-    """A record's attempts, oldest first: statement `notification_attempts`, param `record_id` → attempts."""
-    found = yield Statement("notification_attempts", {"record_id": record_id})
-    return [attempt_of(row) for row in found]
-
-
-def attempt_of(row: tuple[Any, ...]) -> Attempt:
-    """The attempt in a row."""
-    values: dict[str, Any] = dict(zip(Attempt.__dataclass_fields__, row, strict=True))
-    values["late"] = bool(values["late"])
-    values["maybe_done"] = None if values["maybe_done"] is None else bool(values["maybe_done"])
-    return Attempt(**values)
-
-
-def _settle(
-    rules: Rules, record: Record, attempt: Attempt, result: SendResult, before: DestinationRow | None,
-    there: Destination | None, latency_ms: int | None, now: datetime,
-) -> Steps[Finished]:  # fmt: skip
+def _settled(rules: Rules, case: _Case, there: dict[bytes, DestinationRow], ambiguous: int) -> _Settled:
+    """What becomes of one; what its destination becomes is changed in `there`."""
+    record, result = case.record, case.result
     policy, chance = rules.policy(record.channel), rules.chance()
-    sender = sender_of(record.id, record.attempt_no)
+    before = None if case.key is None else there.get(case.key)
     after = None
     if before is not None:
-        rates = () if there is None else there.rates
-        breaker = policy.breaker
-        after = destination.after(before, rates, result, breaker, now, chance, sender=sender)
-    ambiguous = (yield from _count_ambiguous(record)) if result.maybe_done and not policy.traits.keyed else 0
-    around = Circumstances(attempt.started_at, ambiguous, before, after)
-    made = decide(record, result, policy, now, chance, around)
-    if attempt.finished_at is None:
-        yield Statement("finish_notification_attempt", _closed(attempt, result, latency_ms, now, late=False))
-    if after is not None and after != before:
-        yield from write_destinations([after])
+        rates = () if case.there is None else case.there.rates
+        sender = sender_of(record.id, record.attempt_no)
+        after = destination.after(before, rates, result, policy.breaker, case.now, chance, sender=sender)
+        there[after.key] = after
+    around = Circumstances(case.attempt.started_at, ambiguous, before, after)
+    made = decide(record, result, policy, case.now, chance, around)
     fence = result.code == Code.SENDING_LEASE_EXPIRED
-    written, fallback = yield from conclude(rules, record, made, now, fence=fence)
-    turned = after if after is not None and before is not None and after.state != before.state else None
-    if turned is not None and turned.state == State.DISABLED:
-        yield from _disable(rules, written, turned, shared=there is not None and there.shared)
-    return Finished(written, next_record=fallback, turned=turned)
+    written = replace(rows.moved(record, made, case.now), epoch=record.epoch + fence)
+    is_turned = before is not None and after is not None and after.state != before.state
+    return _Settled(case, made, written, after if is_turned else None)
 
 
-def _late(
-    rules: Rules, record: Record, attempt: Attempt | None, result: SendResult, latency_ms: int | None, now: datetime
-) -> Steps[Finished]:
+def _late(rules: Rules, done: Done) -> Steps[Finished | None]:
     """A fenced owner's result: its own attempt, if that is open, and a success that outranks a verdict (NT-14)."""
+    found = yield from rows.lock(done.record_id)
+    if found is None:
+        return None
+    record, now = found
+    attempt = yield from lock_attempt(record.id, done.attempt_no)
     if attempt is None:
         return Finished(record, lease_lost=True)
     if attempt.finished_at is None:
-        yield Statement("finish_notification_attempt", _closed(attempt, result, latency_ms, now, late=True))
+        yield Statement("finish_notification_attempt", closed(attempt, done.result, done.latency_ms, now, late=True))
+    lost = record.epoch != done.epoch or attempt.finished_at is None
     taken = (
-        result.outcome is Outcome.SUCCESS
+        done.result.outcome is Outcome.SUCCESS
         and record.generation == attempt.generation
         and may(record.status, Event.LATE_SUCCESS)
     )
     if not taken:
-        return Finished(record, lease_lost=True)
+        return Finished(record, lease_lost=lost)
     transition(record.status, Event.LATE_SUCCESS, Status.SENT)
     made = Transition(
         Event.LATE_SUCCESS, Status.SENT, record.attempt_count, ambiguous_since=record.ambiguous_since,
-        form=record.current_form, provider_message_id=result.provider_message_id,
+        form=record.current_form, provider_message_id=done.result.provider_message_id,
     )  # fmt: skip
     written, _ = yield from conclude(rules, record, made, now, fence=True)
-    return Finished(written, lease_lost=True, late_success=True)
+    return Finished(written, lease_lost=lost, late_success=True)
 
 
 def skip_waiting(rules: Rules, key: bytes, limit: int) -> Steps[int]:
@@ -253,28 +273,3 @@ def _disable(rules: Rules, record: Record, row: DestinationRow, *, shared: bool)
             route=Route(always=(*(one for one in (INBOX,) if one in rules.traits), *healthy)),
         )  # fmt: skip
         yield from accept(rules, notice)
-
-
-def _count_ambiguous(record: Record) -> Steps[int]:
-    params = {"record_id": record.id, "generation": record.generation, "attempt_no": record.attempt_no}
-    found = yield Statement("count_ambiguous_attempts", params)
-    return int(found[0][0])
-
-
-def _closed(
-    attempt: Attempt, result: SendResult, latency_ms: int | None, now: datetime, *, late: bool
-) -> dict[str, Any]:
-    """An attempt's result as its row keeps it: texts cleaned, JSON canonical."""
-    retry_after = None if result.retry_after is None else round(result.retry_after.total_seconds() * 1_000)
-    return {
-        "record_id": attempt.record_id, "attempt_no": attempt.attempt_no, "finished_at": now, "latency_ms": latency_ms,
-        "outcome": str(result.outcome), "error_class": result.error_class and str(result.error_class),
-        "code": rows.kept(result.code, rows.CODE_MAX), "provider_code": rows.kept(result.provider_code, rows.CODE_MAX),
-        "http_status": result.http_status, "maybe_done": result.maybe_done, "retry_after_ms": retry_after, "late": late,
-        "request_json": _json(result.request_json), "response_json": _json(result.response_json),
-        "message": None if result.message is None else clean_text(result.message),
-    }  # fmt: skip
-
-
-def _json(value: Any) -> str | None:  # noqa: ANN401  plain JSON
-    return None if value is None else canonical_json(value).decode()

@@ -3,7 +3,7 @@
 Secrets lie sealed in one column, by who calls: here they are text as it is stored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from json import loads
@@ -70,6 +70,15 @@ def read_address(recipient_id: str, channel: str) -> Steps[AddressRow | None]:
     return address_of(rows[0]) if rows else None
 
 
+def read_those(wanted: Collection[tuple[str, str]]) -> Steps[dict[tuple[str, str], AddressRow]]:
+    """Several of them, asked for and given by recipient and channel: the same statement."""
+    if not wanted:
+        return {}
+    sets = [{"recipient_id": recipient_id, "channel": channel} for recipient_id, channel in dict.fromkeys(wanted)]
+    rows = yield Statement("read_notification_address", many=sets)
+    return {(one.recipient_id, one.channel): one for one in map(address_of, rows)}
+
+
 def save_address(
     address_id: UUID, recipient_id: str, channel: str, *, enabled: bool, settings: Mapping[str, str], secrets: str | None,
     destination_key: bytes, known_version: int | None = None,
@@ -123,8 +132,19 @@ def read_preference(recipient_id: str) -> Steps[tuple[PreferenceRow | None, date
     preferences) and `clock`.
     """
     rows = yield Statement("read_notification_preference", {"recipient_id": recipient_id})
-    *columns, now = rows[0]
-    return (None if columns[0] is None else PreferenceRow(*columns)), now
+    return _preference(rows[0]), rows[0][-1]
+
+
+def read_people(
+    wanted: Sequence[tuple[str, str]],
+) -> Steps[list[tuple[AddressRow | None, PreferenceRow | None]]]:
+    """What several recipients set, each with a channel: the address there and the preferences, in the order asked."""
+    addresses = yield from read_those(wanted)
+    recipients = list(dict.fromkeys(recipient_id for recipient_id, _ in wanted))
+    sets = [{"recipient_id": recipient_id} for recipient_id in recipients]
+    rows = yield Statement("read_notification_preference", many=sets)
+    given = {one: _preference(row) for one, row in zip(recipients, rows, strict=True)}
+    return [(addresses.get(one), given[one[0]]) for one in wanted]
 
 
 def save_preference(
@@ -136,3 +156,7 @@ def save_preference(
         "muted_json": muted_json,
     }  # fmt: skip
     yield Statement("write_notification_preference", params)
+
+
+def _preference(row: tuple[Any, ...]) -> PreferenceRow | None:
+    return None if row[0] is None else PreferenceRow(*row[:-1])

@@ -79,6 +79,14 @@ def lock_all(record_ids: Sequence[UUID]) -> Steps[list[Record]]:
     return records_of(rows)
 
 
+def lock_those(record_ids: Sequence[UUID]) -> Steps[dict[UUID, tuple[Record, datetime]]]:
+    """Lock those that there are, by id, each with the time at which it was locked: the same statement."""
+    if not record_ids:
+        return {}
+    rows = yield Statement("lock_notification", many=[{"id": record_id} for record_id in sorted(record_ids)])
+    return {record.id: (record, row[-1]) for row, record in zip(rows, records_of(rows), strict=True)}
+
+
 def write(before: Record, after: Record) -> Steps[Record]:
     """Write the state of a locked record, guarded by the epoch that it had.
 

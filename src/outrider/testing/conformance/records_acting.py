@@ -13,7 +13,7 @@ from outrider.core.notification.request import ENDED, Route
 from outrider.notification.reopening import ReplayMode
 from outrider.notification.states import Status
 from outrider.notification.store import acting, destinations, inbox, people, rows
-from outrider.notification.store.claiming import Begun, NeverBegun, skip, tell
+from outrider.notification.store.beginning import Begun, NeverBegun, skip, tell
 from outrider.testing.conformance.records_desk import (
     FALL_BACK,
     GONE,

@@ -4,6 +4,7 @@ Source: spec/notification.md NT-23 to NT-27, NT-34, §14.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,12 +13,16 @@ from outrider.core.notification.codes import Code
 from outrider.core.notification.content import Priority
 from outrider.core.notification.request import CHANNEL_DISABLED, Route
 from outrider.core.notification.traits import Rate
+from outrider.core.steps import Steps
 from outrider.notification.destination import DestinationRow, Hold, State
 from outrider.notification.policy import DigestPolicy
+from outrider.notification.record import Record
 from outrider.notification.states import Status
 from outrider.notification.store import destinations, digests, inbox, rows
-from outrider.notification.store.claiming import Begun, NotBegun
+from outrider.notification.store.beginning import Begun, NotBegun
+from outrider.notification.store.claiming import take
 from outrider.notification.store.finishing import skip_waiting
+from outrider.notification.turns import Turn
 from outrider.testing.conformance.records_desk import (
     DOWN,
     GONE,
@@ -39,6 +44,16 @@ async def put_destination(desk: Desk, **columns: Any) -> None:  # noqa: ANN401  
     """Leave the bot's destination as an earlier moment would have."""
     (row,) = await desk.run(destinations.lock_all([destination_of("bot")]))
     await desk.run(destinations.write_destinations([replace(row, **columns)]))
+
+
+def redate(
+    key: bytes, now: datetime, turn: Turn, limit: int, ends: Mapping[destinations.Queue, datetime] | None = None
+) -> Steps[tuple[int, Mapping[destinations.Queue, datetime]]]:
+    """Move what is due there behind `turn`; gives how many, and where each queue ends."""
+    due = yield from destinations.due_there(key, now, turn, limit)
+    moves, kept = yield from destinations.put_behind(key, due, turn, ends or {})
+    yield from destinations.move(moves)
+    return len(moves), kept
 
 
 async def the_destination(desk: Desk) -> DestinationRow:
@@ -108,10 +123,8 @@ class DestinationSuite:
         blocked = [await desk.accept_one(request(subject_id=str(number))) for number in range(5)]
         other = await desk.accept_one(request(route=Route((), ("mail",))))
         now = await desk.run(rows.read_clock())
-        moved = destinations.redate(
-            destination_of("bot").key, now, now + HOUR, timedelta(minutes=1), Hold.BREAKER, limit=4
-        )
-        assert (await desk.run(moved)).count == 4  # noqa: PLR2004  the limit
+        turn = Turn(0, now + HOUR, timedelta(minutes=1), Hold.BREAKER)
+        assert (await desk.run(redate(destination_of("bot").key, now, turn, 4)))[0] == 4  # noqa: PLR2004  the limit
         assert sorted(one.id for one in await desk.claim()) == sorted([blocked[4].id, other.id])
         stored = [await desk.read(one.id) for one in blocked[:4]]
         assert [one.next_retry_at for one in stored] == [
@@ -128,19 +141,64 @@ class DestinationSuite:
         now = await desk.run(rows.read_clock())
         first = [await desk.accept_one(request(subject_id=f"first {number}")) for number in range(2)]
         began = await desk.run(rows.read_clock())
-        moved = await desk.run(destinations.redate(key, began, now + HOUR, minute, Hold.RATE, 100))
+        turn = Turn(0, now + HOUR, minute, Hold.RATE)
+        _, ends = await desk.run(redate(key, began, turn, 100))
         later = await desk.accept_one(request(subject_id="later"))
         began = await desk.run(rows.read_clock())
-        moved = await desk.run(destinations.redate(key, began, now + HOUR, minute, Hold.RATE, 100, moved.ends))
-        assert (moved.count, (await desk.read(later.id)).next_retry_at) == (1, now + HOUR + 2 * minute)
+        count, ends = await desk.run(redate(key, began, turn, 100, ends))
+        assert (count, (await desk.read(later.id)).next_retry_at) == (1, now + HOUR + 2 * minute)
         for record in (*first, later):
             await desk.change(record.id, next_retry_at=now)
         last = await desk.accept_one(request(subject_id="last"))
         began = await desk.run(rows.read_clock())
-        moved = await desk.run(destinations.redate(key, began, now + HOUR, minute, Hold.RATE, 100, moved.ends))
+        await desk.run(redate(key, began, turn, 100, ends))
         found = {(await desk.read(one.id)).next_retry_at for one in (*first, later)}
         assert found == {now + HOUR, now + HOUR + minute, now + HOUR + 2 * minute}
-        assert (await desk.read(last.id)).next_retry_at == now + HOUR
+        behind = (await desk.read(last.id)).next_retry_at
+        assert behind == now + HOUR + 3 * minute, "what has waited before goes first, and behind nothing that is gone"
+        await desk.close()
+
+    async def test_each_destination_has_its_turn(self, harness: StorageHarness) -> None:
+        """NT-9, NT-23, NT-25: of each as many are taken as it has tokens for, the rest is due when it has one again, in one
+        transaction; what has waited before comes before what has not, and what may have told somebody before all.
+        """
+        desk = await Desk.open(harness)
+        for channel in ("bot", "mail"):
+            await desk.give_address(channel)
+        made = [await desk.accept_one(request(subject_id=str(number))) for number in range(5)]
+        other = await desk.accept_one(request(route=Route((), ("mail",))))
+        await desk.change(made[3].id, ambiguous_since=PAST)
+        await desk.change(made[2].id, hold="rate")
+        until = (await desk.run(rows.read_clock())) + HOUR
+        turn = Turn(1, until, timedelta(minutes=1), Hold.RATE)
+        seen: list[DestinationRow] = []
+
+        def choose(_: Record, row: DestinationRow, now: datetime) -> Turn:  # noqa: ARG001 - as it is called
+            seen.append(row)
+            return turn
+
+        taken = await desk.run(take(desk.rules, "one", 10, 100, choose, {}))
+        assert {one.id for one in taken.records} == {made[3].id, other.id}
+        assert {row.state for row in seen} == {State.CLOSED}
+        assert {one.id for one in taken.held} == {made[number].id for number in (0, 1, 4)}
+        due = [(await desk.read(made[number].id)).next_retry_at for number in (2, 0, 1, 4)]
+        assert due == [until + place * turn.apart for place in range(4)]
+        assert taken.is_all
+        assert taken.next_in is not None
+        assert HOUR * 0.9 < taken.next_in <= HOUR
+        assert (await desk.run(take(desk.rules, "two", 10, 100, choose, {}))).records == []
+        await desk.close()
+
+    async def test_no_more_is_taken_than_there_is_room_for(self, harness: StorageHarness) -> None:
+        """NT-9: what may begin and finds no room stays due, for whoever has."""
+        desk = await Desk.open(harness)
+        await desk.give_address()
+        made = [await desk.accept_one(request(subject_id=str(number))) for number in range(3)]
+        turn = Turn(3, FUTURE, HOUR, Hold.RATE)
+        taken = await desk.run(take(desk.rules, "one", 1, 100, lambda *_: turn, {}))
+        assert ([one.id for one in taken.records], taken.is_all, taken.next_in) == ([made[0].id], False, None)
+        again = await desk.run(take(desk.rules, "two", 9, 100, lambda *_: turn, {}))
+        assert ([one.id for one in again.records], again.is_all) == ([one.id for one in made[1:]], True)
         await desk.close()
 
     async def test_a_person_pauses_and_resumes(self, harness: StorageHarness) -> None:

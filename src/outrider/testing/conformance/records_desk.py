@@ -22,8 +22,9 @@ from outrider.notification.policy import NotificationPolicy
 from outrider.notification.record import Record
 from outrider.notification.store import people, rows
 from outrider.notification.store.accepting import Accepted, accept
-from outrider.notification.store.claiming import BeginResult, Begun, begin, claim
-from outrider.notification.store.finishing import Finished, finish
+from outrider.notification.store.beginning import Asked, BeginResult, Begun, begin
+from outrider.notification.store.claiming import claim
+from outrider.notification.store.finishing import Done, Finished, finish
 from outrider.notification.store.rules import Rules
 from outrider.ports.storage import StorageSession
 from outrider.testing.conformance.storage_harness import StorageHarness
@@ -120,7 +121,7 @@ class Desk:
         address = seen or await self.address(claimed.recipient_id, claimed.channel)
         there = (destination_of(claimed.channel),) if destinations is None else destinations
         payload = Payload(Form.TEXT, {"text": claimed.target_url}, "text")
-        return await self.run(begin(self.rules, claimed, address, there, payload, "title", None))
+        return await self.run(begin(self.rules, Asked(claimed, address, there, payload, "title", None)))
 
     async def begun(self, claimed: Record) -> Begun:
         """The same where it must begin."""
@@ -134,7 +135,7 @@ class Desk:
         """Write what a call gave."""
         there = (destination_of(begun.record.channel),) if destinations is None else destinations
         one = begun.record
-        found = await self.run(finish(self.rules, one.id, one.epoch, one.attempt_no, result, there, 7))
+        found = await self.run(finish(self.rules, Done(one.id, one.epoch, one.attempt_no, result, there, 7)))
         assert found is not None
         return found
 

@@ -11,7 +11,7 @@ from outrider.core.notification.codes import Outcome
 from outrider.core.notification.sending import SendResult
 from outrider.core.steps import Statement, Steps
 from outrider.notification.policy import Retention
-from outrider.notification.store.finishing import read_attempts
+from outrider.notification.store.attempts import read_attempts
 from outrider.notification.store.inbox import archive_item, list_items
 from outrider.notification.store.pruning import is_done, prune
 from outrider.notification.store.totals import read_totals

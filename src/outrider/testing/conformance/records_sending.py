@@ -14,8 +14,10 @@ from outrider.core.notification.sending import SendResult
 from outrider.notification.content_key import thaw
 from outrider.notification.states import Status
 from outrider.notification.store import rows
-from outrider.notification.store.claiming import Begun, LeaseLost, NeverBegun, NotBegun, Stale, release
-from outrider.notification.store.finishing import read_attempts, recover
+from outrider.notification.store.attempts import read_attempts
+from outrider.notification.store.beginning import Begun, LeaseLost, NeverBegun, NotBegun, Stale
+from outrider.notification.store.claiming import release
+from outrider.notification.store.finishing import recover
 from outrider.testing.conformance.records_desk import (
     DOWN,
     FALL_BACK,

@@ -11,18 +11,24 @@ from typing import Any, Final
 from outrider.core.consume_plan import DatabaseFault
 from outrider.runtime.mysql_driver import fault_of
 
-SESSION: Final = ("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", "SET SESSION time_zone = '+00:00'")
+SESSION: Final = (
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET SESSION time_zone = '+00:00' /*M! , SESSION idle_transaction_timeout = {idle} */",
+)
+"""A process that is stopped in an open transaction keeps what it has locked no longer than `idle` seconds; only MariaDB can
+tell, and only it reads that comment."""
 CONNECT_SECONDS: Final = 5
 
 
 class OwnConnections:
-    """PyMySQL connections; `server` are the arguments of its `connect`."""
+    """PyMySQL connections; `server` are the arguments of its `connect`, `idle_seconds` a limit of their sessions."""
 
-    def __init__(self, server: Mapping[str, Any]) -> None:
+    def __init__(self, server: Mapping[str, Any], idle_seconds: float) -> None:
         import pymysql  # noqa: PLC0415 - asyncmy's users need not have it
 
         self._connect: Any = pymysql.connect
         self._arguments = {**server, "charset": "utf8mb4", "connect_timeout": CONNECT_SECONDS}
+        self._session = [text.format(idle=max(1, round(idle_seconds))) for text in SESSION]
         self._idle: list[Any] = []
 
     @contextmanager
@@ -49,19 +55,20 @@ class OwnConnections:
     def _made(self) -> Any:  # noqa: ANN401 - a Connection, generic in its cursor's class
         connection = self._connect(**self._arguments)
         with connection.cursor() as cursor:
-            for text in SESSION:
+            for text in self._session:
                 cursor.execute(text)
         return connection
 
 
 class AsyncOwnConnections:
-    """asyncmy connections; `server` are the arguments of its `connect`."""
+    """asyncmy connections; `server` are the arguments of its `connect`, `idle_seconds` a limit of their sessions."""
 
-    def __init__(self, server: Mapping[str, Any]) -> None:
+    def __init__(self, server: Mapping[str, Any], idle_seconds: float) -> None:
         import asyncmy  # noqa: PLC0415 - PyMySQL's users need not have it
 
         self._connect: Any = asyncmy.connect
         self._arguments = {**server, "charset": "utf8mb4", "connect_timeout": CONNECT_SECONDS}
+        self._session = [text.format(idle=max(1, round(idle_seconds))) for text in SESSION]
         self._idle: list[Any] = []
 
     @asynccontextmanager
@@ -87,6 +94,6 @@ class AsyncOwnConnections:
     async def _made(self) -> Any:  # noqa: ANN401 - asyncmy's types are stubs
         connection = await self._connect(**self._arguments)
         async with connection.cursor() as cursor:
-            for text in SESSION:
+            for text in self._session:
                 await cursor.execute(text)
         return connection

@@ -2,6 +2,8 @@
 
 A connection that is not in autocommit begins its transaction by itself at the first statement, so joining it needs no
 BEGIN: an insert is that first statement as well as any other. In autocommit a transaction block must be open.
+A statement for several rows ends with one by itself: the server counts the idle time of a session only from an answer that
+nothing follows, and `executemany` ends its pipeline with a Flush behind it (OB-35).
 Source: psycopg documentation, "Transactions management"; spec/outbox.md OB-8.
 """
 
@@ -62,12 +64,17 @@ class PsycopgTransaction(_Joined):
         if statement.many is None:
             cursor.execute(query.raw, texts.bind(statement.params, query))
             return cursor.fetchall() if _has_rows(cursor) else ()
-        cursor.executemany(query.raw, statement.many, returning=True)
+        if not statement.many:
+            return ()
+        *first, last = statement.many
         rows: list[TupleRow] = []
-        for result in cursor.results():
-            if _has_rows(result):
-                rows.extend(result.fetchall())
-        return rows
+        if first:
+            cursor.executemany(query.raw, first, returning=True)
+            for result in cursor.results():
+                if _has_rows(result):
+                    rows.extend(result.fetchall())
+        cursor.execute(query.raw, last)
+        return [*rows, *cursor.fetchall()] if _has_rows(cursor) else rows
 
 
 class AsyncPsycopgTransaction(_Joined):
@@ -86,12 +93,17 @@ class AsyncPsycopgTransaction(_Joined):
         if statement.many is None:
             await cursor.execute(query.raw, texts.bind(statement.params, query))
             return await cursor.fetchall() if _has_rows(cursor) else ()
-        await cursor.executemany(query.raw, statement.many, returning=True)
+        if not statement.many:
+            return ()
+        *first, last = statement.many
         rows: list[TupleRow] = []
-        async for result in cursor.results():
-            if _has_rows(result):
-                rows.extend(await result.fetchall())
-        return rows
+        if first:
+            await cursor.executemany(query.raw, first, returning=True)
+            async for result in cursor.results():
+                if _has_rows(result):
+                    rows.extend(await result.fetchall())
+        await cursor.execute(query.raw, last)
+        return [*rows, *await cursor.fetchall()] if _has_rows(cursor) else rows
 
 
 def _has_rows(cursor: Cursor[TupleRow] | AsyncCursor[TupleRow]) -> bool:

@@ -133,6 +133,18 @@ def due_notifications(db: MemoryAccess, params: Params) -> Rows:
     return [(*row, now) for row in _free(db, found, params["limit"])]
 
 
+def next_due_notification(db: MemoryAccess, params: Params) -> Rows:  # noqa: ARG001 - as every statement
+    """(due_at, clock): what is due after now at the earliest."""
+    now = db.now
+    later = [
+        row["next_retry_at"]
+        for status in _WAITING
+        for row in db.rows(_TABLE, status=status)
+        if row["next_retry_at"] > now
+    ]
+    return [(min(later, default=None), now)]
+
+
 def expired_sendings(db: MemoryAccess, params: Params) -> Rows:
     """Records whose sender did not come back, locked, and the time."""
     now = db.now

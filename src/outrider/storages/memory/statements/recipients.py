@@ -118,6 +118,12 @@ def write_notification_preference(db: MemoryAccess, params: Params) -> Rows:
     return []
 
 
+def read_destinations(db: MemoryAccess, params: Params) -> Rows:
+    """The destination as it stands."""
+    row = db.get("destination", params["key"])
+    return [] if row is None else [_part(row, _DESTINATION)]
+
+
 def lock_destinations(db: MemoryAccess, params: Params) -> Rows:
     """The destination, locked."""
     db.lock("destination", params["key"])

@@ -127,6 +127,23 @@ SELECT d.*, UTC_TIMESTAMP(6) AS clock_at FROM (
 ) AS d
 ORDER BY d.next_retry_at, d.record_id LIMIT :limit
 
+-- name: next_due_notification
+-- The first of each state and priority along their index; what is due already is whoever's who takes it.
+SELECT MIN(n.due_at) AS due_at, UTC_TIMESTAMP(6) AS clock_at FROM (
+    SELECT MIN(next_retry_at) AS due_at FROM {record} FORCE INDEX (by_due)
+    WHERE status = 'pending' AND priority = 0 AND next_retry_at > UTC_TIMESTAMP(6)
+    UNION ALL SELECT MIN(next_retry_at) FROM {record} FORCE INDEX (by_due)
+    WHERE status = 'pending' AND priority = 1 AND next_retry_at > UTC_TIMESTAMP(6)
+    UNION ALL SELECT MIN(next_retry_at) FROM {record} FORCE INDEX (by_due)
+    WHERE status = 'pending' AND priority = 2 AND next_retry_at > UTC_TIMESTAMP(6)
+    UNION ALL SELECT MIN(next_retry_at) FROM {record} FORCE INDEX (by_due)
+    WHERE status = 'failed' AND priority = 0 AND next_retry_at > UTC_TIMESTAMP(6)
+    UNION ALL SELECT MIN(next_retry_at) FROM {record} FORCE INDEX (by_due)
+    WHERE status = 'failed' AND priority = 1 AND next_retry_at > UTC_TIMESTAMP(6)
+    UNION ALL SELECT MIN(next_retry_at) FROM {record} FORCE INDEX (by_due)
+    WHERE status = 'failed' AND priority = 2 AND next_retry_at > UTC_TIMESTAMP(6)
+) AS n
+
 -- name: expired_sendings
 SELECT {a_record}, UTC_TIMESTAMP(6) AS clock_at
 FROM {record} WHERE status = 'sending' AND lease_until <= UTC_TIMESTAMP(6)

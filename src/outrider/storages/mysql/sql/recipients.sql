@@ -81,6 +81,10 @@ ON DUPLICATE KEY UPDATE
     zone = :zone, locale = :locale, quiet_json = :quiet_json, order_json = :order_json, muted_json = :muted_json,
     version = version + 1, updated_at = UTC_TIMESTAMP(6)
 
+-- name: read_destinations
+SELECT {a_destination}
+FROM {destination} WHERE `key` = :key
+
 -- name: lock_destinations
 SELECT {a_destination}
 FROM {destination} WHERE `key` = :key

@@ -120,6 +120,19 @@ CROSS JOIN LATERAL (
 ) AS d
 ORDER BY d.next_retry_at, d.record_id LIMIT :limit
 
+-- name: next_due_notification
+-- The first of each state and priority along their index; what is due already is whoever's who takes it.
+SELECT min(n.next_retry_at) AS due_at, clock_timestamp() AS clock_at
+FROM (VALUES ('pending'), ('failed')) AS s (waiting)
+CROSS JOIN (VALUES (0), (1), (2)) AS p (wanted)
+CROSS JOIN LATERAL (
+    SELECT next_retry_at
+    FROM {record}
+    WHERE status IN ('pending', 'failed') AND status = s.waiting AND priority = p.wanted
+        AND next_retry_at > (SELECT clock_timestamp())
+    ORDER BY next_retry_at LIMIT 1
+) AS n
+
 -- name: expired_sendings
 SELECT {a_record}, clock_timestamp() AS clock_at
 FROM {record} WHERE status = 'sending' AND lease_until <= (SELECT clock_timestamp())

@@ -82,6 +82,10 @@ ON CONFLICT (recipient_id) DO UPDATE SET
     order_json = excluded.order_json, muted_json = excluded.muted_json,
     version = p.version + 1, updated_at = excluded.updated_at
 
+-- name: read_destinations
+SELECT {a_destination}
+FROM {destination} WHERE key = :key
+
 -- name: lock_destinations
 SELECT {a_destination}
 FROM {destination} WHERE key = :key

@@ -123,6 +123,23 @@ SELECT d.*, :now AS clock_at FROM (
 ) AS d
 ORDER BY d.next_retry_at, d.record_id LIMIT :limit
 
+-- name: next_due_notification
+-- The first of each state and priority along their index; what is due already is whoever's who takes it.
+SELECT min(n.due_at) AS due_at, :now AS clock_at FROM (
+    SELECT min(next_retry_at) AS due_at FROM {record}
+    WHERE status IN ('pending', 'failed') AND status = 'pending' AND priority = 0 AND next_retry_at > :now
+    UNION ALL SELECT min(next_retry_at) FROM {record}
+    WHERE status IN ('pending', 'failed') AND status = 'pending' AND priority = 1 AND next_retry_at > :now
+    UNION ALL SELECT min(next_retry_at) FROM {record}
+    WHERE status IN ('pending', 'failed') AND status = 'pending' AND priority = 2 AND next_retry_at > :now
+    UNION ALL SELECT min(next_retry_at) FROM {record}
+    WHERE status IN ('pending', 'failed') AND status = 'failed' AND priority = 0 AND next_retry_at > :now
+    UNION ALL SELECT min(next_retry_at) FROM {record}
+    WHERE status IN ('pending', 'failed') AND status = 'failed' AND priority = 1 AND next_retry_at > :now
+    UNION ALL SELECT min(next_retry_at) FROM {record}
+    WHERE status IN ('pending', 'failed') AND status = 'failed' AND priority = 2 AND next_retry_at > :now
+) AS n
+
 -- name: expired_sendings
 SELECT {a_record}, :now AS clock_at
 FROM {record} WHERE status = 'sending' AND lease_until <= :now

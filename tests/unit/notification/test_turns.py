@@ -1,0 +1,84 @@
+"""Whose turn it is at a destination, decided from its row and what is in hand."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from outrider.core.notification.traits import Rate
+from outrider.notification.buckets import micros
+from outrider.notification.destination import DestinationRow, Hold, State, admit
+from outrider.notification.turns import InHand, turn
+from tests.unit.notification.builders import MINUTE, NOW
+
+SECOND = timedelta(seconds=1)
+FIVE = (Rate(5, SECOND),)
+APART = timedelta(microseconds=210_000)
+ROW = DestinationRow(b"k" * 32, "webhook", "https://hook.example")
+NOTHING = InHand(0, 0, 4, timedelta(milliseconds=80))
+
+
+def test_as_many_go_as_the_bucket_has_tokens_and_the_next_comes_when_it_has_one() -> None:
+    """NT-23, NT-25: one of five a second at a time, the next a fifth of a second later and a little, less the slack."""
+    found = turn(ROW, FIVE, NOTHING, NOW)
+    assert (found.count, found.apart, found.reason) == (1, APART, Hold.RATE)
+    assert found.until == NOW + APART - SECOND / 20
+    later = turn(ROW, (Rate(100, SECOND),), NOTHING, NOW)
+    assert later.count == NOTHING.most, "more tokens than may be in flight"
+
+
+def test_what_a_turn_promises_begin_gives() -> None:
+    """NT-23: at the times of turns, `admit` finds a token for each, and before them none."""
+    row, now, begun = ROW, NOW, 0
+    while begun < 30:
+        found = turn(row, FIVE, NOTHING, now)
+        for _ in range(found.count):
+            admitted = admit(row, FIVE, now, sender="s", probe_until=now + MINUTE)
+            assert isinstance(admitted, DestinationRow)
+            row, begun = admitted, begun + 1
+        assert not isinstance(
+            admit(row, FIVE, found.until - SECOND / 1000, sender="s", probe_until=NOW), DestinationRow
+        )
+        now = found.until
+    assert now - NOW == 29 * APART + APART - SECOND / 20
+
+
+def test_what_is_taken_and_not_begun_counts_as_begun() -> None:
+    """NT-9: its token is as good as gone, and the next one is after it."""
+    hand = replace(NOTHING, in_flight=1, unbegun=1)
+    found = turn(ROW, FIVE, hand, NOW)
+    assert (found.count, found.until) == (0, NOW + APART - SECOND / 20)
+    two = turn(ROW, FIVE, replace(hand, in_flight=2, unbegun=2), NOW)
+    assert two.until == NOW + 2 * APART - SECOND / 20
+
+
+def test_at_most_so_many_are_in_flight() -> None:
+    """NT-25: without a rate what waits comes as calls end."""
+    found = turn(ROW, (), NOTHING, NOW)
+    assert (found.count, found.until, found.apart) == (4, NOW + SECOND / 50, SECOND / 50)
+    assert turn(ROW, (), replace(NOTHING, in_flight=3), NOW).count == 1
+    assert turn(ROW, (), replace(NOTHING, in_flight=4), NOW).count == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "count", "until", "reason"),
+    [
+        (replace(ROW, state=State.OPEN, blocked_until=NOW + MINUTE), 0, NOW + MINUTE, Hold.BREAKER),
+        (replace(ROW, state=State.HALF_OPEN, probe_until=NOW + MINUTE), 0, NOW + MINUTE, Hold.BREAKER),
+        (replace(ROW, state=State.PAUSED), 0, NOW + MINUTE, Hold.PAUSED),
+        (replace(ROW, blocked_until=NOW + MINUTE), 0, NOW + MINUTE, Hold.RATE),
+        (replace(ROW, state=State.OPEN, blocked_until=NOW), 1, NOW + APART, Hold.BREAKER),
+        (replace(ROW, tat_short=micros(NOW + MINUTE)), 0, NOW + MINUTE - SECOND / 20, Hold.RATE),
+    ],
+)
+def test_a_destination_that_takes_nothing_says_until_when(
+    row: DestinationRow, count: int, until: object, reason: Hold
+) -> None:
+    """NT-24 to NT-26: open, probed, paused by a person, limited by the provider; a broken one takes one probe."""
+    found = turn(row, FIVE, NOTHING, NOW)
+    assert (found.count, found.until, found.reason) == (count, until, reason)
+
+
+def test_what_waits_for_a_destination_that_is_off_goes_to_its_end() -> None:
+    """NT-27, T10: `begin` ends it without a call."""
+    assert turn(replace(ROW, state=State.DISABLED), FIVE, NOTHING, NOW).count == NOTHING.most
