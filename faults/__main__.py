@@ -27,13 +27,16 @@ DEFAULT_KILLS = {
     "lanes": 8,
     "rebase": 2,
     "notification": 10,
+    "notification-frozen": 10,
     "notification-points": 12,
     "notification-outage": 0,
 }
 DATABASES = ("postgresql", "mariadb")
-ON_POSTGRES = ("postgres", "outage", "amnesia", "poison", "prune", "notification", "notification-points")
+ON_POSTGRES = (
+    "postgres", "outage", "amnesia", "poison", "prune", "notification", "notification-frozen", "notification-points",
+)  # fmt: skip
 """Campaigns that look into PostgreSQL's own tables."""
-NOTIFYING = frozenset({"notification", "notification-points", "notification-outage"})
+NOTIFYING = frozenset({"notification", "notification-frozen", "notification-points", "notification-outage"})
 """Campaigns without a broker."""
 MESSAGES, RECORDS = 2000, 10_000
 EXAMPLES = """examples:
@@ -41,6 +44,7 @@ EXAMPLES = """examples:
   ./run fault relay --kills 200 --messages 50000 --transactional --json
   ./run fault consume --database mariadb --kills 100 --messages 20000 --json
   ./run fault notification --kills 200 --messages 5000 --json
+  ./run fault notification-frozen --kills 20 --messages 2000 --json
   ./run fault notification-points --kills 2000 --json
   ./run fault notification-outage --minutes 60 --virtual --json
   ./run fault outage --seconds 90 --messages 20000

@@ -39,6 +39,7 @@ RATE_MIN = 10.0
 QUIET_SECONDS = 60.0
 LOOK_SECONDS = 0.5
 POLL_SECONDS = 0.01
+FROZEN_LEASES = 1.5
 POINT_LATENCY = 0.1  # longer than a sender that dies while its call is under way waits
 
 Tick = Callable[[], None]
@@ -46,6 +47,16 @@ Tick = Callable[[], None]
 
 def notification(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
     """SIGKILL senders at random, while the provider answers as badly as it can."""
+    return _among_faults(rig, options, lambda cell, senders: _kill(rig, cell, senders, options, tick))
+
+
+def notification_frozen(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
+    """SIGSTOP senders past their lease, SIGCONT when others have settled what they had in hand; the same provider."""
+    return _among_faults(rig, options, lambda cell, senders: _freeze(cell, senders, options, tick))
+
+
+def _among_faults(rig: Rig, options: Options, disturb: Callable[[Cell, list[Victim]], int]) -> dict[str, Any]:
+    """Ask for notifications while senders are disturbed, which gives how many had a call under way; judge."""
     with FakeFeishu() as feishu:
         cell = furnish(rig, feishu, options.seed, WINDOW)
         feishu.script.choose = Weather(options.seed)
@@ -54,7 +65,7 @@ def notification(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
         senders = [_sender(rig, cell, number) for number in range(SENDERS)]
         asking.start()
         try:
-            in_flight = _kill(rig, cell, senders, options, tick)
+            in_flight = disturb(cell, senders)
         finally:
             asking.stop()
         await_ended(cell, senders)
@@ -151,6 +162,20 @@ def _kill(rig: Rig, cell: Cell, senders: list[Victim], options: Options, tick: T
         pick_moment(senders[place], chance)
         in_flight += senders[place].kill()
         senders[place] = _sender(rig, cell, SENDERS + number)
+        tick()
+    return in_flight
+
+
+def _freeze(cell: Cell, senders: list[Victim], options: Options, tick: Tick) -> int:
+    """Stop one after the other at random, past its lease, and let it go on; gives how many had a call under way."""
+    chance, in_flight = random.Random(options.seed), 0
+    for _ in range(options.kills):
+        sender = senders[chance.randrange(len(senders))]
+        pick_moment(sender, chance)
+        sender.freeze()
+        in_flight += sender.board.in_flight
+        time.sleep(FROZEN_LEASES * cell.lease_seconds)
+        sender.thaw()
         tick()
     return in_flight
 

@@ -15,7 +15,7 @@ from faults.amnesia import amnesia
 from faults.campaign import SETTLE_SECONDS, Stuck, Tally, freeze_in_turn, kill_in_turn, restart_server
 from faults.finish import LOOK_SECONDS, committed_count, figures_of, finish
 from faults.laning import lanes
-from faults.notification import notification, notification_points
+from faults.notification import notification, notification_frozen, notification_points
 from faults.options import Options
 from faults.poison import poison
 from faults.pruning import prune
@@ -162,6 +162,7 @@ SCENARIOS: dict[str, Callable[[Rig, Options, Tick], dict[str, Any]]] = {
     "lanes": lanes,
     "rebase": rebase,
     "notification": notification,
+    "notification-frozen": notification_frozen,
     "notification-points": notification_points,
     "notification-outage": notification_outage,
 }

@@ -27,6 +27,7 @@ SHORT = {
     "lanes transactional": Options(kills=8, messages=400, seconds=0, transactional=True, seed=20),
     "rebase": Options(kills=2, messages=400, seconds=0, transactional=False, seed=21),
     "notification": Options(kills=2, messages=40, seconds=0, transactional=False, seed=22),
+    "notification-frozen": Options(kills=2, messages=30, seconds=0, transactional=False, seed=24),
     "notification-points": Options(kills=6, messages=10, seconds=0, transactional=False, seed=23),
     "outage": Options(kills=0, messages=300, seconds=6, transactional=False, seed=15),
 }
@@ -57,6 +58,8 @@ def test_nothing_is_lost_doubled_or_out_of_order_under_faults(name: str) -> None
     if name == "notification":  # NT-9, NT-13, NT-18 to NT-22: every record ends, and what is repeated is what may be
         assert sum(figures["ended"]["inbox"].values()) == figures["ended"]["inbox"]["sent"], figures
         assert figures["hidden_by_key"] + figures["repeats"] > 0, figures
+    if name == "notification-frozen":  # sigstop_beyond_lease
+        assert sum(figures["ended"]["inbox"].values()) == figures["ended"]["inbox"]["sent"], figures
     if name == "notification-points":  # sigkill_at_six_points_of_a_send
         assert figures["killed_at"] == dict.fromkeys(POINTS, 1), figures
     if name == "rebase":
