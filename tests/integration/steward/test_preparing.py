@@ -24,6 +24,7 @@ from steward.service.person import Defaults
 from steward.service.preparing import PrepareSettings
 from steward.storage.limits import USUAL
 from steward.storage.storage import AlchemyStorage
+from tests.integration.steward.failing import Failing
 from tests.integration.steward.parts import NOON, PERSON, Sent, SetChance, sqlite_url, storage_on
 from tests.integration.steward.stage import ANNA, HOUR, RuleSelector, Stage
 
@@ -279,6 +280,26 @@ async def test_a_preparer_that_lost_its_lease_stores_nothing(
     assert not await stage.rows(PreviewRow)
     trigger = await stage.row(TriggerRow)
     assert (trigger.lease_owner, trigger.lease_epoch) == ("heir", taken.lease_epoch)
+
+
+async def test_failed_preview_write_leaves_no_notification(
+    stage: Stage, storage: AlchemyStorage, sent: Messages
+) -> None:
+    """ST-4, ST-22: preview, trigger and message go back together; the next try writes all of them."""
+    await stage.task()
+    await stage.scanner().scan_once()
+    await stage.accept(sent)
+    stage.storage = Failing(storage, PreviewRow, "insert")
+    await stage.preparer().prepare_once()
+    trigger = await stage.row(TriggerRow)
+    assert (trigger.status, trigger.last_error_code, trigger.attempts) == ("failed", "unavailable", 1)
+    assert not await stage.rows(PreviewRow)
+    assert NOTIFY not in {message.type for message in sent()}
+    stage.storage = storage
+    stage.clock.advance(timedelta(seconds=5))
+    await stage.preparer().prepare_once()
+    assert (await stage.row(PreviewRow)).status == "ready"
+    assert [message.type for message in sent()].count(NOTIFY) == 1
 
 
 async def test_model_timeout_falls_back_to_the_rule(stage: Stage, sent: Messages) -> None:

@@ -12,7 +12,9 @@ from steward.ports.rows.calendar import EventRow, TaskRow
 from steward.ports.rows.suggestion import JobRow, PreviewRow, TriggerRow
 from steward.ports.storage import Storage, Writing
 from steward.service.instants import instant_text
+from steward.service.listing import Listing
 from steward.service.messages import TRIGGERED, message_id_of
+from steward.service.previews import Previews
 from tests.integration.steward.parts import NOON, PERSON, Sent, SetChance
 from tests.integration.steward.stage import ANNA, HOUR, Stage, keyed
 
@@ -101,6 +103,19 @@ async def test_an_unanswered_preview_expires_and_comes_up_twice_more(stage: Stag
     assert {row.dedupe_slot for row in await stage.rows(TriggerRow)} == {None}
     assert {(row.status, row.live_slot) for row in await stage.rows(PreviewRow)} == {("expired", None)}
     assert len(await stage.rows(JobRow)) == 3
+
+
+async def test_resuggestion_stops_after_ignore(stage: Stage, sent: Messages, clock: ManualClock) -> None:
+    """ST-11, ST-42: whoever said no is not asked again, however much time goes by."""
+    await stage.task()
+    await stage.prepare(sent)
+    preview = await stage.row(PreviewRow)
+    previews = Previews(storage=stage.storage, listing=Listing([b"k" * 32]), defaults=stage.defaults)
+    await previews.ignore(ANNA, preview.preview_id, {})
+    clock.advance(timedelta(hours=5))
+    assert await stage.reconciler.reconcile_once() == NOTHING
+    assert [job.status for job in await stage.rows(JobRow)] == ["triggered"]
+    assert (await stage.scanner().scan_once()).taken == 0
 
 
 async def test_a_task_that_needs_nothing_more_does_not_come_up_again(stage: Stage, sent: Messages) -> None:

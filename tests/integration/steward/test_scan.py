@@ -11,10 +11,11 @@ import pytest
 from outrider.testing.clock import ManualClock
 from steward.ports.rows.calendar import EventRow, TaskRow
 from steward.ports.rows.suggestion import JobRow, TriggerRow
-from steward.ports.storage import T, Unavailable, Where, Writing
+from steward.ports.storage import Writing
 from steward.service.messages import PROMOTE, TRIGGERED
 from steward.service.scanning import Scanner, ScanSettings
 from steward.storage.storage import AlchemyStorage
+from tests.integration.steward.failing import Failing
 from tests.integration.steward.parts import NOON, PERSON, Sent, SetChance
 from tests.integration.steward.stage import ANNA, HOUR, Stage
 
@@ -109,39 +110,6 @@ async def test_a_dry_run_of_the_scan_writes_nothing(stage: Stage, sent: Callable
     assert (await stage.scanner().scan_once(dry_run=True)).codes == {"triggered": 1}
     assert await stage.row(JobRow) == before
     assert not sent()
-
-
-class Failing:
-    """A storage whose transactions under a lock fail when they read or write one kind of row."""
-
-    def __init__(self, storage: AlchemyStorage, kind: type[Any], method: str) -> None:
-        self._storage, self._kind, self._method = storage, kind, method
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  the storage's
-        return getattr(self._storage, name)
-
-    async def change(self, user_id: str, work: Callable[[Any], Awaitable[T]]) -> T:
-        async def failing(tx: Writing) -> T:
-            return await work(FailingWriting(tx, self._kind, self._method))
-
-        return await self._storage.change(user_id, failing)
-
-
-class FailingWriting:
-    def __init__(self, tx: Writing, kind: type[Any], method: str) -> None:
-        self._tx, self._kind, self._method = tx, kind, method
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  the transaction's
-        inner = getattr(self._tx, name)
-        if name != self._method:
-            return inner
-
-        async def called(kind: Any, where: Where | None = None, **more: Any) -> Any:  # noqa: ANN401  as it was
-            if kind is self._kind or isinstance(kind, self._kind):
-                raise Unavailable("the disk is gone")
-            return await inner(kind, *(() if where is None else (where,)), **more)
-
-        return called
 
 
 @pytest.mark.parametrize(
