@@ -17,12 +17,15 @@ class HostClock(Protocol):
 
     def now_ms(self) -> int:
         """The wall clock in milliseconds since 1970."""
+        ...
 
     def chance(self) -> float:
         """Even in [0, 1)."""
+        ...
 
     def random_bytes(self, size: int) -> bytes:
         """Bytes that nobody can guess."""
+        ...
 
 
 class SystemChance:

@@ -9,9 +9,12 @@ class Chance(Protocol):
 
     def uuid7(self) -> UUID:
         """A new UUIDv7: ids made one after the other sort so."""
+        ...
 
     def fraction(self) -> float:
         """Even between 0 and 1."""
+        ...
 
     def secret(self, count: int) -> bytes:
         """So many bytes that nobody can guess."""
+        ...

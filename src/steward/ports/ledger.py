@@ -50,6 +50,8 @@ class Ledger(Protocol):
 
     async def message(self, tx: Reading, message_id: UUID) -> MessageLine | None:
         """Where Steward's message with this id is; None for one that is unknown, or pruned without a receipt."""
+        ...
 
     async def notifications(self, tx: Reading, message_id: UUID) -> Sequence[NotificationLine]:
         """The records that the notification service made of this request."""
+        ...

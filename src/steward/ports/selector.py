@@ -28,3 +28,4 @@ class CandidateSelector(Protocol):
 
     async def select(self, request: SelectionRequest) -> Selection:
         """The choice: its candidate is one of the request's."""
+        ...

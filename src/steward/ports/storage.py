@@ -74,15 +74,19 @@ class Reading(Protocol):
     @property
     def now(self) -> datetime:
         """The database's clock when the transaction began (ST-5)."""
+        ...
 
     async def one(self, kind: type[R], where: Where) -> R | None:
         """The row, or None. The caller names columns of a unique key, or is content with any one that fits."""
+        ...
 
     async def all(self, kind: type[R], where: Where, *, order: Sequence[str] = (), limit: int | None = None) -> list[R]:
         """The rows that fit, in the order of these columns, `-column` falling."""
+        ...
 
     async def count(self, kind: type[Row], where: Where) -> int:
         """How many rows fit."""
+        ...
 
 
 class Writing(Reading, Protocol):
@@ -90,21 +94,27 @@ class Writing(Reading, Protocol):
 
     async def insert(self, row: Row) -> None:
         """Write a new row; `created_at` and `updated_at` are the transaction's `now` where the row has none. Raises Taken."""
+        ...
 
     async def insert_all(self, rows: Sequence[Row]) -> None:
         """Write many of one kind in one statement. Raises Taken."""
+        ...
 
     async def change(self, kind: type[Row], where: Where, values: Mapping[str, object]) -> int:
         """Give these columns these values (`Raise()` adds to one) in every row that fits: how many did. Raises Taken."""
+        ...
 
     async def delete(self, kind: type[Row], where: Where, *, limit: int | None = None) -> int:
         """Delete rows that fit: how many were."""
+        ...
 
     async def add(self, message: OutgoingMessage) -> None:
         """Add a message to the outbox in this transaction (ST-4)."""
+        ...
 
     async def savepoint(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do the work so that an exception in it takes back only what it wrote, and is raised."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,7 @@ class Storage(Protocol):
 
     async def read(self, work: Callable[[Reading], Awaitable[T]]) -> T:
         """Do the work in one read transaction, then close it."""
+        ...
 
     async def change(self, user_id: str, work: Callable[[Writing], Awaitable[T]]) -> T:
         """Do the work in one transaction under this person's lock, and commit (ST-47).
@@ -126,9 +137,11 @@ class Storage(Protocol):
         The lock is waited for 5 s, then Busy. A deadlock or serialisation failure does the whole work again, up to three
         times (ST-46): the work must have no effect but on the transaction. Raises Busy, Unavailable, NoSuchPerson.
         """
+        ...
 
     async def write(self, work: Callable[[Writing], Awaitable[T]]) -> T:
         """The same without a person's lock: new persons, tokens, links, sign-ins, counters (what ST-47 does not name)."""
+        ...
 
     async def take(
         self, kind: type[Leased], statuses: Sequence[str], owner: str, lease: timedelta, limit: int
@@ -138,6 +151,7 @@ class Storage(Protocol):
         Due by `next_scan_at` (jobs), `next_try_at` (triggers), `next_refresh_at` (sources, which have no status). Each
         comes back with its epoch raised; a trigger also with attempts + 1 and status `processing` (ST-21).
         """
+        ...
 
     async def give_back(
         self, kind: type[Leased], row: Leased, due_at: datetime | None, *, counted: bool = True
@@ -146,9 +160,11 @@ class Storage(Protocol):
 
         `counted=False` takes back the attempt of a trigger.
         """
+        ...
 
     async def next_due(self, kind: type[Leased], statuses: Sequence[str]) -> timedelta | None:
         """How long until the next row of this kind falls due, by the database's clock; None where none waits."""
+        ...
 
 
 class StorageProblem(Exception):

@@ -26,15 +26,19 @@ class Begins(Protocol):
     @property
     def options(self) -> Mapping[str, Any]:
         """Options of a connection that only reads."""
+        ...
 
     async def reading(self, connection: AsyncConnection) -> datetime:
         """Begin to read, everything at one moment."""
+        ...
 
     async def writing(self, connection: AsyncConnection) -> datetime:
         """Begin to write."""
+        ...
 
     async def locking(self, connection: AsyncConnection, user_id: str) -> datetime | None:
         """Begin to write under a person's lock; None where there is no such person."""
+        ...
 
 
 class PostgresBegins:
