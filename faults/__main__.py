@@ -12,6 +12,7 @@ from faults.rig import LEASE_SECONDS, rig
 from faults.scenarios import SCENARIOS
 
 DEFAULT_KILLS = {
+    "confirm": 50,
     "poison": 5,
     "relay": 20,
     "consume": 20,
@@ -36,7 +37,7 @@ ON_POSTGRES = (
     "postgres", "outage", "amnesia", "poison", "prune", "notification", "notification-frozen", "notification-points",
 )  # fmt: skip
 """Campaigns that look into PostgreSQL's own tables."""
-NOTIFYING = frozenset({"notification", "notification-frozen", "notification-points", "notification-outage"})
+UNBROKERED = frozenset({"confirm", "notification", "notification-frozen", "notification-points", "notification-outage"})
 """Campaigns without a broker."""
 MESSAGES, RECORDS = 2000, 10_000
 EXAMPLES = """examples:
@@ -47,6 +48,7 @@ EXAMPLES = """examples:
   ./run fault notification-frozen --kills 20 --messages 2000 --json
   ./run fault notification-points --kills 2000 --json
   ./run fault notification-outage --minutes 60 --virtual --json
+  ./run fault confirm --rounds 500 --json
   ./run fault outage --seconds 90 --messages 20000
 """
 
@@ -58,7 +60,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("name", choices=SCENARIOS)
     parser.add_argument(
-        "--kills", "--changes", "--wipes", type=int, help="faults, or changes of the number of lanes (default: a few)"
+        "--kills",
+        "--changes",
+        "--wipes",
+        "--rounds",
+        type=int,
+        help="faults, changes of the number of lanes, or rounds of a race (default: a few)",
     )
     parser.add_argument(
         "--messages", type=int, help=f"committed messages at least (default {MESSAGES}; notification-outage {RECORDS})"
@@ -92,7 +99,7 @@ def run(name: str, options: Options, *, quiet: bool = False) -> dict[str, Any]:
     with rig(database) as made:
         figures = SCENARIOS[name](made, options, tick)
     told = {"campaign": name, "database": database, "seed": options.seed, "lease_s": LEASE_SECONDS}
-    if name not in NOTIFYING:
+    if name not in UNBROKERED:
         told |= {"transactional": options.transactional, "publish_timeout_s": round(LEASE_SECONDS / 3, 2),
                  "kafka_session_s": LEASE_SECONDS}  # fmt: skip
     return {**told, **figures, "took_s": round(time.monotonic() - started, 1)}

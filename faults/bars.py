@@ -6,6 +6,7 @@ WRONG = (
     "lost", "phantom", "doubled_effects", "inversions", "stuck", "undelivered_pruned", "receipts_early", "innocents_dead",
     "dead", "attempts_counted", "reasonless", "dead_but_seen", "seen_twice", "items_twice", "key_changed",
     "blind_retries_outside_window", "repeats_unprovoked", "rate_exceeded",
+    "half_written", "overlaps", "double_winners", "unexplained",
 )  # fmt: skip
 """Counts that are 0 in a right system."""
 WHOLE = {"redelivered": 100, "refused_without": True}

@@ -23,6 +23,10 @@ def main(role: str, name: str, cell: Cell, board: Board) -> None:
             from faults import senders  # noqa: PLC0415 - as said above
 
             asyncio.run(senders.notify(cell, board))
+        case "tap":
+            from faults import tapping  # noqa: PLC0415 - as said above
+
+            tapping.run(name, cell, board)
         case "poison-load" | "poisoned-relay" | "poisoned-consume":
             _poisoned(role, name, cell, board)
         case "init" | "relay" | "consume" | "read" | "prune":

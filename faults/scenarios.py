@@ -19,6 +19,7 @@ from faults.notification import notification, notification_frozen, notification_
 from faults.options import Options
 from faults.poison import poison
 from faults.pruning import prune
+from faults.racing import confirm
 from faults.rebasing import rebase
 from faults.restarts import restart
 from faults.rig import Rig
@@ -147,6 +148,7 @@ def outage(rig: Rig, options: Options, tick: Tick) -> dict[str, Any]:
 
 
 SCENARIOS: dict[str, Callable[[Rig, Options, Tick], dict[str, Any]]] = {
+    "confirm": confirm,
     "relay": relay,
     "consume": consume,
     "add": add_,
