@@ -9,7 +9,6 @@ from steward.web.reader import Reader
 
 DONE: Final = frozenset({
     "form.saved", "task.completed", "task.reopened", "task.deleted", "calendars.removed", "preview.undone", "preview.ignored",
-    "preview.done",
 })  # fmt: skip
 """What an address may say was done: nothing else from an address is ever shown."""
 

@@ -119,7 +119,7 @@ def applied(reader: Reader) -> Values:
     until = (MONDAY + timedelta(days=1)).isoformat()
     return preview(
         reader,
-        Notice("done", reader.text("preview.done")),
+        None,
         status="applied",
         can_confirm=False,
         can_ignore=False,
