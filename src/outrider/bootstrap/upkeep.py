@@ -33,8 +33,10 @@ class Upkeep(Service):
         self._sweeper = sweeper(made, telemetry)
         self._stopping = asyncio.Event()
 
-    async def _serve(self) -> None:
+    def _forget_stop(self) -> None:
         self._stopping = asyncio.Event()
+
+    async def _serve(self) -> None:
         async with Supervisor() as group:
             beside = [
                 group.start(self._prune(), "prune"),

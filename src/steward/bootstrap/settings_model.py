@@ -3,6 +3,7 @@
 Source: spec/scheduling.md §16.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,11 +12,15 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr
 
 from outrider.bootstrap.settings_fields import Count, Duration, NotGiven, Section, Size, Span, Text
+from steward.domain.errors import ValidationFailed
+from steward.domain.grid import Grid
+from steward.domain.grid_json import grid_from_json
 
 Secret = Annotated[SecretStr | None, NotGiven]
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
+MINUTES: Final = "minutes"
 DATABASES: Final = re.compile(
     r"sqlite:///(?!:memory:)[^?]+|(postgresql(\+psycopg)?|(mysql|mariadb)(\+asyncmy)?)://.+|sqlite\+aiosqlite:///[^:?][^?]*"
 )
@@ -36,6 +41,17 @@ def _matching(form: re.Pattern[str], schemes: str) -> BeforeValidator:
 def _each_second(value: object) -> object:
     """`1/s` as the number."""
     return value.strip().removesuffix("/s") if isinstance(value, str) else value
+
+
+def _grid(value: object) -> object:
+    """`minutes`, or a grid as JSON text."""
+    if value == MINUTES:
+        return value
+    try:
+        grid_from_json(json.loads(str(value)))
+    except (ValueError, ValidationFailed) as error:
+        raise ValueError(f"must be minutes, or a grid as JSON: {error}") from None
+    return value
 
 
 class Database(Section):
@@ -73,11 +89,16 @@ class Web(Section):
 
 
 class Defaults(Section):
-    """What a person has who has not chosen otherwise."""
+    """What a person has who has not chosen otherwise; `grid` is `minutes`, or one as JSON (ST-14, ST-15)."""
 
     zone: str = "Asia/Shanghai"
     locale: Literal["zh-CN", "en"] = "zh-CN"
-    grid: Literal["minutes", "timetable"] = "minutes"
+    grid: Annotated[str, BeforeValidator(_grid)] = MINUTES
+
+    @property
+    def usual_grid(self) -> Grid:
+        """The grid itself."""
+        return Grid() if self.grid == MINUTES else grid_from_json(json.loads(self.grid))
 
 
 class Scan(Section):

@@ -38,6 +38,11 @@ class AlchemyReading:
         self._now = now
 
     @property
+    def connection(self) -> AsyncConnection:
+        """What is read on, for who asks Outrider about the same moment."""
+        return self._connection
+
+    @property
     def now(self) -> datetime:
         """The database's clock when the transaction began, its lock included."""
         return self._now

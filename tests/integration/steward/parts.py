@@ -14,7 +14,11 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from outrider import AsyncOutbox
+from outrider.runtime.system_clock import SystemClock
 from steward.bootstrap.catalog import checked_body, make_catalog
+from steward.bootstrap.derive import derived
+from steward.bootstrap.settings import load
+from steward.bootstrap.steward import Steward
 from steward.ports.rows.calendar import CalendarRow
 from steward.ports.rows.person import UserRow
 from steward.ports.storage import Writing
@@ -119,3 +123,18 @@ class Database:
     @property
     def dialect(self) -> str:
         return self.engine.dialect.name
+
+
+def steward_at(path: Path, clock: SystemClock | None = None, **flags: object) -> Steward:
+    """Steward whole, on this file; `flags` are settings, `scan__interval` for `scan.interval`."""
+    given = {"database.url": f"sqlite:///{path}", **{name.replace("__", "."): value for name, value in flags.items()}}
+    read = load(given, environment={})
+    return Steward(read.settings, derived(read, environment={}), telemetry=NOWHERE, clock=clock)
+
+
+class _Nowhere:
+    def emit(self, event: object) -> None:
+        """Nobody listens."""
+
+
+NOWHERE = _Nowhere()

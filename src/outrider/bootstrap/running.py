@@ -1,0 +1,34 @@
+"""What a program that runs services beside Outrider's is made of: the life of a service, signals, the host's clock, logs.
+
+Source: spec/outbox.md section 2, OB-44.
+"""
+
+from typing import TextIO
+
+from outrider.bootstrap.settings_model import Log
+from outrider.core.errors import ConfigurationError, MessageNotFound, OutriderError, SchemaMismatch, StorageUnavailable
+from outrider.core.events import ServiceFailed
+from outrider.ports.telemetry import Telemetry
+from outrider.runtime.service import Service
+from outrider.runtime.shutdown import serve
+from outrider.runtime.system_clock import SystemClock
+from outrider.telemetry.logs import LogSink
+
+__all__ = [
+    "ConfigurationError",
+    "MessageNotFound",
+    "OutriderError",
+    "SchemaMismatch",
+    "Service",
+    "ServiceFailed",
+    "StorageUnavailable",
+    "SystemClock",
+    "Telemetry",
+    "log_lines",
+    "serve",
+]
+
+
+def log_lines(stream: TextIO, settings: Log, *, color: bool) -> LogSink:
+    """Our log lines on `stream`."""
+    return LogSink(stream, level=settings.level, format=settings.format, color=color)
