@@ -71,11 +71,11 @@ class _Stage:
 
 @dataclass(frozen=True, slots=True)
 class _Truth:
-    """What a scan decides from: tasks by id, their blocks ahead, and the trigger that holds each slot."""
+    """What a scan decides from: tasks by id, their blocks ahead, and the trigger in each dedupe slot."""
 
     tasks: Mapping[str, TaskRow]
     blocks: list[Event] = field(default_factory=list)
-    live: dict[str, str] = field(default_factory=dict)
+    held: dict[str, TriggerRow] = field(default_factory=dict)
 
     def slot(self, job: JobRow) -> str:
         """The dedupe slot of the job's trigger."""
@@ -86,7 +86,9 @@ class _Truth:
         row = self.tasks.get(job.task_id)
         task = None if row is None else row.task
         blocks = [block for block in self.blocks if block.task_id == job.task_id]
-        return decide_scan(task, blocks, self.live.get(self.slot(job)), now)
+        held = self.held.get(self.slot(job))
+        live = None if held is None or is_over(held, now) else held.trigger_id
+        return decide_scan(task, blocks, live, now)
 
 
 class _LeaseLost(Exception):
@@ -161,7 +163,8 @@ class Scanner:
         trace_id = job.trace_id or new_trace_id(self._chance)
         trigger_id = decision.trigger_id
         if decision.new_trigger:
-            wanted = NewTrigger(job.user_id, _asked(job, row), trace_id, job_id=job.job_id)
+            free = truth.slot(job) not in truth.held
+            wanted = NewTrigger(job.user_id, _asked(job, row), trace_id, job_id=job.job_id, slot_is_free=free)
             made = await create_trigger(tx, wanted, self._chance, window=self._settings.dedupe_window)
             trigger_id = made.trigger.trigger_id
         await _write(tx, job, decision, {"trace_id": trace_id, "last_trigger_id": trigger_id, "last_error": None})
@@ -217,7 +220,7 @@ async def _truth(tx: Reading, jobs: Sequence[JobRow], stage: _Stage) -> _Truth:
     truth.blocks.extend(row.event for row in found)
     keys = tuple(truth.slot(job) for job in jobs)
     held = await tx.all(TriggerRow, {**own, "trigger_type": jobs[0].trigger_type, "dedupe_slot": Is("in", keys)})
-    truth.live.update({str(row.dedupe_slot): row.trigger_id for row in held if not is_over(row, tx.now)})
+    truth.held.update({str(row.dedupe_slot): row for row in held})
     return truth
 
 

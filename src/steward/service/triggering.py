@@ -4,7 +4,6 @@ Invariant: a trigger and its message are there together or not at all, and two l
 Source: spec/scheduling.md ST-4, ST-19, ST-20.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,14 +12,17 @@ from steward.domain.ids import row_id
 from steward.domain.triggering import DEDUPE_WINDOW, Asked, dedupe_key, dedupe_until
 from steward.ports.chance import Chance
 from steward.ports.rows.suggestion import TriggerRow
-from steward.ports.storage import Taken, Writing
+from steward.ports.storage import Writing
 from steward.service.messages import triggered
 from steward.service.problems import IdempotencyMismatch
 
 
 @dataclass(frozen=True, slots=True)
 class NewTrigger:
-    """What is to be made; `feedback_round` tells apart the triggers of one feedback (ST-53)."""
+    """What is to be made; `feedback_round` tells apart the triggers of one feedback (ST-53).
+
+    `slot_is_free`: the caller has read in this transaction that nobody holds its dedupe slot.
+    """
 
     user_id: str
     asked: Asked
@@ -32,6 +34,7 @@ class NewTrigger:
     request_hash: str | None = None
     notify: bool = True
     payload: Any = None
+    slot_is_free: bool = False
 
     @property
     def dedupe_key(self) -> str:
@@ -51,7 +54,10 @@ class Made:
 
 
 async def create_trigger(tx: Writing, wanted: NewTrigger, chance: Chance, *, window: timedelta = DEDUPE_WINDOW) -> Made:
-    """Add the trigger and its message, or give the one that means the same. Raises IdempotencyMismatch."""
+    """Add the trigger and its message, or give the one that means the same. Raises IdempotencyMismatch.
+
+    Raises Taken where somebody who did not hold the person's lock was first: done again, it finds that one.
+    """
     key = {"user_id": wanted.user_id, "trigger_type": wanted.asked.trigger_type}
     if wanted.idempotency_key is not None:
         known = await tx.one(TriggerRow, {**key, "idempotency_key": wanted.idempotency_key})
@@ -59,21 +65,14 @@ async def create_trigger(tx: Writing, wanted: NewTrigger, chance: Chance, *, win
             raise IdempotencyMismatch(wanted.idempotency_key)
         if known is not None:
             return Made(known, dedupe_hit=True)
-    slot = wanted.dedupe_key
-    effective_now = wanted.asked.mock_now or tx.now
-    held = await tx.one(TriggerRow, {**key, "dedupe_slot": slot})
-    if held is not None and not is_over(held, effective_now):
+    slot = {**key, "dedupe_slot": wanted.dedupe_key}
+    held = None if wanted.slot_is_free else await tx.one(TriggerRow, slot)
+    if held is not None and not is_over(held, wanted.asked.mock_now or tx.now):
         return Made(held, dedupe_hit=True)
     if held is not None:
-        await tx.change(TriggerRow, {**key, "dedupe_slot": slot}, {"dedupe_slot": None})
+        await tx.change(TriggerRow, slot, {"dedupe_slot": None})
     row = trigger_row(wanted, row_id("trg", chance.uuid7()), tx.now, window)
-    try:
-        await tx.savepoint(_inserting(tx, row))
-    except Taken:
-        other = await tx.one(TriggerRow, {**key, "dedupe_slot": slot})
-        if other is None:
-            raise
-        return Made(other, dedupe_hit=True)
+    await tx.insert(row)
     await tx.add(triggered(row, chance))
     return Made(row, dedupe_hit=False)
 
@@ -81,13 +80,6 @@ async def create_trigger(tx: Writing, wanted: NewTrigger, chance: Chance, *, win
 def is_over(held: TriggerRow, effective_now: datetime) -> bool:
     """Whether the trigger's window has gone by, so that it holds its slot no longer."""
     return held.dedupe_until is not None and held.dedupe_until <= effective_now
-
-
-def _inserting(tx: Writing, row: TriggerRow) -> Callable[[], Awaitable[None]]:
-    async def work() -> None:
-        await tx.insert(row)
-
-    return work
 
 
 def trigger_row(wanted: NewTrigger, trigger_id: str, now: datetime, window: timedelta) -> TriggerRow:

@@ -15,7 +15,7 @@ from steward.domain.suggestion import suggest
 from steward.domain.triggering import DEDUPE_WINDOW, DRY_RUN
 from steward.ports.chance import Chance
 from steward.ports.rows.suggestion import PreviewRow, TriggerRow
-from steward.ports.storage import Reading, Storage, Writing
+from steward.ports.storage import Reading, Storage, Taken, Writing
 from steward.service.answer import Answer, Caller, Keyed
 from steward.service.answer import keyed as under_key
 from steward.service.loading import Loaded, Loader
@@ -85,7 +85,10 @@ class Triggers:
             location = f"/api/v1/triggers/{made.trigger.trigger_id}"
             return Answer(202, body, location=location, resource_id=made.trigger.trigger_id)
 
-        answer = await under_key(self._storage, caller, keyed, "triggers.create", work)
+        try:
+            answer = await under_key(self._storage, caller, keyed, "triggers.create", work)
+        except Taken:  # somebody was first: it is there now
+            answer = await under_key(self._storage, caller, keyed, "triggers.create", work)
         return await self._waited(caller, answer, request)
 
     async def get(self, caller: Caller, trigger_id: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Triggers: what is refused, what is one, and what a dry run leaves behind."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -14,12 +14,13 @@ from outrider.testing.clock import ManualClock
 from steward.domain.errors import NotFound, ValidationFailed
 from steward.ports.rows.person import UserRow
 from steward.ports.rows.suggestion import PreviewRow, TriggerRow
-from steward.ports.storage import Storage, Writing
+from steward.ports.storage import Storage, T, Taken, Writing
 from steward.service.instants import instant_text
 from steward.service.messages import TRIGGERED
 from steward.service.problems import Forbidden, IdempotencyMismatch, SuggestionsOff
 from steward.service.triggering import create_trigger
 from steward.service.triggers import TriggerSettings
+from steward.storage.storage import AlchemyStorage
 from tests.integration.steward.parts import NOON, PERSON, Sent, SetChance
 from tests.integration.steward.stage import ANNA, HOUR, Stage, all_of, keyed
 
@@ -102,6 +103,28 @@ async def test_repeated_trigger_in_the_window_returns_the_same_trigger(stage: St
     again = await stage.triggers.create(ANNA, of(task), keyed=keyed("k-2", of(task)))
     assert (again.body["trigger_id"], again.body["dedupe_hit"]) == (first.body["trigger_id"], True)
     assert len(await stage.rows(TriggerRow)) == 1
+
+
+async def test_whoever_was_first_without_the_lock_is_found(stage: Stage, storage: AlchemyStorage) -> None:
+    """ST-19: a unique violation, as the last guard, answers the trigger that is there."""
+    task = await stage.task()
+    first = await stage.triggers.create(ANNA, of(task))
+
+    class Late(AlchemyStorage):
+        """Sees the other one only after its own insert has failed."""
+
+        raised = False
+
+        async def change(self, user_id: str, work: Callable[[Writing], Awaitable[T]]) -> T:
+            if not self.raised:
+                self.raised = True
+                raise Taken(("user_id", "trigger_type", "dedupe_slot"))
+            return await storage.change(user_id, work)
+
+    stage.storage = late = Late.__new__(Late)
+    late.__dict__.update(storage.__dict__)
+    again = await stage.triggers.create(ANNA, of(task))
+    assert (again.body["trigger_id"], again.body["dedupe_hit"]) == (first.body["trigger_id"], True)
 
 
 async def test_window_has_no_edge(stage: Stage, clock: ManualClock) -> None:
