@@ -27,6 +27,10 @@ AMBIGUOUS = """
     GROUP BY r.correlation_id
 """
 CALLS = "SELECT count(*) FROM notification_attempt"
+WAITED = """
+    SELECT attempt_no, count(*) FROM notification_record WHERE last_error_code = 'window_closed'
+    GROUP BY attempt_no ORDER BY 1
+"""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ def judge(database: str, feishu: FakeFeishu, window: timedelta) -> dict[str, Any
         items: Counter[str] = Counter(dict(connection.execute(ITEMS).fetchall()))
         ambiguous: Counter[str] = Counter(dict(connection.execute(AMBIGUOUS).fetchall()))
         attempts = connection.execute(CALLS).fetchall()[0][0]
+        waited = {str(number): count for number, count in connection.execute(WAITED).fetchall()}
     seen = _seen(feishu)
     seen["inbox"] = items
     repeats = {token: count - 1 for token, count in seen["feishu_bot"].items() if count > 1}
@@ -83,6 +88,7 @@ def judge(database: str, feishu: FakeFeishu, window: timedelta) -> dict[str, Any
         "hidden_by_key": feishu.hidden,
         "limited": feishu.limited,
         "ended": {channel: dict(Counter(row.status for row in rows if row.channel == channel)) for channel in CHANNELS},
+        "window_closed_after_attempts": waited,
         "reasons": dict(Counter(row.code for row in rows if row.code)),
     }  # fmt: skip
 

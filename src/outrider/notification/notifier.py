@@ -16,6 +16,7 @@ from outrider.notification.answers import HandleResult, result_of
 from outrider.notification.inquiry import Inquiry
 from outrider.notification.mender import Mender
 from outrider.notification.record import Record
+from outrider.notification.rehearsal import rehearse
 from outrider.notification.round import Round
 from outrider.notification.sender import Desk, Sender
 from outrider.notification.states import Status
@@ -99,15 +100,21 @@ class Notifier(Service):
         """Something was accepted: look now. From the loop of the notifier."""
         self._woken.set()
 
-    async def sweep(self, limit: int | None = None) -> SweepResult:
+    async def sweep(self, limit: int | None = None, *, dry_run: bool = False) -> SweepResult:
         """One pass by itself: recover, reopen, look up, and try at most `limit` due records (None or ≤ 0: `batch`), one by
-        one.
+        one. A dry run says how many it would recover, reopen and try, of each one batch at most; nothing is asked or changed.
 
         Raises StorageUnavailable where nothing can be looked at.
         """
         desk, made = self._desk, SweepResult()
         sessions = self._make_sessions()
         most = limit if limit is not None and limit > 0 else desk.rules.settings.batch
+        if dry_run:
+            try:
+                made.recovered, made.reopened, made.scanned = await rehearse(sessions, self._owner, desk.rules, most)
+            finally:
+                await sessions.close()
+            return made
         self._proof.hold()
         try:
             made.recovered, made.reopened = await self._mender.mend(sessions)

@@ -208,9 +208,19 @@ def test_totals_templates_and_digests(desk: Desk) -> None:
     assert desk.notify("templates", "check")["locales"] == ["en", "zh-CN"]
     wrong = {"OUTRIDER_NOTIFICATION__TEMPLATES": "json"}
     assert desk.say("notify", "templates", "check", **wrong).code == 1
-    assert desk.notify("digest", "flush", "--recipient", "anna") == {"records": 0}
+    assert desk.notify("digest", "flush", "--recipient", "anna") == {"dry_run": False, "records": 0}
     for words in (("stats",), ("list",), ("channels", "list", "anna"), ("destinations", "list")):
         assert desk.say("notify", *words).code == 0
+
+
+def test_a_dry_run_of_a_sweep_counts_and_does_nothing(desk: Desk) -> None:
+    """NT §13, OB-81: what would be tried; afterwards it waits as before."""
+    record = desk.send("console")
+    assert desk.notify("sweep", "--dry-run") == {"dry_run": True, "recovered": 0, "reopened": 0, "tried": 1}
+    told = desk.say("notify", "sweep", "--dry-run")
+    assert (told.code, "1 tried" in told.out + told.err) == (0, True)
+    assert desk.status(record) == "pending"
+    assert desk.notify("sweep")["sent"] == 1
 
 
 def test_production_refuses_plain_secrets(desk: Desk) -> None:

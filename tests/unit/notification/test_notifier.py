@@ -361,3 +361,20 @@ async def test_a_host_that_slept_over_its_claim_begins_nothing(slept: float, cal
     found = await made.read(record)
     assert (len(bot.calls), found.attempt_no, found.lease_owner) == (calls, calls, None)
     assert found.status == ("sent" if calls else "pending")
+
+
+async def test_a_rehearsal_counts_and_changes_nothing(clock: ManualClock) -> None:
+    """NT §13: what a sweep would recover, reopen and try; no call, no event, every row as it was."""
+    made, (bot,) = office(clock, KEYED)
+    skipped = await made.ask("c0", recipient="ben")
+    await made.notifier.sweep()
+    await made.give_address("c0")
+    await made.give_address("c0", "ben")
+    waits = await made.ask("c0")
+    made.later(SECOND)
+    before, mark = (await made.read(skipped), await made.read(waits)), made.sink.mark()
+    found = await made.notifier.sweep(dry_run=True)
+    assert (found.recovered, found.reopened, found.scanned, found.sent) == (0, 1, 2, 0)
+    assert (await made.read(skipped), await made.read(waits)) == before
+    assert (bot.calls, made.sink.mark()) == ([], mark)
+    assert (await made.notifier.sweep()).sent == 2

@@ -329,6 +329,8 @@ async def test_digests_go_when_they_are_told_to() -> None:
     for _ in range(2):
         await bureau.office.ask("mock")
     assert await bureau.can.flush_digests(kind="other") == 0
+    assert await bureau.can.flush_digests(dry_run=True) == 2
+    assert (await bureau.office.notifier.sweep()).scanned == 0
     assert await bureau.can.flush_digests() == 2
     while (await bureau.office.notifier.sweep()).scanned:
         continue

@@ -17,13 +17,19 @@ from outrider.notification.template import load_templates
 digests = new_app("Lists that wait to go as one.")
 templates = new_app("The words that notifications are made of.")
 
-SWEEP = (("outrider notify sweep", "recover, reopen, look up, and try what is due, once"),)
+SWEEP = (
+    ("outrider notify sweep", "recover, reopen, look up, and try what is due, once"),
+    ("outrider notify sweep --dry-run", "how much that would be"),
+)
 STATS = (("outrider notify stats --json", "records by channel, status and hold; destinations by state"),)
 REKEY = (
     ("outrider notify rekey --dry-run", "how many addresses lie plain or under an old key"),
     ("outrider notify rekey", "seal them under the first of notification.secret_keys"),
 )
-FLUSH = (("outrider notify digest flush --recipient anna", "what waits in a list goes now"),)
+FLUSH = (
+    ("outrider notify digest flush --recipient anna", "what waits in a list goes now"),
+    ("outrider notify digest flush --dry-run", "how many records wait in lists"),
+)
 CHECK = (("outrider notify templates check", "exit 1 where a kind, key or placeholder is missing"),)
 
 
@@ -37,7 +43,7 @@ def words() -> None:
     """The words that notifications are made of."""
 
 
-@command(app, "sweep", examples=SWEEP)
+@command(app, "sweep", examples=SWEEP, changes=True)
 async def sweep(
     call: Call, limit: Annotated[int | None, typer.Option(min=1, help="Records that are tried at most.")] = None
 ) -> int:
@@ -45,7 +51,15 @@ async def sweep(
     made = site(call.settings())
     async with made.session():  # says SchemaMismatch in words
         pass
-    return told_of_sweep(call, await sweeping(call, made).sweep(limit))
+    found = await sweeping(call, made).sweep(limit, dry_run=call.dry_run)
+    if not call.dry_run:
+        return told_of_sweep(call, found)
+    if call.out.as_json:
+        call.out.json(
+            {"dry_run": True, "recovered": found.recovered, "reopened": found.reopened, "tried": found.scanned}
+        )
+    call.out.say(f"{found.recovered:,} would be recovered, {found.reopened:,} reopened, {found.scanned:,} tried")
+    return DONE
 
 
 @command(app, "stats", examples=STATS)
@@ -85,7 +99,7 @@ async def rekey(call: Call) -> int:
     return PARTLY if report.unreadable else DONE
 
 
-@command(digests, "flush", examples=FLUSH)
+@command(digests, "flush", examples=FLUSH, changes=True)
 async def flush(
     call: Call,
     channel: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this channel.")] = None,
@@ -94,10 +108,11 @@ async def flush(
 ) -> None:
     """Let open digests go now: a running notifier closes and sends them."""
     async with operations(call) as verbs:
-        moved = await verbs.flush_digests(channel=channel, recipient_id=recipient, kind=kind)
+        moved = await verbs.flush_digests(channel=channel, recipient_id=recipient, kind=kind, dry_run=call.dry_run)
     if call.out.as_json:
-        call.out.json({"records": moved})
-    call.out.say(f"{moved:,} records of open digests are due now")
+        call.out.json({"dry_run": call.dry_run, "records": moved})
+    would = "would be" if call.dry_run else "are"
+    call.out.say(f"{moved:,} records of open digests {would} due now")
 
 
 @command(templates, "check", examples=CHECK)

@@ -4,7 +4,7 @@ Invariant: what is wrong is refused whole, and what is secret is written and nev
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from json import loads
 from typing import Any, Final
@@ -21,7 +21,7 @@ from outrider.core.masking import mask_url
 from outrider.core.notification.address import NO_AUTH, Address, AddressSettings, AddressState, destination_key
 from outrider.core.notification.codes import Code
 from outrider.core.steps import Steps
-from outrider.notification.destination import State
+from outrider.notification.destination import DestinationRow, State
 from outrider.notification.opening import opened, sealed
 from outrider.notification.operations.forms import form_of, settings_of
 from outrider.notification.operations.trying import Tried, try_address
@@ -178,7 +178,9 @@ class ChannelOperations:
 
     async def _switch_on(self, key: bytes, channel: Channel) -> None:
         """Open a destination that its answers closed; one that a person paused stays so (NT-24, NT-27)."""
-        opened_now = await self._sessions.transact(_reopened(key, channel))
+        row, opened_now = await self._sessions.transact(_reopened(key, channel))
+        if row is not None:
+            self._desk.telling.turned(row)
         while opened_now == BATCH:
             now = await self._sessions.run(read_clock())
             opened_now = await self._sessions.transact(release(key, now, BATCH))
@@ -219,9 +221,11 @@ def _noted(row: AddressRow, tried: Tried) -> Steps[None]:
         yield from people.mark_address(row.recipient_id, row.channel, AddressState.OK, None)
 
 
-def _reopened(key: bytes, channel: Channel) -> Steps[int]:
+def _reopened(key: bytes, channel: Channel) -> Steps[tuple[DestinationRow | None, int]]:
+    """The destination where this opened it, and how many records it held."""
     row = yield from lock_one(key)
     if row is None or row.state in {State.CLOSED, State.PAUSED}:
-        return 0
+        return None, 0
     now = yield from read_clock()
-    return (yield from resume(key, channel.traits.rates, now, BATCH)) or 0
+    freed = yield from resume(key, channel.traits.rates, now, BATCH)
+    return replace(row, state=State.CLOSED), freed or 0

@@ -41,13 +41,20 @@ class NotificationOperations:
         return await self._sessions.run(read_totals())
 
     async def flush_digests(
-        self, *, channel: str | None = None, recipient_id: str | None = None, kind: str | None = None
+        self,
+        *,
+        channel: str | None = None,
+        recipient_id: str | None = None,
+        kind: str | None = None,
+        dry_run: bool = False,
     ) -> int:
-        """Let open digests go now, all or those that match; gives how many records they held."""
+        """Let open digests go now, all or those that match; gives how many records they held, and in a dry run hold."""
         wanted = {"channel": channel, "recipient_id": recipient_id, "kind": kind}
         moved, behind = 0, None
         while True:
-            found: tuple[int, UUID | None] = await self._sessions.transact(flush(wanted, behind, DIGESTS))
+            found: tuple[int, UUID | None] = await self._sessions.transact(
+                flush(wanted, behind, DIGESTS, dry_run=dry_run)
+            )
             moved, behind = moved + found[0], found[1]
             if behind is None:
                 return moved

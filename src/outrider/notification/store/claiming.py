@@ -9,7 +9,7 @@ from uuid import UUID
 from outrider.core.notification.content import Priority
 from outrider.core.steps import Statement, Steps
 from outrider.notification.destination import DestinationRow
-from outrider.notification.record import Record, record_of
+from outrider.notification.record import Record
 from outrider.notification.states import WAITING, Event, Status, transition
 from outrider.notification.store import rows
 from outrider.notification.store.destinations import (
@@ -79,7 +79,7 @@ def claim(rules: Rules, owner: str, limit: int) -> Steps[list[Record]]:
     """Take at most `limit` due records for `owner`, until a lease from now: most urgent first, then by due time and id.
 
     Each has a new epoch; its status stays. What another transaction has locked is passed over. Statements:
-    `due_notifications`, params `priority`, `limit` → records and `clock`, locked (SKIP LOCKED); `write_notification`.
+    `due_notifications`, `many` of `priority`, `limit` → records and `clock`, locked (SKIP LOCKED); `write_notification`.
     """
     due, now = yield from _due(limit)
     return [] if now is None else (yield from _leased(rules, owner, due, now))
@@ -119,16 +119,9 @@ def given_back(record: Record) -> Record:
 
 def _due(limit: int) -> Steps[tuple[list[Record], datetime | None]]:
     """Due records, locked, at most `limit`; with the time where there are any."""
-    found: list[Record] = []
-    now: datetime | None = None
-    for priority in Priority:
-        if len(found) >= limit:
-            break
-        params = {"priority": int(priority), "limit": limit - len(found)}
-        for row in (yield Statement("due_notifications", params)):
-            found.append(record_of(row))
-            now = row[-1]
-    return found, now
+    sets = [{"priority": int(priority), "limit": limit} for priority in Priority]
+    due = (yield Statement("due_notifications", many=sets))[:limit]
+    return rows.records_of(due), due[-1][-1] if due else None
 
 
 def _leased(rules: Rules, owner: str, due: Sequence[Record], now: datetime) -> Steps[list[Record]]:

@@ -67,10 +67,13 @@ def close(rules: Rules, recipient_id: str, digest_id: UUID, now: datetime) -> St
     return record
 
 
-def flush(wanted: Mapping[str, str | None], behind: UUID | None, limit: int) -> Steps[tuple[int, UUID | None]]:
+def flush(
+    wanted: Mapping[str, str | None], behind: UUID | None, limit: int, *, dry_run: bool = False
+) -> Steps[tuple[int, UUID | None]]:
     """Make due now what waits in open digests, at most `limit` of them; any member that is claimed then closes its digest.
 
-    `wanted` has `channel`, `recipient_id`, `kind`, None for any. Gives how many records were moved, and where to go on.
+    `wanted` has `channel`, `recipient_id`, `kind`, None for any. Gives how many records were moved, or in a dry run would be,
+    and where to go on.
     Statement `open_digests`, params those, `behind`, `limit` → `(digest_id, recipient_id)`, by id.
     """
     found = yield Statement("open_digests", {**wanted, "behind": behind, "limit": limit})
@@ -79,7 +82,8 @@ def flush(wanted: Mapping[str, str | None], behind: UUID | None, limit: int) -> 
         now = yield from rows.read_clock()
         members = yield from _members(recipient_id, digest_id, MEMBERS_MAX)
         waiting = [one for one in members if one.hold == Hold.DIGEST]
-        yield from rows.write_all([(one, replace(one, next_retry_at=now, hold=None)) for one in waiting])
+        if not dry_run:
+            yield from rows.write_all([(one, replace(one, next_retry_at=now, hold=None)) for one in waiting])
         moved += len(waiting)
     return moved, found[-1][0] if len(found) >= limit else None
 
