@@ -22,6 +22,7 @@ from outrider.runtime.sql import NOTIFICATION_TABLES, TABLES, read_sql
 from outrider.telemetry.logs import level_of, name_of
 from outrider.telemetry.metric import PREFIX
 from outrider.telemetry.metric_list import METRICS
+from steward.service.codes import CODES
 from tools.reference_settings import settings
 from tools.reference_words import idle, table, words
 
@@ -279,11 +280,20 @@ def view_columns() -> list[str]:
     return [end.split()[-1].split(".")[-1] for end in ends if end.strip()]
 
 
+# -- Steward's problems ------------------------------------------------------------------------------------------------
+
+
+def problem_table() -> str:
+    """The codes of Steward's HTTP interface, by status."""
+    rows = [(f"`{name}`", str(code.status), code.en, code.zh) for name, code in CODES.items()]
+    return table(("code", "status", "title", "标题"), sorted(rows, key=lambda row: row[1]))
+
+
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "settings": settings, "errors": error_tables, "events": event_tables, "metrics": metric_tables,
-    "commands": command_tables, "tables": table_tables,
+    "commands": command_tables, "tables": table_tables, "problems": problem_table,
 }  # fmt: skip
 
 

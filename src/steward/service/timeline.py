@@ -107,7 +107,12 @@ async def _story(tx: Reading, triggers: Sequence[TriggerRow], jobs: Sequence[Job
     names = [trigger.trigger_id for trigger in story.triggers]
     owner = story.triggers[0].user_id
     story.previews = await tx.all(PreviewRow, {"user_id": owner, "trigger_id": Is("in", names)})
-    story.dialogues = await tx.all(DialogueRow, {"user_id": owner, "current_trigger_id": Is("in", names)})
+    held = {
+        row.dialogue_id: row
+        for column in ("trigger_id", "current_trigger_id")
+        for row in await tx.all(DialogueRow, {"user_id": owner, column: Is("in", names)})
+    }
+    story.dialogues = list(held.values())
     if story.previews:
         shown = [preview.preview_id for preview in story.previews]
         where = {"user_id": owner, "preview_id": Is("in", shown)}
