@@ -20,7 +20,7 @@ TOO_MANY_REQUESTS: Final = 429
 _LONG: Final = 4 * EXPLANATION_CHARACTERS_MAX
 
 
-class PydanticAI:
+class PydanticAi:
     """`ports.model.Model`. `model` is pydantic-ai's model object in tests, else a name at `base_url`."""
 
     def __init__(

@@ -10,19 +10,19 @@ from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCall
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 from steward.ports.model import InvalidAnswer, ModelFailed, ModelQuestion
-from steward.selectors.pydantic_ai import PydanticAI
+from steward.selectors.pydantic_ai import PydanticAi
 from tests.unit.steward.selectors.answers import CANDIDATES, REQUEST, selector
 
 ID = CANDIDATES[1].candidate_id
 QUESTION = ModelQuestion({"candidates": []}, (ID, "keep"))
 
 
-def saying(**said: Any) -> PydanticAI:  # noqa: ANN401  any field
+def saying(**said: Any) -> PydanticAi:  # noqa: ANN401  any field
     def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
         assert messages
         return ModelResponse(parts=[ToolCallPart(info.output_tools[0].name, said)])
 
-    return PydanticAI(model=FunctionModel(answer, model_name="recorded"))
+    return PydanticAi(model=FunctionModel(answer, model_name="recorded"))
 
 
 async def test_a_structured_answer_is_taken() -> None:
@@ -47,7 +47,7 @@ async def test_words_alone_are_no_answer() -> None:
         return ModelResponse(parts=[TextPart("I would take the first.")])
 
     with pytest.raises(InvalidAnswer):
-        await PydanticAI(model=FunctionModel(words)).ask(QUESTION)
+        await PydanticAi(model=FunctionModel(words)).ask(QUESTION)
 
 
 @pytest.mark.parametrize(("status", "why"), [(429, "rate_limited"), (500, "http_error")])
@@ -60,7 +60,7 @@ async def test_a_servers_failure_has_its_reason(status: int, why: str) -> None:
         raise ModelHTTPError(status, "recorded")
 
     with pytest.raises(ModelFailed) as failed:
-        await PydanticAI(model=FunctionModel(fails)).ask(QUESTION)
+        await PydanticAi(model=FunctionModel(fails)).ask(QUESTION)
     assert failed.value.why == why
 
 
