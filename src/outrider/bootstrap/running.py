@@ -6,17 +6,27 @@ Source: spec/outbox.md section 2, OB-44.
 from typing import TextIO
 
 from outrider.bootstrap.settings_model import Log
-from outrider.core.errors import ConfigurationError, MessageNotFound, OutriderError, SchemaMismatch, StorageUnavailable
+from outrider.core.errors import (
+    ConfigurationError,
+    MessageNotFound,
+    MissingExtra,
+    OutriderError,
+    SchemaMismatch,
+    StorageUnavailable,
+)
 from outrider.core.events import ServiceFailed
 from outrider.ports.telemetry import Telemetry
 from outrider.runtime.service import Service
 from outrider.runtime.shutdown import serve
 from outrider.runtime.system_clock import SystemClock
+from outrider.telemetry.fan_out import FanOut
 from outrider.telemetry.logs import LogSink
 
 __all__ = [
     "ConfigurationError",
+    "FanOut",
     "MessageNotFound",
+    "MissingExtra",
     "OutriderError",
     "SchemaMismatch",
     "Service",

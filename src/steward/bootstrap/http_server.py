@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from socket import socket
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 
 from outrider.bootstrap.running import Service
 from steward.bootstrap.faults import StartRefused
 from steward.bootstrap.settings_model import Settings
+from steward.bootstrap.steward import Steward
+from steward.http.app import create_app
 
 LONGEST_HEAD: Final = 16_384
 CALLS_MAX: Final = 1_000
@@ -31,14 +33,14 @@ def check_serving(settings: Settings) -> None:
 
 
 class HttpServer(Service):
-    """Serves `app` on host and port of the settings until told to stop; `opened` is told the port."""
+    """Serves API and pages on host and port of the settings until told to stop; `opened` is told the port."""
 
     role = "http"
 
-    def __init__(self, app: Any, settings: Settings, opened: Callable[[int], None]) -> None:  # noqa: ANN401 - any ASGI
+    def __init__(self, steward: Steward, opened: Callable[[int], None]) -> None:
         super().__init__()
-        check_serving(settings)
-        self._app, self._http, self._opened = app, settings.http, opened
+        check_serving(steward.values)
+        self._app, self._http, self._opened = create_app(steward), steward.values.http, opened
         self._server: _Server | None = None
 
     def _forget_stop(self) -> None:

@@ -45,6 +45,7 @@ async def working(
             if roles:
                 process.services += await services_of(steward, roles)
             monitor.watch(process.services)
+            steward.probe.watch(process.services)
             yield process
         finally:
             await steward.close()

@@ -49,7 +49,7 @@ async def _relays(steward: Steward) -> list[Service]:
 def _consumer(steward: Steward) -> Sequence[Service]:
     settings = steward.outrider.steward
     handles = {TRIGGERED: steward.accepting.triggered, PROMOTE: steward.accepting.promote}
-    consumer = steward_consumer(steward.catalog, steward.handlers_pool, steward.storage, handles)
+    consumer = steward_consumer(steward.catalog, steward.handlers_pool, steward.database, handles)
     return [consumer.service(settings, telemetry=steward.telemetry)]
 
 

@@ -6,9 +6,11 @@ Invariant: making one connects nowhere; `close` closes what was opened since. So
 import os
 import socket
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import cast
 
-from outrider import AsyncOutbox
+from outrider import AsyncOutbox, Notifier
 from outrider.bootstrap.guarded import SealedTexts, guarded_client
 from outrider.bootstrap.notifier import SiteNotifier
 from outrider.bootstrap.notifying import notifier_parts
@@ -20,13 +22,17 @@ from steward.bootstrap.chance import SystemChance
 from steward.bootstrap.database import limits_of, pool_of
 from steward.bootstrap.derive import Derived
 from steward.bootstrap.keys import keys_of
+from steward.bootstrap.late import LateWriter
 from steward.bootstrap.ledger import OutriderLedger
 from steward.bootstrap.outside import GuardedFeeds, SealedUrls
+from steward.bootstrap.probing import Probe
 from steward.bootstrap.selecting import selector_of
 from steward.bootstrap.settings_model import Settings
 from steward.calendars.apart import ApartReader
-from steward.calendars.writing import ICalendarWriter
 from steward.domain.resuggesting import Resuggestion
+from steward.http.services import HttpSettings
+from steward.ports.chance import Chance
+from steward.ports.storage import Storage
 from steward.service.accepting import Accepting
 from steward.service.confirming import ApplySettings, Confirming
 from steward.service.dialogues import Dialogues
@@ -69,26 +75,30 @@ class Steward:
     def __init__(
         self, values: Settings, outrider: Derived, *, telemetry: Telemetry, clock: SystemClock | None = None
     ) -> None:
-        self.values, self.outrider, self.telemetry = values, outrider, telemetry
+        self.values, self.outrider = values, outrider
         self.clock = clock or SystemClock()
-        self.chance = SystemChance(self.clock)
+        self.chance: Chance = SystemChance(self.clock)
         self.owner = f"{socket.gethostname()[:64]}:{os.getpid()}:{self.clock.random_bytes(8).hex()}"
         self.catalog = make_catalog(values.namespace)
         self.sites = {
             one.service.name: site(one, self.catalog, self.clock) for one in (outrider.steward, outrider.notification)
         }
         database = outrider.steward.database
-        self.outbox = AsyncOutbox(self.catalog, STEWARD, db_schema=database.db_schema, telemetry=telemetry)
         self.pool, self.handlers_pool = pool_of(database), pool_of(database)
-        self.storage = AlchemyStorage(
+        self.probe = Probe(telemetry, self.pool)
+        self.telemetry = telemetry = self.probe.telemetry
+        self.outbox = AsyncOutbox(self.catalog, STEWARD, db_schema=database.db_schema, telemetry=telemetry)
+        self.database = AlchemyStorage(
             self.pool, OutboxMessages(self.outbox, checked_body), self.clock.now, limits_of(database)
         )
+        self.storage: Storage = self.database
         parts = notifier_parts(self.sites["notification"], telemetry)
-        self.notifier = SiteNotifier(parts, outrider.notification.database.url)
+        notifier = SiteNotifier(parts, outrider.notification.database.url)
+        self.notifier = cast("Notifier", notifier)  # all of it but how an application makes one
         self.keys = keys_of(values, self.clock.random_bytes)
         self.defaults = Defaults(values.defaults.zone, values.defaults.locale, values.defaults.usual_grid)
         self.listing = Listing(self.keys.of("cursors"))
-        self.ledger = OutriderLedger(self.outbox, self.notifier)
+        self.ledger = OutriderLedger(self.outbox, notifier)
         self.news = Wakeup()
         self._wire_persons()
         self._wire_background()
@@ -171,7 +181,7 @@ class Steward:
             limits=limits,
         )
         self.feeds = Feeds(storage=storage, chance=chance, reading=feeds, owner=self.owner)
-        self.exporting = Exporting(storage=storage, writer=ICalendarWriter(), limits=limits)
+        self.exporting = Exporting(storage=storage, writer=LateWriter(), limits=limits)
 
     @property
     def resuggestion(self) -> Resuggestion:
@@ -179,8 +189,28 @@ class Steward:
         preview = self.values.preview
         return Resuggestion(preview.resuggest_after, preview.resuggest_max)
 
+    @property
+    def http(self) -> HttpSettings:
+        """How it is called."""
+        values = self.values
+        return HttpSettings(
+            values.public_url, values.http.body_max, values.http.rate, values.http.burst, values.web.sign_in_days
+        )
+
+    async def hindrances(self) -> Mapping[str, str]:
+        """Why nothing should be sent here just now: the part, and what is the matter with it; empty if all is well."""
+        return await self.probe.hindrances()
+
+    def exposition(self) -> bytes:
+        """The metrics, as Prometheus reads them."""
+        return self.probe.exposition()
+
+    def report(self, error: Exception, request_id: str) -> None:
+        """Tell the operator of what nobody foresaw."""
+        self.probe.report(error, request_id)
+
     async def close(self) -> None:
         """Close what is open and not in use."""
         await self.notifier.close()
-        await self.storage.close()
+        await self.database.close()
         await self.handlers_pool.dispose()

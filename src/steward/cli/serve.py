@@ -1,6 +1,5 @@
 """`steward serve`: API and pages, by itself or with all roles."""
 
-from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -37,10 +36,9 @@ async def run(
     on_sqlite = settings.database.url.startswith("sqlite") and settings.broker.kind != "none"
     roles = ROLES if everything or (on_sqlite and not http_only) else ()
     async with working(settings, outrider, call.telemetry(outrider, calm=False), roles) as process:
-        made = import_module("steward.http.app").create_app(process.steward)
 
         def opened(number: int) -> None:
             call.out.say(f"answering on http://{settings.http.host}:{number}")
 
-        process.services.append(HttpServer(made, process.steward.values, opened))
+        process.services.append(HttpServer(process.steward, opened))
         return await process.run()

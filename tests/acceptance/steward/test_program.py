@@ -1,8 +1,11 @@
 """The command line of Steward: spec/scheduling.md §15, ST-70, ST-71."""
 
+import json
 import signal
 import subprocess
 import sys
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,8 @@ LEAVES = [
 LIBRARIES = ["aiosqlite", "alembic", "asyncmy", "fastapi", "psycopg", "sqlalchemy", "starlette", "uvicorn"]
 LOADED = """
 import sys
+from contextlib import closing
+from http.client import HTTPConnection
 from steward.cli import main
 for arguments in (["--help"], ["user", "--help"], ["user", "add", "--help"], ["migrate", "--help"]):
     sys.argv = ["steward", *arguments]
@@ -166,6 +171,32 @@ def test_a_worker_drains_on_sigterm(made: Folder) -> None:
         assert process.stderr is not None
         first = process.stderr.readline()
         assert "relay, consumer, notifier, scan, prepare, reconcile, feeds" in first
+        process.send_signal(signal.SIGTERM)
+        _, rest = process.communicate(timeout=40)
+        assert process.returncode == 0, rest
+
+
+@pytest.mark.timeout(60)
+def test_serve_answers_until_sigterm(made: Folder) -> None:
+    """ST-70: on SQLite all roles run in the same process; ready once they work."""
+    with made.start("serve", "--port", "0") as process:
+        assert process.stderr is not None
+        address = ""
+        while not address:
+            line = process.stderr.readline()
+            assert line, "it ended before it answered"
+            address = line.partition("answering on ")[2].strip()
+        with closing(HTTPConnection(address.removeprefix("http://"), timeout=30)) as connection:
+            connection.request("GET", "/livez")
+            alive = connection.getresponse()
+            assert (alive.status, json.loads(alive.read())) == (200, {"alive": True})
+            connection.request("GET", "/api/v1/tasks")
+            refused = connection.getresponse()
+            assert (refused.status, json.loads(refused.read())["code"]) == (401, "unauthenticated")
+            token = made.run("user", "token", "--json").json["token"]
+            connection.request("GET", "/api/v1/tasks", headers={"Authorization": f"Bearer {token}"})
+            listed = connection.getresponse()
+            assert (listed.status, json.loads(listed.read())["items"]) == (200, [])
         process.send_signal(signal.SIGTERM)
         _, rest = process.communicate(timeout=40)
         assert process.returncode == 0, rest
