@@ -113,7 +113,7 @@ def test_a_confirm_that_is_killed_at_any_statement_leaves_all_or_nothing(anywher
     chosen = candidate(preview, "move_one")
     given = (preview.preview_id, chosen["candidate_id"], chosen["base_version"])
     url = anywhere.url.render_as_string(hide_password=False)
-    killed = 0
+    killed, found = 0, dict[str, Any]()
     for statement in range(STATEMENTS_MAX):
         process = processes.Process(target=confirm_and_die, args=(url, *given, statement))
         process.start()
