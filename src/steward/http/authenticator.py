@@ -16,6 +16,7 @@ class Incoming(Protocol):
     @property
     def headers(self) -> Mapping[str, str]:
         """By lower-case names."""
+        ...
 
 
 class TokenAuthenticator:

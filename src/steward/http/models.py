@@ -21,12 +21,10 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class TaskChanges(Body):
-    """Fields of a task; absent keeps, null clears."""
+class TaskFields(Body):
+    """What a task may have besides its title and group; absent keeps, null clears."""
 
-    title: Title | None = None
     note: Note | None = None
-    priority_group: Annotated[int, Field(ge=1, le=4)] | None = None
     duration_minutes: Minutes | None = None
     estimated_sections: Annotated[int, Field(ge=1, le=4)] | None = None
     min_block_minutes: Minutes | None = None
@@ -39,7 +37,14 @@ class TaskChanges(Body):
     position: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
 
 
-class NewTask(TaskChanges):
+class TaskChanges(TaskFields):
+    """Fields of a task that change."""
+
+    title: Title | None = None
+    priority_group: Annotated[int, Field(ge=1, le=4)] | None = None
+
+
+class NewTask(TaskFields):
     """A task to be done; it takes `duration_minutes` or `estimated_sections`."""
 
     title: Title

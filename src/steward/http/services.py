@@ -64,12 +64,15 @@ class Services(Protocol):
     @property
     def http(self) -> HttpSettings:
         """How it is called."""
+        ...
 
     async def hindrances(self) -> Mapping[str, str]:
         """Why nothing should be sent here just now: the part, and what is the matter with it; empty if all is well."""
+        ...
 
     def exposition(self) -> bytes:
         """The metrics, as Prometheus reads them."""
+        ...
 
     def report(self, error: Exception, request_id: str) -> None:
         """Tell the operator of what nobody foresaw."""

@@ -99,7 +99,9 @@ def pairs_of(candidate: Body, reader: Reader) -> list[Pair]:
     changes = candidate.get("changes") or ()
     places = [place for change in changes for place in (change.get("from"), change["to"]) if place]
     days = sorted({reader.local(place["start"]).date() for place in places})
-    moved = {change["event_id"]: _KINDS[change["change_type"]] for change in changes if change.get("event_id")}
+    moved: dict[str, Kind] = {
+        change["event_id"]: _KINDS[change["change_type"]] for change in changes if change.get("event_id")
+    }
     left: dict[str, Kind] = {name: "gone" for name, kind in moved.items() if kind == "moved"}
     before = _blocks(candidate.get("before") or (), left, reader)
     after = _blocks(candidate.get("after") or (), moved, reader)
