@@ -20,11 +20,19 @@ class Commands(LazyGroup):
     """The first level."""
 
     table = {  # noqa: RUF012 - read only, and typer wants the class itself
+        "demo": ("steward.cli.demo.command", "Watch a task become urgent, and a suggestion wait for your tap."),
         "serve": ("steward.cli.serve", "Answer by HTTP: API and pages; on SQLite with all roles."),
         "worker": ("steward.cli.worker", "Run all roles but HTTP, or those named."),
         "migrate": ("steward.cli.migrate", "Bring the tables to this release."),
+        "doctor": ("steward.cli.doctor", "Check everything, and say what to do."),
         "config": ("steward.cli.config", "Show the settings, and where each comes from."),
         "user": ("steward.cli.user", "Persons, their tokens and sign-in links."),
+        "task": ("steward.cli.tasks", "What is to be done."),
+        "import": ("steward.cli.import_", "A calendar from a file or a feed."),
+        "scan": ("steward.cli.scan", "Look at the jobs that are due, now."),
+        "preview": ("steward.cli.preview", "What is suggested."),
+        "confirm": ("steward.cli.confirm", "Change the calendar as suggested."),
+        "trace": ("steward.cli.trace", "What became of a suggestion, line by line."),
     }
 
 

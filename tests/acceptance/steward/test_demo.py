@@ -1,0 +1,94 @@
+"""The demo prints what the specification says, line by line, and ends well: ST-69."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLAY_SECONDS = 120
+ENGLISH = """\
+steward demo   Mon … Asia/Shanghai, data in .demo
+ 1 schema      sqlite, at head
+ 2 server      http://127.0.0.1:…, broker log, 1 process
+ 3 calendar    demo.ics: 17 busy, 1 not busy, 0 refused; by hand: 4 blocks
+ 4 task        tsk_… "Lab report" 90 min, due Mon … 18:00, urgent in 5 s
+ 5 job         job_… pending, written with the task
+ 6 scan        due: trg_… + active_schedule.triggered + task.urgency.promote.requested, one transaction
+ 7 consume     2 of 2, slowest … ms after the commit; "Lab report" is now group 1
+ 8 candidates  move_one: "Read chapter 4" 10:30 -> 19:00 | compress: 45 of 90 min | late: 19:00 | keep
+ 9 selection   move_one, source rule
+10 preview     prv_… ready for 60 min; notification.requested, one transaction
+11 notify      inbox sent, console sent: Lab report fits Mon … 10:30-12:00 if Read chapter 4 moves to 19:00
+12 confirm     200 applied apl_…: 1 added, 1 moved; schedule.apply.succeeded, one transaction
+13 same key    200 stored answer, Idempotency-Replayed
+14 other body  422 idempotency_mismatch, nothing written
+15 undo        200 calendar as before; schedule.apply.undone, one transaction
+16 ledger      steward: 5 messages, 3 of 3 expected receipts; notification: 2 messages, 0 expected; 0 waiting, 0 dead
+"""
+CHINESE = """\
+steward demo   … 周一 Asia/Shanghai，数据在 .demo
+ 1 表结构      sqlite，已是最新
+ 2 服务        http://127.0.0.1:…，消息通道 log，1 个进程
+ 3 日历        demo.ics：占用 17 项，不占用 1 项，拒绝 0 项；手动安排 4 项
+ 4 任务        tsk_… “实验报告” 90 分钟，截止 … 周一 18:00，5 秒后变为紧急
+ 5 作业        job_… pending，与任务一同写入
+ 6 扫描        到期：trg_… + active_schedule.triggered + task.urgency.promote.requested，同一事务
+ 7 消费        2 条中已处理 2 条，提交后最慢 … 毫秒；“实验报告”现为第 1 组
+ 8 候选        move_one: “阅读第四章” 10:30 -> 19:00 | compress: 90 分钟中的 45 分钟 | late: 19:00 | keep
+ 9 选择        move_one，来源 rule
+10 预览        prv_… ready，60 分钟内有效；notification.requested，同一事务
+11 通知        inbox sent, console sent：“实验报告”可安排在… 周一 10:30-12:00，需要将“阅读第四章”移到19:00
+12 确认        200 已应用 apl_…：新增 1 项，移动 1 项；schedule.apply.succeeded，同一事务
+13 同键重发    200 返回已存答复，Idempotency-Replayed
+14 同键异文    422 idempotency_mismatch，未写入任何内容
+15 撤销        200 日历恢复原样；schedule.apply.undone，同一事务
+16 账目        steward：5 条消息，应有回执 3 条，已有 3 条；notification：2 条消息，应有 0 条；等待 0 条，失效 0 条
+"""
+
+
+def pattern(transcript: str) -> str:
+    """`…` stands for text within its line."""
+    return re.escape(transcript).replace("…", ".+?")
+
+
+def demo(folder: Path, *options: str) -> "subprocess.Popen[str]":
+    command = [str(Path(sys.executable).with_name("steward")), "demo", *options]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("STEWARD_", "OUTRIDER_"))}
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+@pytest.mark.timeout(PLAY_SECONDS)
+@pytest.mark.parametrize(("locale", "transcript"), [("en", ENGLISH), ("zh-CN", CHINESE)])
+def test_demo_transcript(tmp_path: Path, locale: str, transcript: str) -> None:
+    """ST-69: to its end, with `--once`; nothing is left behind."""
+    said, words = demo(tmp_path, "--once", "--locale", locale).communicate(timeout=PLAY_SECONDS)
+    assert re.fullmatch(pattern(transcript), said), f"{said}\n{words[-4000:]}"
+    assert not (tmp_path / ".demo").exists()
+
+
+@pytest.mark.timeout(PLAY_SECONDS)
+def test_the_demo_waits_for_a_tap(tmp_path: Path) -> None:
+    """ST-69: until somebody interrupts, with its data kept."""
+    playing = demo(tmp_path, "--locale", "en")
+    try:
+        assert playing.stdout is not None
+        lines = []
+        for line in playing.stdout:
+            lines.append(line)
+            if line.startswith("12 "):
+                break
+        assert re.fullmatch(r"12 waiting     http://127\.0\.0\.1:\d+/p/\S+   open it and tap Confirm\n", lines[-1]), (
+            lines
+        )
+        playing.send_signal(signal.SIGINT)
+        assert playing.wait(PLAY_SECONDS) == 130
+        assert (tmp_path / ".demo" / "steward.db").exists()
+    finally:
+        playing.kill()
+        playing.communicate()
