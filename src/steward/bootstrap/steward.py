@@ -140,7 +140,7 @@ class Steward:
         )  # fmt: skip
         self.scanning = Scanner(
             storage=storage, chance=chance, owner=self.owner,
-            settings=ScanSettings(scan.interval, scan.batch, scan.lease, trigger.dedupe_window),
+            settings=ScanSettings(scan.interval, scan.batch, scan.lease, scan.tries_max, trigger.dedupe_window),
         )  # fmt: skip
         self.preparing = Preparer(
             storage=storage, chance=chance, owner=self.owner, loader=loader, told=self.news.wake,

@@ -76,12 +76,14 @@ def placed_minutes(task: Task, events: Iterable[Event], now: datetime) -> int:
     )
 
 
-def decide_scan_error(attempts: int, code: ScanErrorCode, now: datetime, chance: float) -> ScanDecision:
+def decide_scan_error(
+    attempts: int, code: ScanErrorCode, now: datetime, chance: float, tries_max: int = SCAN_TRIES_MAX
+) -> ScanDecision:
     """After a storage error: the job stays pending, or is failed when `attempts`, this one included, are used up.
 
     `chance` from 0 to 1 takes its share of a wait that doubles from 5 seconds up to 10 minutes (full jitter).
     """
-    if attempts >= SCAN_TRIES_MAX:
+    if attempts >= tries_max:
         return ScanDecision("failed", code)
     longest = min(BACKOFF_LONGEST, BACKOFF_FIRST * 2 ** (attempts - 1))
     return ScanDecision("pending", code, next_scan_at=now + chance * longest)

@@ -79,11 +79,12 @@ class Preparer:
         async with asyncio.TaskGroup() as group:
 
             async def look() -> float:
+                due = await self._storage.next_due(TriggerRow, TAKEN)
+                if due is None or due > timedelta(0):
+                    return LOOK_SECONDS if due is None else min(LOOK_SECONDS, due.total_seconds())
                 for trigger in await self._take():
                     group.create_task(self._prepare(trigger))
-                due = await self._storage.next_due(TriggerRow, TAKEN)
-                full = self._in_flight >= self._settings.concurrency
-                return LOOK_SECONDS if due is None or full else min(LOOK_SECONDS, due.total_seconds())
+                return LOOK_SECONDS
 
             await keep_looking(look, stop, self._woken, self._chance)
 

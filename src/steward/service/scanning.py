@@ -13,7 +13,14 @@ from typing import Any, Final
 
 from steward.domain.event import Event
 from steward.domain.triggering import DEDUPE_WINDOW, Asked, dedupe_key
-from steward.domain.urgency import ScanDecision, ScanErrorCode, closed_code, decide_scan, decide_scan_error
+from steward.domain.urgency import (
+    SCAN_TRIES_MAX,
+    ScanDecision,
+    ScanErrorCode,
+    closed_code,
+    decide_scan,
+    decide_scan_error,
+)
 from steward.ports.chance import Chance
 from steward.ports.rows.calendar import EventRow, TaskRow
 from steward.ports.rows.suggestion import JobRow, TriggerRow
@@ -25,6 +32,8 @@ from steward.service.triggering import NewTrigger, create_trigger, is_over
 
 PENDING: Final = ("pending",)
 PERSONS_AT_ONCE: Final = 8
+LOOK: Final = timedelta(seconds=1)
+"""How soon a job is seen that another process wrote after the last look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,7 @@ class ScanSettings:
     interval: timedelta = timedelta(seconds=30)
     batch: int = 50
     lease: timedelta = timedelta(seconds=30)
+    tries_max: int = SCAN_TRIES_MAX
     dedupe_window: timedelta = DEDUPE_WINDOW
 
 
@@ -110,7 +120,7 @@ class Scanner:
         self._woken.wake()
 
     async def serve(self, stop: asyncio.Event) -> None:
-        """Scan until told to stop: at once, at the next due job or the interval's end, and again while batches are full."""
+        """Scan until told to stop: at once, when a job falls due, and again at once while batches are full."""
         await keep_looking(self._look, stop, self._woken, self._chance)
 
     async def scan_once(self, *, dry_run: bool = False) -> ScanReport:
@@ -136,12 +146,11 @@ class Scanner:
         return ScanReport(len(taken), tuple(done), full=len(taken) == settings.batch)
 
     async def _look(self) -> float:
-        report = await self.scan_once()
-        if report.full:
-            return 0
+        longest = min(self._settings.interval, LOOK).total_seconds()
         due = await self._storage.next_due(JobRow, PENDING)
-        longest = self._settings.interval
-        return (longest if due is None else min(longest, due)).total_seconds()
+        if due is None or due > timedelta(0):
+            return longest if due is None else min(longest, due.total_seconds())
+        return 0 if (await self.scan_once()).full else longest
 
     async def _scan(self, jobs: Sequence[JobRow]) -> list[Scanned]:
         stage = _Stage()
@@ -176,7 +185,9 @@ class Scanner:
         """Note that the database failed us; where not even that can be written, the lease gives the job back."""
 
         async def work(tx: Writing) -> list[Scanned]:
-            decision = decide_scan_error(job.attempts + 1, code, tx.now, self._chance.fraction())
+            decision = decide_scan_error(
+                job.attempts + 1, code, tx.now, self._chance.fraction(), self._settings.tries_max
+            )
             values = {"attempts": job.attempts + 1, "last_error": f"{type(error).__name__}: {error}"[:1000]}
             await _write(tx, job, decision, values)
             return [Scanned(job.job_id, job.task_id, decision.status, decision.code)]
