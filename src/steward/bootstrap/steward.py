@@ -29,6 +29,7 @@ from steward.bootstrap.probing import Probe
 from steward.bootstrap.selecting import selector_of
 from steward.bootstrap.settings_model import Settings
 from steward.calendars.apart import ApartReader
+from steward.domain.offer import OfferLimits
 from steward.domain.resuggesting import Resuggestion
 from steward.http.services import HttpSettings
 from steward.ports.chance import Chance
@@ -132,7 +133,13 @@ class Steward:
         values, storage, chance = self.values, self.storage, self.chance
         prepare, trigger, scan = values.prepare, values.trigger, values.scan
         loader = Loader(
-            defaults=self.defaults, settings=LoadSettings(prepare.window, prepare.horizon, prepare.events_max)
+            defaults=self.defaults,
+            settings=LoadSettings(
+                prepare.window,
+                prepare.horizon,
+                prepare.events_max,
+                OfferLimits(values.search.moves_max, values.search.candidates_max),
+            ),
         )
         self.triggers = Triggers(
             storage=storage, chance=chance, loader=loader, news=self.news,

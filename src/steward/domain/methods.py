@@ -67,6 +67,8 @@ class Ways:
 
     def moves(self, earliest_free: Span | None, moves_max: int = MOVES_MAX) -> tuple[Draft | None, Found | None]:
         """The best answer of the search where nothing is free in time, or where one move starts four hours sooner."""
+        if moves_max < 1:
+            return None, None
         within = self.context.in_time
         if earliest_free is None:
             found = search(self.board, Wanted(self.minutes, within), moves_min=1, moves_max=moves_max)

@@ -15,11 +15,23 @@ from steward.domain.checker import conflicts
 from steward.domain.context import Context, Target
 from steward.domain.cost import Draft
 from steward.domain.methods import Ways
+from steward.domain.search import MOVES_MAX
 from steward.domain.span import MINUTE, seconds
 from steward.domain.wording import Words, explanation, notification_summary, shown_title
 
 CANDIDATES_MAX: Final = 3
 CLOSE_TO_DEADLINE: Final = 60 * MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class OfferLimits:
+    """How many blocks may move for the target, and how many candidates that can be applied are offered."""
+
+    moves_max: int = MOVES_MAX
+    candidates_max: int = CANDIDATES_MAX
+
+
+USUAL: Final = OfferLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +42,20 @@ class Offer:
     found: Found | None = None
 
 
-def offer(context: Context, ways: Ways) -> Offer:
+def offer(context: Context, ways: Ways, limits: OfferLimits = USUAL) -> Offer:
     """What can be done for the target; `keep` alone where nothing can."""
     target = ways.target
     drafts = [draft for draft in ways.free_slots() if _passes(draft, target, context)]
     earliest = drafts[0].parts[0] if drafts else None
-    move, found = ways.moves(earliest)
+    move, found = ways.moves(earliest, limits.moves_max)
     if move is not None and _passes(move, target, context):
         drafts.append(move)
     for draft in _fillers(ways):
-        if len(drafts) >= CANDIDATES_MAX:
+        if len(drafts) >= limits.candidates_max:
             break
         if draft is not None and _passes(draft, target, context):
             drafts.append(draft)
-    costed = sorted((draft.cost(_id(draft, target)), draft) for draft in drafts)[:CANDIDATES_MAX]
+    costed = sorted((draft.cost(_id(draft, target)), draft) for draft in drafts)[: limits.candidates_max]
     ranks = scores([cost for cost, _ in costed])
     made = [_candidate(draft, target, context, score) for (_, draft), score in zip(costed, ranks, strict=True)]
     return Offer((*made, without_change("keep", context)), found)

@@ -14,7 +14,7 @@ from steward.domain.candidate import Candidate
 from steward.domain.context import Context
 from steward.domain.methods import Ways
 from steward.domain.observation import Decision, Observation, decide, observe
-from steward.domain.offer import Offer, offer, without_change
+from steward.domain.offer import USUAL, Offer, OfferLimits, offer, without_change
 from steward.domain.span import Span, seconds
 from steward.domain.telling import asked, told
 
@@ -29,14 +29,14 @@ class Suggestion:
     found: Found | None = None
 
 
-def suggest(context: Context, *, makeup_exists: bool = False) -> Suggestion:
+def suggest(context: Context, *, makeup_exists: bool = False, limits: OfferLimits = USUAL) -> Suggestion:
     """What there is to say and to offer; `makeup_exists`: the unfinished block has its makeup already (ST-27)."""
     ways = None if context.target is None else Ways.of(context, context.target)
     observation = observe(context, ways, makeup_exists=makeup_exists)
     primary = observation.primary
     offered = Offer(())
     if ways is not None and primary is not None and primary.can_generate_candidate:
-        offered = offer(context, ways)
+        offered = offer(context, ways, limits)
     decision = decide(observation, offered.candidates)
     metrics = {**observation.metrics, "risk": risk(context, offered.candidates)}
     candidates = _shown(decision, offered.candidates, context)

@@ -38,7 +38,7 @@ class Chosen:
 async def choose(loaded: Loaded, selector: CandidateSelector) -> Chosen:
     """What there is to say. The search runs in a thread of its own, so that nobody else waits for it."""
     context = loaded.context
-    found = await asyncio.to_thread(suggest, context, makeup_exists=loaded.makeup_exists)
+    found = await asyncio.to_thread(suggest, context, makeup_exists=loaded.makeup_exists, limits=loaded.offering)
     candidates = tuple(based(candidate, context) for candidate in found.candidates)
     if found.decision.action == "close":
         return Chosen(found, (), None)

@@ -12,6 +12,7 @@ from typing import Final
 from steward.domain.choices import AHEAD, BEHIND, choices_of
 from steward.domain.context import EVENTS_MAX, HORIZON, WINDOW, Context, within_events_max
 from steward.domain.event import Event
+from steward.domain.offer import USUAL, OfferLimits
 from steward.ports.rows.calendar import EventRow
 from steward.ports.rows.suggestion import TriggerRow
 from steward.ports.storage import Is, Reading
@@ -23,20 +24,24 @@ TOO_MANY_EVENTS: Final = "too many events: the horizon ends at the last one that
 
 @dataclass(frozen=True, slots=True)
 class LoadSettings:
-    """How far is looked, and how many busy events at most (`prepare.window`, `horizon`, `events_max`)."""
+    """How far is looked, how many busy events at most, and how much is offered (`prepare.` and `search.` of §16)."""
 
     window: timedelta = WINDOW
     horizon: timedelta = HORIZON
     events_max: int = EVENTS_MAX
+    offering: OfferLimits = USUAL
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The context; whether the unfinished block has its makeup; and without a target the blocks that may be meant."""
+    """The context; whether the unfinished block has its makeup; without a target the blocks that may be meant; and how much
+    may be offered.
+    """
 
     context: Context
     makeup_exists: bool
     choices: tuple[Event, ...]
+    offering: OfferLimits = USUAL
 
 
 class Loader:
@@ -66,7 +71,8 @@ class Loader:
         context = replace(context, window=self._settings.window, warnings=(TOO_MANY_EVENTS,) if read_to < end else ())
         if target is None:
             return Loaded(context, makeup_exists=False, choices=tuple(await self._choices(tx, trigger)))
-        return Loaded(context, await makeup_exists(tx, target, trigger.user_id), ())
+        made_up = await makeup_exists(tx, target, trigger.user_id)
+        return Loaded(context, made_up, (), self._settings.offering)
 
     async def _choices(self, tx: Reading, trigger: TriggerRow) -> Sequence[Event]:
         now = trigger.mock_now or tx.now

@@ -117,7 +117,9 @@ class Triggers:
             return trigger, await self._loader.load(tx, trigger)
 
         trigger, loaded = await self._storage.read(work)
-        found = await asyncio.to_thread(suggest, loaded.context, makeup_exists=loaded.makeup_exists)
+        found = await asyncio.to_thread(
+            suggest, loaded.context, makeup_exists=loaded.makeup_exists, limits=loaded.offering
+        )
         return {
             "context": context_summary(loaded.context, trigger, found),
             "observation": observation_view(found.observation),

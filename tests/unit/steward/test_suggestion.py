@@ -4,6 +4,7 @@ import pytest
 
 from steward.domain.context import Context
 from steward.domain.observation import IssueCode
+from steward.domain.offer import OfferLimits
 from steward.domain.profile import LOCALES, Locale, Profile
 from steward.domain.suggestion import suggest
 from steward.domain.telling import QUESTIONS, TOLD
@@ -35,6 +36,17 @@ def test_nothing_is_offered_where_nothing_is_to_be_done() -> None:
     found = suggest(context(DEMO, task(status="completed")))
     assert (found.decision.action, found.decision.reason_code) == ("close", "target_completed")
     assert (found.candidates, found.found) == ((), None)
+
+
+def test_settings_bound_what_is_offered() -> None:
+    """ST-32, §16: how many may move, and how many are offered; `keep` besides."""
+    methods = [one.method for one in suggest(context(DEMO)).candidates]
+    assert methods[0] == "move_one"
+    none_moves = suggest(context(DEMO), limits=OfferLimits(moves_max=0))
+    assert "move_one" not in {one.method for one in none_moves.candidates}
+    assert none_moves.found is None
+    one_only = suggest(context(DEMO), limits=OfferLimits(candidates_max=1))
+    assert [one.candidate_id for one in one_only.candidates][1:] == ["keep"]
 
 
 def test_an_unknown_block_is_asked_for() -> None:
