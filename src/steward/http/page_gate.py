@@ -15,6 +15,7 @@ from steward.domain.profile import Locale
 from steward.http.bodies import read_form
 from steward.http.cookies import Cookies, csrf_token, is_csrf_token
 from steward.http.gate import caller_of, limited, locale_of, new_request_id, problem_at_edge
+from steward.http.inbox import PersonInbox
 from steward.http.limits import Limits
 from steward.http.page_routes import PageRoute
 from steward.http.routes import SAFE
@@ -147,7 +148,7 @@ class PageGate:
                 raise Unauthenticated
         caller = caller_of(identity, call.request, self._steward, call.caller.request_id)
         reader = await self._reader(caller, call.reader)
-        unread = await self._steward.notifier.operations(caller.user_id).inbox.count(caller.user_id)
+        unread = await PersonInbox(self._steward, caller.user_id).unread()
         reader = replace(reader, csrf=csrf_token(secret), unread=unread, signed_in=True, may_act=True)
         return replace(call, caller=replace(caller, locale=reader.locale), reader=reader, secret=secret)
 

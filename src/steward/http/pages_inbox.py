@@ -2,47 +2,36 @@
 
 from typing import Any, Final
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from starlette.responses import Response
 
-from steward.domain.errors import NotFound
+from steward.http.inbox import PersonInbox
 from steward.http.page_gate import PageCall
 from steward.http.page_routes import PageRoute
-from steward.web.notice import done
 
 PAGE: Final = 50
 
 
 async def inbox(call: PageCall) -> Response:
     """What Steward told me, newest first."""
-    found = await _inbox(call).search(call.caller.user_id, cursor=call.query("cursor"), limit=PAGE)
-    return call.html(
-        "inbox",
-        items=[_item(item) for item in found.items],
-        next_cursor=found.next_cursor,
-        notice=done(call.query("done"), call.reader),
-    )
+    found = await _inbox(call).page(call.query("cursor"), PAGE)
+    return call.html("inbox", items=[_item(item) for item in found.items], next_cursor=found.next_cursor, notice=None)
 
 
 async def read_item(call: PageCall) -> Response:
     """Mark one read."""
-    try:
-        wanted = UUID(call.part())
-    except ValueError:
-        raise NotFound("item", call.part()) from None
-    await _inbox(call).read(call.caller.user_id, wanted)
+    await _inbox(call).read(call.part())
     return call.see("/inbox")
 
 
 async def read_all(call: PageCall) -> Response:
     """Mark all read."""
-    await _inbox(call).read_all(call.caller.user_id)
+    await _inbox(call).read_all()
     return call.see("/inbox")
 
 
-def _inbox(call: PageCall) -> Any:  # noqa: ANN401  Outrider's operations are reached by its public notifier
-    return call.steward.notifier.operations(call.caller.user_id).inbox
+def _inbox(call: PageCall) -> PersonInbox:
+    return PersonInbox(call.steward, call.caller.user_id)
 
 
 def _item(item: Any) -> dict[str, Any]:  # noqa: ANN401  a row of Outrider's
