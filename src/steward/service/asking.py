@@ -12,10 +12,10 @@ from steward.domain.event import Event
 from steward.domain.ids import DIALOGUES, row_id
 from steward.ports.rows.answer import DialogueRow
 from steward.ports.rows.suggestion import PreviewRow, TriggerRow
-from steward.ports.storage import Raise, Writing
+from steward.ports.storage import Is, Raise, Writing
 from steward.service.instants import instant_text
 from steward.service.messages import NOTIFY, message_id_of
-from steward.service.superseding import supersede
+from steward.service.superseding import LIVE_DIALOGUE, supersede
 from steward.service.views.suggestions import choices_view
 
 
@@ -42,6 +42,17 @@ async def show_in_dialogue(tx: Writing, trigger: TriggerRow, preview: PreviewRow
             "version": Raise(),
         },
     )
+
+
+async def leave_dialogue(tx: Writing, trigger: TriggerRow, superseded: str) -> None:
+    """End another trigger's dialogue that shows a preview which this trigger's supersedes: nothing is left to say there."""
+    where = {
+        "user_id": trigger.user_id,
+        "current_preview_id": superseded,
+        "current_trigger_id": Is("!=", trigger.trigger_id),
+        "status": LIVE_DIALOGUE,
+    }
+    await tx.change(DialogueRow, where, {"status": "expired", "lease_until": None, "version": Raise()})
 
 
 def _new(trigger: TriggerRow, preview: PreviewRow, choices: Sequence[Event]) -> DialogueRow:

@@ -14,7 +14,7 @@ from steward.domain.wording import shown_title
 from steward.ports.chance import Chance
 from steward.ports.rows.suggestion import PreviewRow, TriggerRow
 from steward.ports.storage import Raise, Writing
-from steward.service.asking import show_in_dialogue
+from steward.service.asking import leave_dialogue, show_in_dialogue
 from steward.service.choosing import Chosen, based
 from steward.service.ending import free_slot
 from steward.service.loading import Loaded, Loader
@@ -68,6 +68,7 @@ class Storing:
         where = {"user_id": trigger.user_id, "live_slot": preview.live_slot, "status": LIVE_PREVIEW}
         if (older := await tx.one(PreviewRow, where)) is not None:
             await supersede(tx, trigger.user_id, older.preview_id, "newer_preview", preview.preview_id)
+            await leave_dialogue(tx, trigger, older.preview_id)
         await tx.insert(preview)
         await end_trigger(tx, trigger, {"status": "preview_generated", "last_error_code": None, **_completed(tx)})
         await show_in_dialogue(tx, trigger, preview, loaded.choices)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -117,7 +117,7 @@ class Stage:
             told=told,
         )
 
-    async def task(self, **fields: object) -> dict[str, Any]:
+    async def task(self, **values: object) -> dict[str, Any]:
         """A task of group 2 and 60 minutes that is urgent now."""
         usual = {
             "title": "Lab report",
@@ -125,8 +125,8 @@ class Stage:
             "duration_minutes": 60,
             "urgency_threshold_at": instant_text(self.clock.now()),
         }
-        values = {name: value for name, value in (usual | fields).items() if value is not None}
-        return (await self.tasks.create(ANNA, values)).body  # type: ignore[no-any-return]
+        given = {name: value for name, value in (usual | values).items() if value is not None}
+        return (await self.tasks.create(ANNA, given)).body  # type: ignore[no-any-return]
 
     async def event(self, name: str, start: datetime, end: datetime, **fields: Any) -> EventRow:  # noqa: ANN401  columns
         usual: dict[str, Any] = {"title": name, "zone": "Asia/Shanghai", "created_at": NOON}
@@ -144,7 +144,7 @@ class Stage:
 
     async def rows(self, kind: type[R], **where: object) -> list[R]:
         async def work(tx: Reading) -> list[R]:
-            return await tx.all(kind, where, order=("created_at",))
+            return await tx.all(kind, where, order=("created_at", fields(kind)[0].name))
 
         return await self.storage.read(work)
 

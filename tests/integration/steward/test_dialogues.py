@@ -123,6 +123,17 @@ async def test_a_reply_runs_it_again_and_the_dialogue_shows_the_preview(stage: S
         await stage.dialogues.reply(ANNA, dialogue.dialogue_id, {"choice_id": "evt_late"})
 
 
+async def test_a_newer_suggestion_ends_the_dialogue_that_it_overtakes(stage: Stage, sent: Messages) -> None:
+    """ST-39, ST-53: what the dialogue showed is superseded, so nothing is left to say there."""
+    dialogue = await asked(stage, sent)
+    await stage.dialogues.reply(ANNA, dialogue.dialogue_id, {"choice_id": "evt_late"})
+    await prepared(stage, sent)
+    await stage.feedback.create(ANNA, {**UNFINISHED, "event_id": "evt_late"})
+    await prepared(stage, sent)
+    assert [row.status for row in await stage.rows(PreviewRow)] == ["superseded", "superseded", "ready"]
+    assert (await stage.row(DialogueRow)).status == "expired"
+
+
 async def test_two_replies_one_rerun(stage: Stage, sent: Messages) -> None:
     """ST-53: the compare-and-set lets one through, the other is told the state."""
     dialogue = await asked(stage, sent)
