@@ -13,9 +13,10 @@ from steward.domain.errors import NotFound
 from steward.domain.ids import row_id
 from steward.ports.calendar import AllDayBusy, CalendarFrame, ReadCalendar
 from steward.ports.chance import Chance
-from steward.ports.rows.calendar import CalendarRow, EventRow, SourceRow
+from steward.ports.rows.calendar import EventRow, SourceRow
 from steward.ports.rows.person import UserRow
 from steward.ports.storage import Is, Raise, Reading, Writing
+from steward.service.changing import raise_revision
 from steward.service.merging import Merge, merge
 
 ROWS_AT_ONCE: Final = 200
@@ -89,11 +90,6 @@ async def cancel_events(tx: Writing, rows: Sequence[EventRow]) -> None:
     for some in batches(rows):
         own = {"user_id": some[0].user_id, "event_id": Is("in", tuple(row.event_id for row in some))}
         await tx.change(EventRow, own, {"status": "cancelled", "version": Raise()})
-
-
-async def raise_revision(tx: Writing, user_id: str) -> None:
-    """Say that the calendar is another one now."""
-    await tx.change(CalendarRow, {"user_id": user_id}, {"revision": Raise()})
 
 
 def batches(rows: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -18,6 +18,7 @@ from steward.ports.feed import Sealer
 from steward.ports.rows.calendar import EventRow, SourceRow
 from steward.ports.storage import Busy, Is, Reading, Storage, Writing
 from steward.service.answer import Answer, Caller, Keyed, keyed
+from steward.service.changing import raise_revision
 from steward.service.feed_reading import FeedRead, FeedReading, after_reading
 from steward.service.feeds import first_retry
 from steward.service.import_rows import (
@@ -25,7 +26,6 @@ from steward.service.import_rows import (
     ZoneChanged,
     cancel_events,
     frame_of,
-    raise_revision,
     write_events,
 )
 from steward.service.listing import Listing, Wanted

@@ -12,11 +12,12 @@ from steward.domain.errors import NotFound, ValidationFailed
 from steward.domain.ids import parse_id, row_id
 from steward.domain.task import check_fits
 from steward.ports.chance import Chance
-from steward.ports.rows.calendar import CalendarRow, EventRow, TaskRow
+from steward.ports.rows.calendar import EventRow, TaskRow
 from steward.ports.rows.suggestion import JobRow
 from steward.ports.storage import Is, Raise, Reading, Storage, Writing
 from steward.service.answer import Answer, Caller, Keyed, expect_version
 from steward.service.answer import keyed as under_key
+from steward.service.changing import raise_revision
 from steward.service.fields import flag, read_fields, required
 from steward.service.jobs import newest_job, write_job
 from steward.service.listing import Listing, Wanted
@@ -213,7 +214,7 @@ class Tasks:
                     {"event_id": block.event_id, "version": block.version},
                     {"status": "cancelled", "makeup_slot": None, "version": Raise()},
                 )
-            await tx.change(CalendarRow, {"user_id": task.user_id}, {"revision": Raise()})
+            await raise_revision(tx, task.user_id)
             ahead = [replace(block, status="cancelled", version=block.version + 1) for block in ahead]
         answer = await _answer(tx, task)
         more = {"changed": changed, "future_blocks": [block_view(block) for block in ahead]}
