@@ -11,6 +11,9 @@ from tests.integration.steward.http.stage import Stage
 from tests.integration.steward.http.test_previews import event, prepared
 
 PHONE, DESK = (390, 844), (1280, 900)
+HOSTILE = (
+    "<script>document.title='stolen'</script><img src=x onerror=\"document.title='stolen'\">{{7*7}}'\"><b hx-get=/x>"
+)
 CALENDAR = """BEGIN:VCALENDAR
 VERSION:2.0
 PRODID:-//test//EN
@@ -111,12 +114,17 @@ async def status(stage: Stage, preview: str) -> tuple[str, str]:
 
 
 async def test_pages_fit_a_small_phone_and_have_large_targets(served: Served) -> None:
-    """ST-60: 320 px without scrolling sideways; what is tapped is at least 44 px high; a skip link comes first."""
+    """ST-60, ST-63: 320 px without scrolling sideways; what is tapped is at least 44 px high; a skip link comes first.
+
+    What people write runs nowhere: the browser has nothing to report, of our policy or of a script.
+    """
     await asyncio.to_thread(all_pages, served)
 
 
 def all_pages(served: Served) -> None:
     preview = served.do(suggested(served.stage))
+    served.do(served.stage.call("POST", "/tasks", {"title": HOSTILE, "priority_group": 1, "duration_minutes": 30}))
+    served.do(event(served.stage, HOSTILE, "2026-11-23T21:00:00+08:00", "2026-11-23T22:00:00+08:00"))
     with browsing() as page:
         page.shape(320, 640)
         signed_in(page, served)
@@ -130,6 +138,7 @@ def all_pages(served: Served) -> None:
             )
             assert small == [], path
             assert page.evaluate("document.querySelector('body a').className") == "skip"
+            assert page.evaluate("document.title") != "stolen"
         assert page.console == []
 
 

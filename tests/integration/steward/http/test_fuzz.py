@@ -101,7 +101,7 @@ def examples(body: dict[str, Any] | None, names: list[str]) -> list[dict[str, An
         }
     )
 
-    @settings(max_examples=12, database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=6, database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
     @given(wanted)
     def collect(call: dict[str, Any]) -> None:
         found.append(call)
