@@ -234,7 +234,7 @@ class Notifier(Service):
         if room:
             claimed_at = desk.clock.boottime()
             taken = await looking.transact(
-                claiming.take(desk.rules, self._owner, room, settings.batch, round_.turns(desk.rules), round_.ends)
+                claiming.take(desk.rules, self._owner, room, settings.batch, round_.turns(desk.rules))
             )
             self._looked = True
             round_.looked(taken, desk.clock.boottime(), settings.poll.total_seconds())

@@ -5,7 +5,6 @@ Source: spec/notification.md NT-9, NT-25.
 """
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,7 +12,6 @@ from outrider.notification.destination import DestinationRow
 from outrider.notification.policy import NotificationPolicy
 from outrider.notification.record import Record
 from outrider.notification.store.claiming import ChooseTurn, Taken
-from outrider.notification.store.destinations import Queue
 from outrider.notification.store.rules import Rules
 from outrider.notification.turns import InHand, Turn, turn
 
@@ -23,14 +21,12 @@ and is no later than a bucket makes up for."""
 FIRST_CALL = timedelta(milliseconds=50)
 CALL_SHARE = 8
 """How much of the mean duration of calls is that of the last one: 1 in so many."""
-QUEUES_MAX = 1_000
-"""Of so many destinations it is kept in mind where what waits there ends."""
 
 
 @dataclass(slots=True)
 class Round:
     """What is in hand: sends by destination, those of them that have taken no token yet, how long they take, when to look
-    again, and where what waits for a destination ends.
+    again.
     """
 
     in_flight: int = 0
@@ -39,7 +35,6 @@ class Round:
     call: timedelta = FIRST_CALL
     look_at: float = 0.0
     is_short: bool = False
-    ends: dict[bytes, Mapping[Queue, datetime]] = field(default_factory=dict)
 
     def turns(self, rules: Rules) -> ChooseTurn:
         """Whose turn it is, by what is in hand now."""
@@ -63,11 +58,6 @@ class Round:
         self.is_short = not taken.is_all
         wait = poll if taken.next_in is None else min(max(taken.next_in.total_seconds(), LOOK_LEAST), poll)
         self.look_at = now + wait
-        for key, ends in taken.ends.items():
-            self.ends.pop(key, None)
-            self.ends[key] = ends
-        while len(self.ends) > QUEUES_MAX:
-            del self.ends[next(iter(self.ends))]
 
     def pause(self, now: float, poll: float) -> float:
         """How long to wait, unless somebody wakes us: until something may be due, or for room."""

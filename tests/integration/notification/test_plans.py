@@ -44,6 +44,7 @@ ASKED: Mapping[str, Mapping[str, Any]] = {
         "destination_key": HOOK, "after": NOW - 400 * HOUR, "before": NOW + HOUR, "limit": PAGE,
     },
     "next_due_notification": {},
+    "last_turn_of_destination": {"destination_key": HOOK, "after": NOW, "until": NOW + HOUR / 2},
     "expired_sendings": {"limit": PAGE},
     "skipped_notifications": {"behind": UUID(int=0), "since": NOW - 2 * HOUR, "limit": PAGE},
 }  # fmt: skip

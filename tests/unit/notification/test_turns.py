@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from outrider.core.notification.traits import Rate
 from outrider.notification.buckets import micros
 from outrider.notification.destination import DestinationRow, Hold, State, admit
-from outrider.notification.turns import InHand, turn
-from tests.unit.notification.builders import MINUTE, NOW
+from outrider.notification.store.destinations import behind, early
+from outrider.notification.turns import InHand, Turn, turn
+from tests.unit.notification.builders import MINUTE, NOW, record
 
 SECOND = timedelta(seconds=1)
 FIVE = (Rate(5, SECOND),)
@@ -82,3 +84,21 @@ def test_a_destination_that_takes_nothing_says_until_when(
 def test_what_waits_for_a_destination_that_is_off_goes_to_its_end() -> None:
     """NT-27, T10: `begin` ends it without a call."""
     assert turn(replace(ROW, state=State.DISABLED), FIVE, NOTHING, NOW).count == NOTHING.most
+
+
+def test_a_lost_turn_moves_one_and_what_comes_anew_goes_behind_all_that_waits() -> None:
+    """NT-22, NT-25: what may have told somebody first, then the first that was early, the rest by priority behind the last
+    that waits there, whoever dated it.
+    """
+    waits = Turn(0, NOW + MINUTE, SECOND, Hold.RATE)
+    told = record(id=UUID(int=1), ambiguous_since=NOW)
+    soon, lost = (record(id=UUID(int=number), hold="rate") for number in (2, 3))
+    low, normal = (record(id=UUID(int=number), priority=priority) for number, priority in ((4, 2), (5, 1)))
+    due = [low, soon, normal, lost, told]
+    assert [one.id.int for one in early(due)] == [1, 2]
+    moves = behind(due, waits, NOW + 2 * MINUTE)
+    last = 2 * MINUTE
+    assert [(one.id.int, until - NOW) for one, until, _ in moves] == [
+        (1, MINUTE), (2, MINUTE + SECOND), (5, last + SECOND), (3, last + 2 * SECOND), (4, last + 3 * SECOND),
+    ]  # fmt: skip
+    assert [until - NOW for _, until, _ in behind([low], waits, None)] == [MINUTE]

@@ -12,15 +12,7 @@ from outrider.notification.destination import DestinationRow
 from outrider.notification.record import Record
 from outrider.notification.states import WAITING, Event, Status, transition
 from outrider.notification.store import rows
-from outrider.notification.store.destinations import (
-    NO_QUEUES,
-    Move,
-    Queue,
-    due_there,
-    move,
-    put_behind,
-    read_destinations,
-)
+from outrider.notification.store.destinations import due_there, move, put_behind, read_destinations
 from outrider.notification.store.rules import Rules
 from outrider.notification.turns import Turn
 
@@ -33,26 +25,22 @@ class Taken:
     """What `take` did: `records` are the owner's, `held` wait for their turn for the first time.
 
     `is_all`: nothing else may begin now. `next_in`: after what time something is due again, None where nothing waits or
-    not all was seen. `ends`: where what waits for each destination ends now.
+    not all was seen.
     """
 
     records: list[Record]
     held: list[Record] = field(default_factory=list)
     is_all: bool = True
     next_in: timedelta | None = None
-    ends: Mapping[bytes, Mapping[Queue, datetime]] = field(default_factory=dict)
 
 
-def take(
-    rules: Rules, owner: str, room: int, limit: int, choose: ChooseTurn, ends: Mapping[bytes, Mapping[Queue, datetime]]
-) -> Steps[Taken]:
+def take(rules: Rules, owner: str, room: int, limit: int, choose: ChooseTurn) -> Steps[Taken]:
     """As `claim`, at most `room`, and of each destination only so many as `choose` says; the rest of what is due there is
     dated to when its turn comes, in the same transaction, so that nobody looks at it before, and others never queue behind
     it.
 
-    Looks at `limit` due records, and dates at most as many of a destination; `ends` is what the calls before gave, see
-    `put_behind`. Statements besides those of `claim`: `read_destinations`, `next_due_notification` → `(due_at, clock)`,
-    what is due after now at the earliest (None: nothing).
+    Looks at `limit` due records, and dates at most as many of a destination. Statements besides those of `claim`:
+    `read_destinations`, `next_due_notification` → `(due_at, clock)`, what is due after now at the earliest (None: nothing).
     """
     due, now = yield from _due(limit)
     is_all = len(due) < limit
@@ -61,18 +49,15 @@ def take(
     known = yield from read_destinations({one.destination_key: one.channel for one in due if one.destination_key})
     going, crowded = _chosen(due, known, choose, now)
     records = yield from _leased(rules, owner, going[:room], now)
-    moves: list[Move] = []
-    there: dict[bytes, Mapping[Queue, datetime]] = {}
-    for key, (turn, waiting) in crowded.items():
-        asked = waiting if is_all else (yield from due_there(key, now, turn, limit))
-        dated, there[key] = yield from put_behind(key, asked, turn, ends.get(key, NO_QUEUES))
-        moves += dated
-    held = yield from move(moves)
     looked = {one.id for _, waiting in crowded.values() for one in waiting}
+    if not is_all:
+        more = yield from due_there({key: turn for key, (turn, _) in crowded.items()}, now, limit)
+        crowded = {key: (turn, more[key]) for key, (turn, _) in crowded.items()}
+    moves = yield from put_behind(crowded)
+    held = yield from move(moves)
     is_all = is_all and len(going) <= room
-    return Taken(
-        records, [one for one in held if one.id in looked], is_all, (yield from _next_in()) if is_all else None, there
-    )
+    next_in = (yield from _next_in()) if is_all else None
+    return Taken(records, [one for one in held if one.id in looked], is_all, next_in)
 
 
 def claim(rules: Rules, owner: str, limit: int) -> Steps[list[Record]]:

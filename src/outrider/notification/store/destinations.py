@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any, Final
 
 from outrider.core.notification.address import Destination
@@ -12,14 +11,13 @@ from outrider.core.steps import Statement, Steps
 from outrider.notification.destination import DestinationRow, Hold, State, paused, resumed
 from outrider.notification.record import Record, record_of
 from outrider.notification.states import Event
-from outrider.notification.store.rows import demand, write_all
+from outrider.notification.store.rows import demand
 from outrider.notification.turns import Turn
 
-Queue = int
-"""Of a destination: a priority."""
 Move = tuple[Record, datetime, Hold | None]
 """A locked record, when it is due, and what holds it until then."""
-NO_QUEUES: Final[Mapping[Queue, datetime]] = MappingProxyType({})
+QUEUE_MAX: Final = timedelta(hours=6)
+"""What waits longer for its turn is not looked for."""
 BLOCKED: Final = frozenset({Hold.RATE, Hold.BREAKER, Hold.PAUSED})
 """Holds that are a destination's, not a record's."""
 DESTINATION_COLUMNS: Final = tuple(DestinationRow.__dataclass_fields__)
@@ -112,39 +110,60 @@ def read_destinations(channels: Mapping[bytes, str]) -> Steps[dict[bytes, Destin
     return {key: found.get(key) or DestinationRow(key, channel, "") for key, channel in channels.items()}
 
 
-def due_there(key: bytes, now: datetime, turn: Turn, limit: int) -> Steps[list[Record]]:
-    """Lock what is due at a destination, or would be before its turn comes, at most `limit`; what another owns is passed
-    over.
+def due_there(turns: Mapping[bytes, Turn], now: datetime, limit: int) -> Steps[dict[bytes, list[Record]]]:
+    """Lock what is due at destinations, or would be before its turn comes, at most `limit` of each; what another owns is
+    passed over.
 
-    Statement `waiting_of_destination`, params `destination_key`, `after`, `before` (of the due time), `limit` → the
+    Statement `waiting_of_destination`, `many` of `destination_key`, `after`, `before` (of the due time), `limit` → the
     earliest records without a live lease, locked (SKIP LOCKED), by due time.
     """
-    return (yield from _waiting(key, now - _FAR, max(now, turn.until - turn.apart - _INSTANT), limit))
+    sets = [
+        {
+            "destination_key": key, "after": now - _FAR, "before": max(now, turn.until - turn.apart - _INSTANT),
+            "limit": limit,
+        }
+        for key, turn in turns.items()
+    ]  # fmt: skip
+    found: dict[bytes, list[Record]] = {key: [] for key in turns}
+    for record in map(record_of, (yield Statement("waiting_of_destination", many=sets)) if sets else ()):
+        found[record.destination_key or b""].append(record)
+    return found
 
 
-def put_behind(
-    key: bytes, due: Sequence[Record], turn: Turn, ends: Mapping[Queue, datetime] = NO_QUEUES
-) -> Steps[tuple[list[Move], Mapping[Queue, datetime]]]:
-    """When locked records of a destination come after those whose turn it is, so that the others never queue behind them
-    (NT-25, T2); and where each queue ends then. Nothing is written.
-
-    What may have told the person already comes first, then the first of what has waited before, which was early. The rest
-    goes by priority behind what a call before moved, by its `ends`, if that still waits: so each is moved about once, however
-    many there are, and a turn that was lost moves one and not all.
+def put_behind(crowded: Mapping[bytes, tuple[Turn, Sequence[Record]]]) -> Steps[list[Move]]:
+    """When locked records of destinations come after those whose turn it is, so that the others never queue behind them
+    (NT-25, T2). Nothing is written. Statement `last_turn_of_destination`, `many` of `destination_key`, `after`, `until` → of
+    each `(due_at)`, the last that is dated so between these, None where nothing is.
     """
-    first = sorted(due, key=lambda one: (one.ambiguous_since is None, one.hold not in BLOCKED, one.priority))
-    count = sum(one.ambiguous_since is not None for one in due)
-    count += count < len(first) and first[count].hold in BLOCKED
-    moves: list[Move] = [(one, turn.until + place * turn.apart, turn.reason) for place, one in enumerate(first[:count])]
-    behind = turn.until + count * turn.apart
-    kept: dict[Queue, datetime] = {}
-    for record in first[count:]:
-        queue = record.priority
-        if queue not in kept:
-            kept[queue] = yield from _end_of(key, ends.get(queue, behind), behind, turn.apart)
-        moves.append((record, kept[queue], turn.reason))
-        kept[queue] += turn.apart
-    return moves, {**ends, **kept}
+    sets = [
+        {"destination_key": key, "after": turn.until - turn.apart, "until": turn.until + QUEUE_MAX}
+        for key, (turn, due) in crowded.items()
+        if len(due) > len(early(due))
+    ]
+    rows = (yield Statement("last_turn_of_destination", many=sets)) if sets else ()
+    lasts = {one["destination_key"]: last for one, (last,) in zip(sets, rows, strict=True)}
+    return [one for key, (turn, due) in crowded.items() for one in behind(due, turn, lasts.get(key))]
+
+
+def behind(due: Sequence[Record], turn: Turn, last: datetime | None) -> list[Move]:
+    """When they come: first what was early, the rest by priority behind `last`, the last that waits there for its turn,
+    whoever dated it. So each is moved about once, however many there are, and a turn that was lost moves one and not all.
+    """
+    first = early(due)
+    ids = {one.id for one in first}
+    rest = sorted((one for one in due if one.id not in ids), key=lambda one: one.priority)
+    start = turn.until + len(first) * turn.apart
+    if last is not None:
+        start = max(start, last + turn.apart)
+    moves: list[Move] = [(one, turn.until + place * turn.apart, turn.reason) for place, one in enumerate(first)]
+    return moves + [(one, start + place * turn.apart, turn.reason) for place, one in enumerate(rest)]
+
+
+def early(due: Sequence[Record]) -> list[Record]:
+    """Those that come with the next turns: what may have told the person already, and the first that has waited before."""
+    told = [one for one in due if one.ambiguous_since is not None]
+    waited = [one for one in due if one.ambiguous_since is None and one.hold in BLOCKED]
+    return sorted(told, key=lambda one: one.priority) + sorted(waited, key=lambda one: one.priority)[:1]
 
 
 def waiting(key: bytes, now: datetime, limit: int) -> Steps[list[Record]]:
@@ -157,14 +176,6 @@ def is_blocked(row: DestinationRow, now: datetime) -> bool:
     return row.state in {State.PAUSED, State.DISABLED} or (row.blocked_until is not None and row.blocked_until > now)
 
 
-def _end_of(key: bytes, end: datetime, until: datetime, apart: timedelta) -> Steps[datetime]:
-    """Where the next of a queue goes: behind its end, or to `until` where nothing waits there any more."""
-    if end <= until:
-        return until
-    there = yield from _waiting(key, end - 2 * apart, end, 1)
-    return end if there else until
-
-
 def _waiting(key: bytes, after: datetime, before: datetime, limit: int) -> Steps[list[Record]]:
     params = {"destination_key": key, "after": after, "before": before, "limit": limit}
     rows = yield Statement("waiting_of_destination", params)
@@ -172,14 +183,20 @@ def _waiting(key: bytes, after: datetime, before: datetime, limit: int) -> Steps
 
 
 def move(moves: Sequence[Move]) -> Steps[list[Record]]:
-    """Write when locked records are due, and what holds them; gives those that nothing held so before."""
-    sets = []
+    """Write when locked records are due, and what holds them; gives those that nothing held so before.
+
+    Statement `date_notification`, `many` of `id`, `known_epoch`, `next_retry_at`, `hold`.
+    """
+    newly, sets = [], []
     for record, until, reason in moves:
         demand(record, Event.HELD, "held")
-        due = min(until, record.expires_at)
-        sets.append((record, replace(record, next_retry_at=due, hold=None if reason is None else str(reason))))
-    yield from write_all(sets)
-    return [after for before, after in sets if before.hold != after.hold]
+        due, hold = min(until, record.expires_at), None if reason is None else str(reason)
+        sets.append({"id": record.id, "known_epoch": record.epoch, "next_retry_at": due, "hold": hold})
+        if record.hold != hold:
+            newly.append(replace(record, next_retry_at=due, hold=hold))
+    if sets:
+        yield Statement("date_notification", many=sets)
+    return newly
 
 
 def _locked(wanted: Iterable[bytes]) -> Steps[dict[bytes, DestinationRow]]:

@@ -4,7 +4,6 @@ Source: spec/notification.md NT-23 to NT-27, NT-34, §14.
 """
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,14 +45,12 @@ async def put_destination(desk: Desk, **columns: Any) -> None:  # noqa: ANN401  
     await desk.run(destinations.write_destinations([replace(row, **columns)]))
 
 
-def redate(
-    key: bytes, now: datetime, turn: Turn, limit: int, ends: Mapping[destinations.Queue, datetime] | None = None
-) -> Steps[tuple[int, Mapping[destinations.Queue, datetime]]]:
-    """Move what is due there behind `turn`; gives how many, and where each queue ends."""
-    due = yield from destinations.due_there(key, now, turn, limit)
-    moves, kept = yield from destinations.put_behind(key, due, turn, ends or {})
+def redate(key: bytes, now: datetime, turn: Turn, limit: int) -> Steps[int]:
+    """Move what is due there behind `turn`; gives how many."""
+    due = yield from destinations.due_there({key: turn}, now, limit)
+    moves = yield from destinations.put_behind({key: (turn, due[key])})
     yield from destinations.move(moves)
-    return len(moves), kept
+    return len(moves)
 
 
 async def the_destination(desk: Desk) -> DestinationRow:
@@ -124,7 +121,7 @@ class DestinationSuite:
         other = await desk.accept_one(request(route=Route((), ("mail",))))
         now = await desk.run(rows.read_clock())
         turn = Turn(0, now + HOUR, timedelta(minutes=1), Hold.BREAKER)
-        assert (await desk.run(redate(destination_of("bot").key, now, turn, 4)))[0] == 4  # noqa: PLR2004  the limit
+        assert (await desk.run(redate(destination_of("bot").key, now, turn, 4))) == 4  # noqa: PLR2004  the limit
         assert sorted(one.id for one in await desk.claim()) == sorted([blocked[4].id, other.id])
         stored = [await desk.read(one.id) for one in blocked[:4]]
         assert [one.next_retry_at for one in stored] == [
@@ -142,16 +139,16 @@ class DestinationSuite:
         first = [await desk.accept_one(request(subject_id=f"first {number}")) for number in range(2)]
         began = await desk.run(rows.read_clock())
         turn = Turn(0, now + HOUR, minute, Hold.RATE)
-        _, ends = await desk.run(redate(key, began, turn, 100))
+        await desk.run(redate(key, began, turn, 100))
         later = await desk.accept_one(request(subject_id="later"))
         began = await desk.run(rows.read_clock())
-        count, ends = await desk.run(redate(key, began, turn, 100, ends))
+        count = await desk.run(redate(key, began, turn, 100))
         assert (count, (await desk.read(later.id)).next_retry_at) == (1, now + HOUR + 2 * minute)
         for record in (*first, later):
             await desk.change(record.id, next_retry_at=now)
         last = await desk.accept_one(request(subject_id="last"))
         began = await desk.run(rows.read_clock())
-        await desk.run(redate(key, began, turn, 100, ends))
+        await desk.run(redate(key, began, turn, 100))
         found = {(await desk.read(one.id)).next_retry_at for one in (*first, later)}
         assert found == {now + HOUR, now + HOUR + minute, now + HOUR + 2 * minute}
         behind = (await desk.read(last.id)).next_retry_at
@@ -177,7 +174,7 @@ class DestinationSuite:
             seen.append(row)
             return turn
 
-        taken = await desk.run(take(desk.rules, "one", 10, 100, choose, {}))
+        taken = await desk.run(take(desk.rules, "one", 10, 100, choose))
         assert {one.id for one in taken.records} == {made[3].id, other.id}
         assert {row.state for row in seen} == {State.CLOSED}
         assert {one.id for one in taken.held} == {made[number].id for number in (0, 1, 4)}
@@ -186,7 +183,7 @@ class DestinationSuite:
         assert taken.is_all
         assert taken.next_in is not None
         assert HOUR * 0.9 < taken.next_in <= HOUR
-        assert (await desk.run(take(desk.rules, "two", 10, 100, choose, {}))).records == []
+        assert (await desk.run(take(desk.rules, "two", 10, 100, choose))).records == []
         await desk.close()
 
     async def test_no_more_is_taken_than_there_is_room_for(self, harness: StorageHarness) -> None:
@@ -195,9 +192,9 @@ class DestinationSuite:
         await desk.give_address()
         made = [await desk.accept_one(request(subject_id=str(number))) for number in range(3)]
         turn = Turn(3, FUTURE, HOUR, Hold.RATE)
-        taken = await desk.run(take(desk.rules, "one", 1, 100, lambda *_: turn, {}))
+        taken = await desk.run(take(desk.rules, "one", 1, 100, lambda *_: turn))
         assert ([one.id for one in taken.records], taken.is_all, taken.next_in) == ([made[0].id], False, None)
-        again = await desk.run(take(desk.rules, "two", 9, 100, lambda *_: turn, {}))
+        again = await desk.run(take(desk.rules, "two", 9, 100, lambda *_: turn))
         assert ([one.id for one in again.records], again.is_all) == ([one.id for one in made[1:]], True)
         await desk.close()
 

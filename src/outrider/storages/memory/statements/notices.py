@@ -34,6 +34,7 @@ _SEARCHED: Final = {
 }  # fmt: skip
 """Filters by their columns."""
 _WAITING: Final = ("pending", "failed")
+_TURNS: Final = frozenset({"rate", "breaker", "paused"})
 _TABLE: Final = "record"
 
 
@@ -67,6 +68,15 @@ def write_notification(db: MemoryAccess, params: Params) -> Rows:
     row = db.get(_TABLE, params["id"])
     if row is not None and row["epoch"] == params["known_epoch"]:
         db.update(_TABLE, row, **{name: params[name] for name in _STATE}, updated_at=db.now)
+    return []
+
+
+def date_notification(db: MemoryAccess, params: Params) -> Rows:
+    """When it is due and what holds it, if its epoch is the one known."""
+    db.lock(_TABLE, params["id"])
+    row = db.get(_TABLE, params["id"])
+    if row is not None and row["epoch"] == params["known_epoch"]:
+        db.update(_TABLE, row, next_retry_at=params["next_retry_at"], hold=params["hold"], updated_at=db.now)
     return []
 
 
@@ -143,6 +153,19 @@ def next_due_notification(db: MemoryAccess, params: Params) -> Rows:  # noqa: AR
         if row["next_retry_at"] > now
     ]
     return [(min(later, default=None), now)]
+
+
+def last_turn_of_destination(db: MemoryAccess, params: Params) -> Rows:
+    """(due_at): the last that waits there for its turn between these."""
+    found = [
+        row["next_retry_at"]
+        for status in _WAITING
+        for row in db.rows(_TABLE, status=status)
+        if row["destination_key"] == params["destination_key"]
+        and row["hold"] in _TURNS
+        and params["after"] < row["next_retry_at"] <= params["until"]
+    ]
+    return [(max(found, default=None),)]
 
 
 def expired_sendings(db: MemoryAccess, params: Params) -> Rows:

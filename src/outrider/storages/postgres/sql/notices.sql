@@ -66,6 +66,10 @@ UPDATE {record} SET
     updated_at = clock_timestamp()
 WHERE id = :id AND epoch = :known_epoch
 
+-- name: date_notification
+UPDATE {record} SET next_retry_at = :next_retry_at, hold = :hold, updated_at = clock_timestamp()
+WHERE id = :id AND epoch = :known_epoch
+
 -- name: extend_notification
 UPDATE {record} SET expires_at = :expires_at WHERE id = :id
 
@@ -153,6 +157,18 @@ CROSS JOIN LATERAL (
     FOR UPDATE SKIP LOCKED
 ) AS d
 ORDER BY d.next_retry_at, d.record_id LIMIT :limit
+
+-- name: last_turn_of_destination
+-- Backwards along the index of each state, past the few that something else holds.
+SELECT max(d.next_retry_at) AS due_at
+FROM (VALUES ('pending'), ('failed')) AS s (waiting)
+CROSS JOIN LATERAL (
+    SELECT next_retry_at
+    FROM {record}
+    WHERE destination_key = :destination_key AND status = s.waiting AND next_retry_at > :after AND next_retry_at <= :until
+        AND hold IN ('rate', 'breaker', 'paused')
+    ORDER BY next_retry_at DESC LIMIT 1
+) AS d
 
 -- name: skipped_notifications
 -- The few that ended lately are looked at, never all ids from there on: the order is written so that no planner does.
