@@ -1,6 +1,7 @@
 """What a process that relays does beside it: pruning, sweeping, comparing what is kept how long, keeping the routes fresh."""
 
 import asyncio
+from collections.abc import Collection
 
 from outrider.bootstrap.pruning import pruner
 from outrider.bootstrap.retention import compare_sources
@@ -15,6 +16,7 @@ from outrider.runtime.service import Service
 from outrider.runtime.supervisor import Supervisor, wait_for_event
 
 AGAIN_SECONDS = 60.0
+ASKED_AGAIN_SECONDS = 0.5
 
 
 class Upkeep(Service):
@@ -47,8 +49,7 @@ class Upkeep(Service):
                 self._stopping, self._made.settings.relay.preflight_interval.total_seconds()
             ):
                 await self._refresh()
-            for task in beside:
-                task.cancel()
+            await _ended(beside)
 
     def _drain(self, timeout_seconds: float) -> None:  # noqa: ARG002  nothing of it needs time
         self._stopping.set()
@@ -89,3 +90,13 @@ class Upkeep(Service):
 
     def _failed(self, error: OutriderError) -> None:
         self._telemetry.emit(ServiceFailed(self._made.service, self.role, error.code, clean_text(error)))
+
+
+async def _ended(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended: before Python 3.12 a wait with a timeout that ends at the very moment swallows a
+    cancellation.
+    """
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=ASKED_AGAIN_SECONDS)

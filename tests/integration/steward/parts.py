@@ -125,9 +125,14 @@ class Database:
         return self.engine.dialect.name
 
 
-def steward_at(path: Path, clock: SystemClock | None = None, **flags: object) -> Steward:
-    """Steward whole, on this file; `flags` are settings, `scan__interval` for `scan.interval`."""
-    given = {"database.url": f"sqlite:///{path}", **{name.replace("__", "."): value for name, value in flags.items()}}
+def steward_at(place: Path | URL, clock: SystemClock | None = None, **flags: object) -> Steward:
+    """Steward whole, on this file or database; `flags` are settings, `scan__interval` for `scan.interval`."""
+    url = f"sqlite:///{place}" if isinstance(place, Path) else place.render_as_string(hide_password=False)
+    given = {
+        "database.url": url,
+        "secret_key": "k",
+        **{name.replace("__", "."): value for name, value in flags.items()},
+    }
     read = load(given, environment={})
     return Steward(read.settings, derived(read, environment={}), telemetry=NOWHERE, clock=clock)
 

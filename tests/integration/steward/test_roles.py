@@ -9,18 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import URL, text
 
 from steward.bootstrap.faults import NothingCarries, SchemaBehind, StartRefused
 from steward.bootstrap.roles import ROLES, services_of
 from steward.bootstrap.schema import check_schema, migrate, missing
 from steward.bootstrap.steward import Steward
+from steward.ports.rows.calendar import CalendarRow, TaskRow
+from steward.ports.rows.person import UserRow
 from steward.ports.rows.suggestion import JobRow, TriggerRow
-from steward.ports.storage import Reading
+from steward.ports.storage import OutgoingMessage, Reading, Writing
 from steward.service.answer import Caller
-from tests.integration.steward.parts import PERSON, steward_at
+from steward.service.rounds import Wakeup
+from tests.integration.steward.parts import PERSON, add_person, steward_at
 
 ANNA = Caller(PERSON, "ab" * 16)
 PATIENCE = 15
+PAUSE_SECONDS = 0.05
 
 
 @pytest.fixture
@@ -47,7 +52,7 @@ async def until(look: Callable[[], Awaitable[bool]]) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(PATIENCE):
         while not await look():
-            await asyncio.to_thread(lambda: None)
+            await Wakeup().wait(PAUSE_SECONDS)
 
 
 async def urgent_task(steward: Steward) -> str:
@@ -71,8 +76,20 @@ def looking(steward: Steward, kind: type[Any], status: str) -> Callable[[], Awai
     return look
 
 
-async def test_roles_run_what_they_say(steward: Steward, database: Path) -> None:
+@pytest.fixture
+async def anywhere_whole(empty_url: URL) -> AsyncIterator[Steward]:
+    """Steward on each database in turn, with all tables and one person."""
+    made = steward_at(empty_url)
+    await migrate(made)
+    await made.storage.write(add_person)
+    yield made
+    await made.close()
+
+
+@pytest.mark.timeout(60)
+async def test_roles_run_what_they_say(anywhere_whole: Steward) -> None:
     """ST-70, ST-64: each role does its own part of the way from job to notification, and no other's."""
+    steward = anywhere_whole
     task_id = await urgent_task(steward)
     async with running(steward, "relay", "reconcile", "feeds"):
         pass
@@ -86,9 +103,9 @@ async def test_roles_run_what_they_say(steward: Steward, database: Path) -> None
     assert (await steward.previews.list(ANNA, limit=None, cursor=None))["items"] == []
     async with running(steward, "prepare"):
         await until(looking(steward, TriggerRow, "preview_generated"))
-    assert notified(database) == []
+    assert await notified(steward) == []
     async with running(steward, "notifier"):
-        await until(lambda: asyncio.to_thread(lambda: notified(database) == [("inbox", "sent")]))
+        await until(lambda: told(steward))
     (preview,) = (await steward.previews.list(ANNA, limit=None, cursor=None))["items"]
     story = await steward.timeline.of(ANNA, preview["trigger_id"])
     assert {entry["kind"] for entry in story["entries"]} >= {"job", "trigger", "message", "preview", "notification"}
@@ -101,9 +118,69 @@ def promoted(steward: Steward, task_id: str) -> Callable[[], Awaitable[bool]]:
     return look
 
 
-def notified(database: Path) -> list[tuple[str, str]]:
-    with closing(sqlite3.connect(database)) as connection:
-        return connection.execute("SELECT channel, status FROM notification_record ORDER BY channel").fetchall()
+async def notified(steward: Steward) -> list[tuple[str, str]]:
+    async with steward.pool.connect() as connection:
+        found = await connection.execute(text("SELECT channel, status FROM notification_record ORDER BY channel"))
+        return [(_text(channel), _text(status)) for channel, status in found]
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value  # bytes on MariaDB, by the column's type
+
+
+async def told(steward: Steward) -> bool:
+    return await notified(steward) == [("inbox", "sent")]
+
+
+@pytest.mark.timeout(60)
+async def test_consumer_locks_one_person_a_transaction(anywhere_whole: Steward) -> None:
+    """ST-47, ST-64: while one person is being changed, the messages of the others are handled."""
+    steward = anywhere_whole
+    others = [UserRow("usr_ben", "Ben"), UserRow("usr_cleo", "Cleo")]
+    await steward.storage.write(lambda tx: tx.insert_all(others))
+    await steward.storage.write(lambda tx: tx.insert_all([CalendarRow(one.user_id) for one in others]))
+    for number, user_id in enumerate((PERSON, "usr_ben", "usr_cleo")):
+        await steward.storage.change(user_id, asking_to_promote(f"tsk_{number}", user_id))
+
+    async def groups() -> list[int]:
+        rows = await steward.storage.read(lambda tx: tx.all(TaskRow, {}, order=["task_id"]))
+        return [row.priority_group for row in rows]
+
+    async def wait_for(wanted: list[int]) -> bool:
+        return await groups() == wanted
+
+    async def hold(_: Writing) -> None:
+        await until(lambda: wait_for([2, 1, 1]))
+
+    if steward.pool.dialect.name == "sqlite":  # whose one writer is everybody's lock
+        async with running(steward, "consumer"):
+            await until(lambda: wait_for([1, 1, 1]))
+        return
+    held = asyncio.Event()
+
+    async def holding(tx: Writing) -> None:
+        held.set()
+        await hold(tx)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(steward.storage.change(PERSON, holding))
+        await held.wait()
+        group.create_task(handled(steward, wait_for))
+
+
+async def handled(steward: Steward, wait_for: Callable[[list[int]], Awaitable[bool]]) -> None:
+    async with running(steward, "consumer"):
+        await until(lambda: wait_for([1, 1, 1]))
+
+
+def asking_to_promote(task_id: str, user_id: str) -> Callable[[Writing], Awaitable[None]]:
+    async def work(tx: Writing) -> None:
+        row = TaskRow(task_id, user_id, "Lab report", 2, 60, tx.now, urgency_threshold_at=tx.now - timedelta(hours=1))
+        await tx.insert(row)
+        body = {"user_id": user_id, "task_ids": [task_id]}
+        await tx.add(OutgoingMessage("task.urgency.promote.requested", user_id, f"job_{task_id}", body))
+
+    return work
 
 
 async def test_every_role_is_a_service_of_that_name(steward: Steward) -> None:
