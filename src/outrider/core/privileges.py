@@ -33,6 +33,19 @@ DUTIES: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }  # fmt: skip
 """Privileges by duty and table."""
+NOTIFYING: Final[Mapping[str, Mapping[str, str]]] = {
+    "notify": {
+        "record": _ALL, "dedupe": _ALL, "attempt": _ALL, "digest": _ALL, "destination": _SIU, "preference": _S,
+        "address": _SU, "request": "SELECT UPDATE DELETE", "inbox_item": _ALL, "outrider_meta": _S,
+    },
+    "serve": {
+        "record": _SIU, "dedupe": _SIU, "attempt": _S, "digest": _SIU, "destination": _SIU, "preference": _SIU,
+        "address": _ALL, "request": _SIU, "inbox_item": _SIU, "outrider_meta": _S, "outrider_audit": _SI,
+    },
+}  # fmt: skip
+"""The same of the service that runs the notifier, beside what every service has: of nobody who may do nothing there."""
+NOTIFIER_TABLES: Final = frozenset(NOTIFYING["notify"]) - {"outrider_meta"}
+NOTIFIER_PREFIX: Final = "notification_"
 SIDE_ROWS: Final[Mapping[str, Mapping[str, str]]] = {
     "add": {"outbox_pending": "INSERT", "outbox_subscription": _S, "outbox_cursor": _S},
     "consume": {"inbox_receipt": _ALL},
@@ -57,7 +70,8 @@ def read_grants(lines: Iterable[str], database: str, prefix: str) -> Iterator[tu
 
     Source: MariaDB documentation, "GRANT"; the name of a database is a pattern as in LIKE, unless a table follows it.
     """
-    tables = {table for duties in (DUTIES, SIDE_ROWS) for needed in duties.values() for table in needed}
+    known = (DUTIES, SIDE_ROWS, NOTIFYING) if prefix == NOTIFIER_PREFIX else (DUTIES, SIDE_ROWS)
+    tables = {table for duties in known for needed in duties.values() for table in needed}
     for line in lines:
         if (found := _GRANT.match(line)) is None:
             continue
@@ -81,7 +95,8 @@ def judge_privileges(granted: Iterable[tuple[str, str]], *, side_rows: bool = Fa
     if not have:
         return []
     more = SIDE_ROWS if side_rows else {}
-    lacking = {duty: _lacking({**tables, **more.get(duty, {})}, have) for duty, tables in DUTIES.items()}
+    duties = {**DUTIES, **NOTIFYING} if any(table in NOTIFIER_TABLES for table, _ in have) else DUTIES
+    lacking = {duty: _lacking({**tables, **more.get(duty, {})}, have) for duty, tables in duties.items()}
     able = [duty for duty, lacks in lacking.items() if not lacks]
     seen = f"may {', '.join(able)}" if able else "may do nothing whole"
     unable = [f"{duty} (no {', '.join(lacks)})" for duty, lacks in lacking.items() if lacks]

@@ -10,8 +10,11 @@ import pymysql
 import pytest
 
 from outrider import Catalog, Message, Outbox
+from outrider.admin.doctor import examine
+from outrider.bootstrap.examination import connections_needed
 from outrider.bootstrap.migrations import make_roles
 from outrider.bootstrap.notifying import Notifying, declare_notifications, notifier_parts
+from outrider.bootstrap.pruning import retention
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.wiring import site
 from outrider.core.events import NotificationSent, NotificationSkipped, NotificationTotalsRead, ServiceFailed
@@ -237,3 +240,16 @@ async def test_each_role_can_do_its_work(town: Town) -> None:
     await town.run("notify", end_leases("somebody"))
     assert (await town.run("serve", rekey(lambda _: None, 10))).looked_at == 0
     assert (await town.run("read", read_totals())).records == ()
+
+
+@pytest.mark.parametrize("role", ["notify", "serve"])
+async def test_doctor_tells_each_role_its_duty(town: Town, role: str) -> None:
+    """OB-94, NT-44: by what is granted, on columns, too; and what it may not do besides."""
+    said = {"service.name": "notification", "database.url": town.user(role), "broker.url": "log:"}
+    made = site(make(said))
+    async with made.session(check=False) as session:
+        found = await examine(session, retention(made), connections_needed(made.settings), PREFIX)
+    (told,) = [one for one in found if one.check == "privileges"]
+    duties = told.seen.split(";")[0].removeprefix("may ").split(", ")
+    assert (role in duties, {"notify", "serve"} <= {*duties}) == (True, False), told.seen
+    assert told.verdict == "ok"

@@ -1,7 +1,7 @@
 """What `doctor` makes of the facts."""
 
 from outrider.core.health import ConnectionsNeeded, Verdict, judge_connections, judge_server, judge_state_dir
-from outrider.core.privileges import DUTIES, OWNER, judge_privileges, read_grants
+from outrider.core.privileges import DUTIES, NOTIFYING, OWNER, judge_privileges, read_grants
 
 
 def granted(*duties: str) -> set[tuple[str, str]]:
@@ -52,6 +52,21 @@ def test_privileges_are_told_by_duty() -> None:
     assert (much.verdict, "REVOKE UPDATE" in much.advice) == (Verdict.WARN, True)
     (nothing,) = judge_privileges({("outbox_message", "SELECT")})
     assert nothing.verdict is Verdict.FAIL
+
+
+def test_the_notifiers_duties_are_judged_where_it_has_tables() -> None:
+    """OB-94, NT-44: `notify` and `serve`; of who may do nothing there nothing is said."""
+    tables = {(table, one) for table, needed in NOTIFYING["notify"].items() for one in needed.split()}
+    (found,) = judge_privileges(tables)
+    assert (found.verdict, found.seen.split(";")[0]) == (Verdict.OK, "may notify")
+    assert "serve (no INSERT UPDATE on preference, INSERT DELETE on address" in found.seen
+    (relay,) = judge_privileges(granted("relay"))
+    assert "notify" not in relay.seen
+    owner = ["GRANT ALL PRIVILEGES ON `shop`.* TO `u`@`%`"]
+    (whole,) = judge_privileges(read_grants(owner, "shop", "notification_"), side_rows=True)
+    assert whole.seen.endswith("may add, relay, consume, prune, operate, notify, serve")
+    (other,) = judge_privileges(read_grants(owner, "shop", "orders_"), side_rows=True)
+    assert other.seen.endswith("operate")
 
 
 def test_grants_are_read_as_mysql_and_mariadb_say_them() -> None:

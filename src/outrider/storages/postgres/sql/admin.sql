@@ -240,7 +240,9 @@ SELECT t.name, p.name FROM (VALUES
     ('outbox_advance', '{outbox_advance}'), ('outbox_delivery', '{outbox_delivery}'), ('outbox_pause', '{outbox_pause}'),
     ('inbox_consumer', '{inbox_consumer}'), ('inbox_key', '{inbox_key}'), ('inbox_receipt', '{inbox_receipt}'),
     ('inbox_delivery', '{inbox_delivery}'), ('outrider_route', '{outrider_route}'), ('outrider_meta', '{outrider_meta}'),
-    ('outrider_process', '{outrider_process}'), ('outrider_audit', '{outrider_audit}')
+    ('outrider_process', '{outrider_process}'), ('outrider_audit', '{outrider_audit}'), ('record', '{record}'),
+    ('dedupe', '{dedupe}'), ('request', '{request}'), ('attempt', '{attempt}'), ('address', '{address}'),
+    ('preference', '{preference}'), ('destination', '{destination}'), ('digest', '{digest}'), ('inbox_item', '{inbox_item}')
 ) AS t (name, place)
 JOIN pg_class AS c ON c.oid = to_regclass(t.place)
 CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('OWNER')) AS p (name)
