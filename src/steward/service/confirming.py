@@ -23,7 +23,7 @@ from steward.service.apply_deciding import UNREADABLE, Decided, decide_confirm
 from steward.service.apply_messages import ApplyMessages
 from steward.service.changing import raise_revision, write_changes
 from steward.service.confirm_request import ConfirmRequest, parse_confirm
-from steward.service.ending import end_preview, expire_preview, free_slot
+from steward.service.ending import end_preview, end_seen, expire_preview, free_slot
 from steward.service.person import Defaults, profile_of
 from steward.service.problems import (
     AlreadyApplied,
@@ -128,7 +128,7 @@ class Confirming:
         )
         body = apply_view(applied, decided.edited.dropped)
         await _store(tx, replace(applied, response_json=body), takes_over=takes_over)
-        await end_preview(tx, preview, "applied")
+        await end_seen(tx, preview, "applied")
         await tx.add(messages.succeeded(applied, await raise_revision(tx, row.user_id)))
         return Answer(OK, body, resource_id=row.apply_id)
 

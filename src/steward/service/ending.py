@@ -11,7 +11,7 @@ from steward.domain.resuggesting import Resuggestion
 from steward.ports.chance import Chance
 from steward.ports.rows.answer import DialogueRow
 from steward.ports.rows.suggestion import PreviewRow, TriggerRow
-from steward.ports.storage import Is, Raise, Writing
+from steward.ports.storage import Is, Raise, Taken, Writing
 from steward.service.jobs import suggest_again
 
 PreviewEnd = Literal["applied", "ignored", "expired", "failed", "undone"]
@@ -41,6 +41,12 @@ async def end_preview(tx: Writing, preview: PreviewRow, status: PreviewEnd, reas
     if status in _FREES_THE_SLOT:
         await free_slot(tx, preview.user_id, preview.trigger_id)
     return True
+
+
+async def end_seen(tx: Writing, preview: PreviewRow, status: PreviewEnd, reason: str | None = None) -> None:
+    """The same where more hangs on it: raises Taken, which takes everything back, if another state is there (ST-4)."""
+    if not await end_preview(tx, preview, status, reason):
+        raise Taken(("preview_id", "status"))
 
 
 async def free_slot(tx: Writing, user_id: str, trigger_id: str) -> None:

@@ -17,7 +17,7 @@ from steward.ports.rows.suggestion import PreviewRow
 from steward.ports.storage import Is, Reading, Storage, Writing
 from steward.service.answer import Answer, Caller, Keyed
 from steward.service.answer import keyed as under_key
-from steward.service.ending import end_preview
+from steward.service.ending import end_seen
 from steward.service.fields import or_none, read_fields
 from steward.service.listing import Listing, Wanted
 from steward.service.person import Defaults, profile_of
@@ -99,7 +99,7 @@ class Previews:
             if preview.status == "ignored":
                 return Answer(200, ignored_view(preview, preview.status_reason), resource_id=preview_id)
             await _refuse_ended(tx, preview)
-            await end_preview(tx, preview, "ignored", said)
+            await end_seen(tx, preview, "ignored", said)
             return Answer(200, ignored_view(preview, said), resource_id=preview_id)
 
         return await under_key(self._storage, caller, keyed, "previews.ignore", work)

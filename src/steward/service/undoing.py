@@ -15,7 +15,7 @@ from steward.service.answer import keyed as under_key
 from steward.service.apply_messages import ApplyMessages
 from steward.service.changing import raise_revision, take_back
 from steward.service.confirming import ApplySettings
-from steward.service.ending import end_preview
+from steward.service.ending import end_seen
 from steward.service.fields import read_fields
 from steward.service.person import Defaults, profile_of
 from steward.service.problems import AlreadyUndone
@@ -63,7 +63,7 @@ class Undoing:
         await raise_revision(tx, caller.user_id)
         undone = replace(apply, undone_at=tx.now)
         await tx.change(ApplyRow, {"apply_id": apply.apply_id, "user_id": apply.user_id}, {"undone_at": tx.now})
-        await end_preview(tx, preview, "undone")
+        await end_seen(tx, preview, "undone")
         messages = ApplyMessages(caller, preview, trigger, self._chance)
         await tx.add(messages.undone(undone, restored, cancelled))
         return Answer(200, undone_view(undone, restored, cancelled), resource_id=apply.apply_id)
