@@ -208,7 +208,7 @@ async def triggered(stage: Stage, task_id: str) -> None:
         pass
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_scan_drains_ten_thousand_due_jobs(stage: Stage, storage: AlchemyStorage) -> None:
     """ST-8: batch after batch while they are full, none twice, none forgotten; here most of the tasks are done already."""
     left = 100
