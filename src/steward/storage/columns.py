@@ -103,7 +103,7 @@ def table(
     checks = [CheckConstraint(one.info[CHECK], name=f"ck_{name}_{one.name}") for one in columns if CHECK in one.info]
     made = Table(
         name, METADATA, *columns, instant("created_at"), instant("updated_at"),
-        PrimaryKeyConstraint(*primary, name=f"pk_{name}"), *checks, **INNODB,
+        PrimaryKeyConstraint(*primary), *checks, **INNODB,
     )  # fmt: skip
     for prefix, lists in (("ux", unique), ("ix", index)):
         for names in lists:

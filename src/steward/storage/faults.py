@@ -96,7 +96,7 @@ def taken(error: IntegrityError, table: Table) -> Taken | None:
 
 
 def _key(table: Table, name: str | None) -> Taken:
-    if name is not None and name in {"PRIMARY", table.primary_key.name}:
+    if name in {"PRIMARY", f"{table.name}_pkey"}:  # as MySQL and PostgreSQL call a primary key that has no name
         return Taken(tuple(table.primary_key.columns.keys()))
     return next(Taken(tuple(index.columns.keys())) for index in table.indexes if index.name == name)
 
