@@ -1,8 +1,11 @@
 """Repeated calls at the same time, on PostgreSQL: one effect, one answer."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from hashlib import sha256
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -82,3 +85,21 @@ async def test_settings_and_preferences_are_saved_over_what_was_seen(town: Town)
     blind = await asyncio.gather(*(town.call("PUT", "/channels/webhook", ANNA, {"enabled": True}) for _ in range(3)))
     assert {one.status_code for one in blind} == {200}
     assert (await town.call("GET", "/channels/webhook", ANNA)).json()["has_bearer_token"] is True
+
+
+async def test_a_call_that_another_holds_up_is_told_so_on_sqlite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NT-54: where there is one writer it is waited for as long, and then answered 409; nothing is lost by asking again."""
+    monkeypatch.setattr("outrider.integrations.fastapi.gate.HELD_SECONDS", 0.2)
+    monkeypatch.setattr("outrider.storages.sqlite.storage.BUSY_TIMEOUT_SECONDS", 0.5)  # its thread is waited for
+    town = Town(f"sqlite:///{tmp_path / 'town.db'}")
+    with closing(sqlite3.connect(tmp_path / "town.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        held = await town.ask("k")
+        assert (held.status_code, held.json()["code"], held.headers["Retry-After"]) == (
+            409, "idempotency_in_progress", "1",
+        )  # fmt: skip
+        other.execute("ROLLBACK")
+    assert (await town.ask("k")).status_code == 202
+    await town.close()
