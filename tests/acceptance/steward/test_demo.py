@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 PLAY_SECONDS = 120
@@ -92,3 +93,21 @@ def test_the_demo_waits_for_a_tap(tmp_path: Path) -> None:
     finally:
         playing.kill()
         playing.communicate()
+
+
+@pytest.mark.timeout(5 * PLAY_SECONDS)
+def test_the_demo_on_servers_is_the_same(tmp_path: Path, postgres_url: str) -> None:
+    """ST-69: in six processes, on an empty database, which is empty again at the end; another's is left alone."""
+    options = ("--once", "--locale", "en", "--database", postgres_url)
+    said, words = demo(tmp_path, *options).communicate(timeout=4 * PLAY_SECONDS)
+    logs = "".join(path.read_text() for path in (tmp_path / ".demo").glob("*.log"))
+    expected = ENGLISH.replace("sqlite, at head", "postgresql, at head").replace("1 process\n", "6 processes\n")
+    assert re.fullmatch(pattern(expected), said), f"{said}\n{words[-4000:]}\n{logs[-4000:]}"
+    with psycopg.connect(postgres_url) as connection:
+        left = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+        assert left == (0,), words[-3000:]
+        connection.execute("CREATE TABLE steward_user (user_id text)")
+        connection.execute("INSERT INTO steward_user VALUES ('usr_anna')")
+    refused = demo(tmp_path, *options)
+    assert "not a demo's" in refused.communicate(timeout=PLAY_SECONDS)[1]
+    assert refused.returncode == 2

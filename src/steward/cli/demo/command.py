@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, time
 from locale import LC_CTYPE, getlocale
 from pathlib import Path
@@ -27,6 +28,7 @@ EXAMPLES = (
     ("steward demo", "play until a preview waits for your tap"),
     ("steward demo --once --locale en", "play it to the end; exit 1 at the first line that differs"),
     ("steward demo --calendar mine.ics", "with your own calendar"),
+    ("steward demo --database postgresql://me@db/empty --broker kafka://kafka:9092", "on servers, in six processes"),
 )
 
 
@@ -38,6 +40,10 @@ def demo(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Where pages are served (default: any).")] = 0,
     locale: Annotated[str | None, typer.Option(metavar="en/zh-CN", help="Its language (default: yours).")] = None,
     calendar: Annotated[Path | None, typer.Option(metavar="FILE", help="Your own calendar.")] = None,
+    database: Annotated[
+        str | None, typer.Option(metavar="URL", help="An empty one on a server, or that of an earlier demo.")
+    ] = None,
+    broker: Annotated[str | None, typer.Option(metavar="URL", help="kafka://host:port; log: otherwise.")] = None,
 ) -> int:
     """A day in Steward: a task becomes urgent, a suggestion is made and sent, and waits for your tap."""
     chosen = own_locale() if locale is None else locale
@@ -45,24 +51,27 @@ def demo(
         raise typer.BadParameter(f"one of {', '.join(LOCALES)}", param_hint="--locale")
     if calendar is not None and not calendar.is_file():
         raise typer.BadParameter(f"{calendar}: no such file", param_hint="--calendar")
-    return play(once=once, keep=keep, port=port, locale=cast("Locale", chosen), calendar=calendar)
+    wanted = Wanted(
+        Path(FOLDER), cast("Locale", chosen), port, _teller(), database=database, broker=broker, keep=keep or not once
+    )
+    return play(wanted, calendar, once=once)
 
 
-def play(*, once: bool, keep: bool, port: int, locale: Locale, calendar: Path | None) -> int:
+def play(wanted: Wanted, calendar: Path | None, *, once: bool) -> int:
     """Play it; 1 where a line differs."""
-    out = sys.stdout
-
-    def tell(text: str) -> None:
-        print(text, file=out, flush=True)
-
-    wanted = Wanted(Path(FOLDER), locale, port, tell)
-    with emptied(wanted.folder, keep=keep or not once):
+    with emptied(wanted.folder, keep=wanted.keep):
         try:
             asyncio.run(_play(wanted, calendar, once=once))
         except Differs as difference:
-            tell(said(locale, "differs", what=difference.what))
+            wanted.tell(said(wanted.locale, "differs", what=difference.what))
             return 1
     return 0
+
+
+def _teller() -> Callable[[str], None]:
+    """Prints a line at once, wherever stdout leads later."""
+    out = sys.stdout
+    return lambda text: print(text, file=out, flush=True)
 
 
 async def _play(wanted: Wanted, calendar: Path | None, *, once: bool) -> None:
@@ -73,9 +82,10 @@ async def _play(wanted: Wanted, calendar: Path | None, *, once: bool) -> None:
     name = "demo.ics" if calendar is None else calendar.name
     text = calendar_text(day, locale) if calendar is None else await asyncio.to_thread(calendar.read_bytes)
     async with made(wanted) as steward:
-        tell(line(locale, 1, "schema", said(locale, "schema", database="sqlite")))
+        tell(line(locale, 1, "schema", said(locale, "schema", database=wanted.dialect)))
         async with running(steward, wanted) as stage:
-            processes = said(locale, "one process")
+            count = wanted.processes
+            processes = said(locale, "one process") if count == 1 else said(locale, "processes", count=count)
             facts = {"url": stage.url, "broker": stage.broker, "processes": processes}
             tell(line(locale, 2, "server", said(locale, "server", **facts)))
             await import_calendar(stage, name, text, day, own=calendar is not None)

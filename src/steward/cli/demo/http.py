@@ -42,6 +42,14 @@ class Api:
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
         return await asyncio.to_thread(self._call, "POST", path, sent, headers)
 
+    async def answers(self) -> bool | None:
+        """True as soon as somebody listens there."""
+        try:
+            await self.get("/settings")
+        except OSError:
+            return None
+        return True
+
     def _call(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         connection = HTTPConnection(self._host, timeout=TIMEOUT_SECONDS)
         try:

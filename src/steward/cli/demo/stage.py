@@ -15,7 +15,7 @@ from steward.ports.storage import Reading, Storage
 
 T = TypeVar("T")
 LOOK_SECONDS = 0.05
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 USER = "demo"
 
 
