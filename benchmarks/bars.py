@@ -75,6 +75,7 @@ BARS: Final[dict[str, dict[str, Bar]]] = {
         "p50_ms": at_most(10),
         "p99_ms": at_most(50),
     },
+    "steward": {"page_p95_ms": at_most(50), "confirm_p95_ms": at_most(100), "scan_10k_s": at_most(60)},
     "notification": {
         "inapp_vs_bare": at_least(0.4),
         "rate_used": at_least(0.9),

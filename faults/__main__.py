@@ -31,15 +31,19 @@ DEFAULT_KILLS = {
     "notification-frozen": 10,
     "notification-points": 12,
     "notification-outage": 0,
+    "pipeline": 10,
 }
 DATABASES = ("postgresql", "mariadb")
 ON_POSTGRES = (
     "postgres", "outage", "amnesia", "poison", "prune", "notification", "notification-frozen", "notification-points",
+    "pipeline",
 )  # fmt: skip
 """Campaigns that look into PostgreSQL's own tables."""
-UNBROKERED = frozenset({"confirm", "notification", "notification-frozen", "notification-points", "notification-outage"})
-"""Campaigns without a broker."""
-MESSAGES, RECORDS = 2000, 10_000
+OF_THEIR_OWN = frozenset(
+    {"confirm", "notification", "notification-frozen", "notification-points", "notification-outage", "pipeline"}
+)
+"""Campaigns that set up brokers by themselves, or have none."""
+MESSAGES, RECORDS, TASKS = 2000, 10_000, 200
 EXAMPLES = """examples:
   ./run fault relay --kills 200 --messages 50000 --json
   ./run fault relay --kills 200 --messages 50000 --transactional --json
@@ -49,6 +53,7 @@ EXAMPLES = """examples:
   ./run fault notification-points --kills 2000 --json
   ./run fault notification-outage --minutes 60 --virtual --json
   ./run fault confirm --rounds 500 --json
+  ./run fault pipeline --kills 200 --tasks 2000 --json
   ./run fault outage --seconds 90 --messages 20000
 """
 
@@ -68,7 +73,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="faults, changes of the number of lanes, or rounds of a race (default: a few)",
     )
     parser.add_argument(
-        "--messages", type=int, help=f"committed messages at least (default {MESSAGES}; notification-outage {RECORDS})"
+        "--messages",
+        "--tasks",
+        type=int,
+        help=f"committed messages at least (default {MESSAGES}; notification-outage {RECORDS}), tasks of pipeline ({TASKS})",
     )
     parser.add_argument("--seconds", type=float, default=20.0, help="length of the outage (default 20)")
     parser.add_argument("--minutes", type=float, help="the same in minutes")
@@ -99,7 +107,7 @@ def run(name: str, options: Options, *, quiet: bool = False) -> dict[str, Any]:
     with rig(database) as made:
         figures = SCENARIOS[name](made, options, tick)
     told = {"campaign": name, "database": database, "seed": options.seed, "lease_s": LEASE_SECONDS}
-    if name not in UNBROKERED:
+    if name not in OF_THEIR_OWN:
         told |= {"transactional": options.transactional, "publish_timeout_s": round(LEASE_SECONDS / 3, 2),
                  "kafka_session_s": LEASE_SECONDS}  # fmt: skip
     return {**told, **figures, "took_s": round(time.monotonic() - started, 1)}
@@ -109,7 +117,7 @@ def main() -> int:
     """Run from the command line."""
     arguments = parse()
     kills = DEFAULT_KILLS[arguments.name] if arguments.kills is None else arguments.kills
-    messages = arguments.messages or (RECORDS if arguments.name == "notification-outage" else MESSAGES)
+    messages = arguments.messages or {"notification-outage": RECORDS, "pipeline": TASKS}.get(arguments.name, MESSAGES)
     seconds = arguments.seconds if arguments.minutes is None else arguments.minutes * 60
     if arguments.virtual != (arguments.name == "notification-outage"):
         sys.exit("./run fault: notification-outage runs in virtual time, --virtual, and no other campaign does")

@@ -7,6 +7,7 @@ WRONG = (
     "dead", "attempts_counted", "reasonless", "dead_but_seen", "seen_twice", "items_twice", "key_changed",
     "blind_retries_outside_window", "repeats_unprovoked", "rate_exceeded",
     "half_written", "overlaps", "double_winners", "unexplained",
+    "previews_twice", "triggers_twice",
 )  # fmt: skip
 """Counts that are 0 in a right system."""
 WHOLE = {"redelivered": 100, "refused_without": True}

@@ -17,6 +17,7 @@ from faults.finish import LOOK_SECONDS, committed_count, figures_of, finish
 from faults.laning import lanes
 from faults.notification import notification, notification_frozen, notification_points
 from faults.options import Options
+from faults.pipeline import pipeline
 from faults.poison import poison
 from faults.pruning import prune
 from faults.racing import confirm
@@ -167,4 +168,5 @@ SCENARIOS: dict[str, Callable[[Rig, Options, Tick], dict[str, Any]]] = {
     "notification-frozen": notification_frozen,
     "notification-points": notification_points,
     "notification-outage": notification_outage,
+    "pipeline": pipeline,
 }

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from outrider.testing.faults.board import Board
@@ -30,10 +30,12 @@ def die_with_parent() -> None:
 class Victim:
     """A Python process that keeps a `Board`.
 
-    `command` is what follows the interpreter; `{board}` in it becomes the board's file.
+    `command` is what follows the interpreter; `{board}` in it becomes the board's file. `environment` is added to ours.
     """
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self._path = folder / f"{name}.board"
         self._log = folder / f"{name}.log"
@@ -43,8 +45,9 @@ class Victim:
         arguments = [part.replace("{board}", str(self._path)) for part in command]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
-            )
+                [sys.executable, *arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                env={**os.environ, **(environment or {})},
+            )  # fmt: skip
 
     @property
     def running(self) -> bool:
