@@ -171,6 +171,8 @@ def test_a_worker_drains_on_sigterm(made: Folder) -> None:
         assert process.stderr is not None
         first = process.stderr.readline()
         assert "relay, consumer, notifier, scan, prepare, reconcile, feeds" in first
+        while "consumer.started" not in (line := process.stderr.readline()):  # from then on signals are heard
+            assert line, "it ended before it worked"
         process.send_signal(signal.SIGTERM)
         _, rest = process.communicate(timeout=40)
         assert process.returncode == 0, rest
