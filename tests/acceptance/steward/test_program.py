@@ -164,7 +164,7 @@ def test_nothing_listens_where_a_token_would_cross_a_network_in_the_clear(made: 
     assert made.run("serve", "--all", "--http-only").code == 2
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_a_worker_drains_on_sigterm(made: Folder) -> None:
     """ST-70, OB-44: exit 0."""
     with made.start("worker") as process:
@@ -178,7 +178,7 @@ def test_a_worker_drains_on_sigterm(made: Folder) -> None:
         assert process.returncode == 0, rest
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_serve_answers_until_sigterm(made: Folder) -> None:
     """ST-70: on SQLite all roles run in the same process; ready once they work."""
     with made.start("serve", "--port", "0") as process:
