@@ -42,7 +42,7 @@ class InHand:
 def turn(row: DestinationRow, rates: tuple[Rate, ...], hand: InHand, now: datetime) -> Turn:
     """Whose turn it is at `now`."""
     crowd = max(hand.call, CALL_LEAST) / hand.most
-    apart = max((interval(rate) * _MICROSECOND for rate in rates), default=crowd)
+    apart = max(crowd, *(interval(rate) * _MICROSECOND for rate in rates)) if rates else crowd
     room = max(hand.most - hand.in_flight, 0)
     why = barred(row, now)
     if isinstance(why, Held):

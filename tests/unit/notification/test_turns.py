@@ -58,6 +58,7 @@ def test_at_most_so_many_are_in_flight() -> None:
     """NT-25: without a rate what waits comes as calls end."""
     found = turn(ROW, (), NOTHING, NOW)
     assert (found.count, found.until, found.apart) == (4, NOW + SECOND / 50, SECOND / 50)
+    assert turn(ROW, (Rate(1000, SECOND),), NOTHING, NOW).apart == SECOND / 50, "no sooner than calls end"
     assert turn(ROW, (), replace(NOTHING, in_flight=3), NOW).count == 1
     assert turn(ROW, (), replace(NOTHING, in_flight=4), NOW).count == 0
 
