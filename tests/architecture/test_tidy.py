@@ -26,6 +26,7 @@ FOREIGN = {
     "ports/broker.py": {"partition", "offset", "settle", "callback"},  # where a received message came from
     "notification": {"claim"},  # a due record is claimed, under a lease: the word of its specification
     "testing/conformance/records_desk.py": {"claim"},
+    "steward/bootstrap/playing.py": {"partition"},  # it makes Kafka's topics
     "ports/wakeup.py": {"listener"},  # LISTEN and NOTIFY are PostgreSQL's words
     "runtime/wakeup.py": {"listener"},  # the port's word
     "storages/postgres": {"listener", "partition"},  # a table's partition

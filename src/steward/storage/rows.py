@@ -83,7 +83,7 @@ def _condition(column: Column[Any], wanted: object) -> ColumnElement[bool]:
     return _compared(column, wanted.operator, wanted.value)
 
 
-def _compared(column: Column[Any], sign: str, value: object) -> ColumnElement[bool]:
+def _compared(column: Column[Any], sign: str, value: Any) -> ColumnElement[bool]:  # noqa: ANN401 - a value of the column
     if not _fits(column, value):
         return column.is_not(None) if sign == "!=" else false()
     found: ColumnElement[bool] = SIGNS[sign](column, value)
