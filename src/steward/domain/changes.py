@@ -88,7 +88,10 @@ def calendar_of(context: Context, earliest: int | None = None) -> Calendar:
 def days_of(
     changes: Sequence[Change], target: Target | None, context: Context
 ) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
-    """The entries of every local day that the changes touch, before them and after, by start."""
+    """The entries of every local day that the changes touch, before them and after, by start.
+
+    What lasts all day and takes no room is none of them: drawn beside the others it would be as tall as the day.
+    """
     touched = [place for change in changes for place in (change.before, change.after) if place is not None]
     days = {local_day(context.zone, place.start) for place in touched}
     spans = [day_span(context.zone, day) for day in days]
@@ -96,7 +99,9 @@ def days_of(
     shown = [
         event
         for event in context.events
-        if event.status != "cancelled" and (event.event_id in moved or any(event.span.overlaps(span) for span in spans))
+        if (event.takes_room or not event.all_day)
+        and event.status != "cancelled"
+        and (event.event_id in moved or any(event.span.overlaps(span) for span in spans))
     ]
     before = [_entry(event, None) for event in shown]
     after = [_entry(event, moved.get(event.event_id)) for event in shown]

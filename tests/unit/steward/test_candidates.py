@@ -46,6 +46,16 @@ def test_the_day_of_the_demo() -> None:
     assert (decision.action, decision.fallback_candidate_id) == ("select_candidate", "move_one:202611230230")
 
 
+def test_what_lasts_all_day_and_takes_no_room_is_not_drawn() -> None:
+    """ST-33: before and after are what stands in the day; `Term begins` would stand beside all of it."""
+    dates = {"start_date": MONDAY, "end_date": MONDAY + timedelta(days=1)}
+    for takes_room, drawn in ((False, False), (True, True)):
+        holiday = busy("holiday", 20.5, 21, busy=takes_room, **dates)
+        (first, *_) = offered(context([*DEMO, holiday]))
+        assert ("holiday" in {entry.entry_id for entry in first.before}) is drawn
+        assert ("holiday" in {entry.entry_id for entry in first.after}) is drawn
+
+
 def full(start: float, end: float, day: int = 0) -> Event:
     return busy(f"full {day} {start}", start, end, day)
 
