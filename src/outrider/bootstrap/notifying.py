@@ -43,7 +43,7 @@ from outrider.ports.http import HttpClient
 from outrider.ports.telemetry import Telemetry
 from outrider.runtime.service import Service
 from outrider.runtime.sessions import SessionPool, Sessions
-from outrider.runtime.supervisor import Supervisor
+from outrider.runtime.supervisor import Supervisor, first_error
 
 SERVICE = "notification"
 RANDOM_BYTES = 10
@@ -220,6 +220,13 @@ class Notifying(Service):
         self._consumer = consumer = self._parts.consumer(self._notifier, self._transactions)
         await consumer.start()
         await self._notifier.start()
+        try:
+            await self._both(consumer)
+        except BaseExceptionGroup as raised:
+            raise first_error(raised) from None
+
+    async def _both(self, consumer: WorkingConsumer) -> None:
+        """Until told to stop, or until one of them ends, which ends the other."""
         async with Supervisor() as group:
             working = [group.start(consumer.wait(), "accept"), group.start(self._notifier.wait(), "send")]
             told = group.start(self._told.wait(), "told")

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from outrider import Notifier
-from outrider.core.errors import NotificationNotFound, NoTransaction, Undecodable
+from outrider.core.errors import NotificationNotFound, NoTransaction, Undecodable, WrongDatabase
 from outrider.core.notification.request import NotificationRequest, Route
 from outrider.testing.clock import ManualClock
 from outrider.testing.mock_channel import MockChannel
@@ -59,6 +59,18 @@ async def test_a_request_is_accepted_in_the_callers_transaction(tmp_path: Path) 
     with pytest.raises(NotificationNotFound):
         await notifier.get(UUID(int=7))
     assert await notifier.operations("olga").inbox.count("anna") == 1
+    await notifier.close()
+
+
+async def test_what_keeps_it_from_its_work_is_raised_by_itself(tmp_path: Path) -> None:
+    """OB-99: a consumer that cannot start ends the notifier with its own error, which says who must act."""
+    url = f"sqlite:///{tmp_path}/n.db"
+    create_tables(url, "notification_")
+    sqlite3.connect(tmp_path / "other.db").close()
+    notifier = Notifier(database=url, transactions=f"sqlite:///{tmp_path}/other.db")
+    await notifier.start()
+    with pytest.raises(WrongDatabase):
+        await notifier.wait()
     await notifier.close()
 
 

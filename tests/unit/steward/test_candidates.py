@@ -48,7 +48,7 @@ def test_the_day_of_the_demo() -> None:
 
 def test_what_lasts_all_day_and_takes_no_room_is_not_drawn() -> None:
     """ST-33: before and after are what stands in the day; `Term begins` would stand beside all of it."""
-    dates = {"start_date": MONDAY, "end_date": MONDAY + timedelta(days=1)}
+    dates: dict[str, Any] = {"start_date": MONDAY.date(), "end_date": MONDAY.date() + timedelta(days=1)}
     for takes_room, drawn in ((False, False), (True, True)):
         holiday = busy("holiday", 20.5, 21, busy=takes_room, **dates)
         (first, *_) = offered(context([*DEMO, holiday]))
