@@ -13,44 +13,16 @@ from typing import Any
 import psycopg
 
 from benchmarks.ours import settings
+from benchmarks.receipts import Receipts
 from benchmarks.shop import CONSUMER, SERVICE, TYPE, catalog
 from outrider.bootstrap.consumer import Consumer
-from outrider.core.events import ReceiptRecorded, ServiceFailed, TelemetryEvent
 from outrider.runtime.collector import relax_collector
 
-PATIENCE_SECONDS = 900.0
 EFFECT = "INSERT INTO effect (message_id, body) VALUES (%s, %s)"
 
 
-class Receipts:
-    """Times from the first handler's first line to the commit of the last receipt; keeps the handlers' stamps."""
-
-    def __init__(self, messages: int) -> None:
-        self._messages = messages
-        self._committed = 0
-        self.began = 0.0
-        self.ended = 0.0
-        self.failure = ""
-        self.stamps: dict[str, float] = {}
-        self.done = asyncio.Event()
-
-    def emit(self, event: TelemetryEvent) -> None:
-        """Count receipts as they are committed."""
-        if isinstance(event, ReceiptRecorded):
-            self._committed += event.messages
-            if self._committed >= self._messages:
-                self.ended = time.perf_counter()
-                self.done.set()
-        elif isinstance(event, ServiceFailed):
-            self.failure = f"{event.code}: {event.error}"
-
-    def result(self) -> dict[str, Any]:
-        """The rate, and when each message reached its handler."""
-        return {"rate": self._committed / (self.ended - self.began), "stamps": self.stamps}
-
-
-def consumer_of(given: dict[str, Any], receipts: Receipts) -> Consumer:
-    """The consumer, with the handler that `effect` names; its transactions are psycopg's."""
+def consumer_of(given: dict[str, Any], receipts: Receipts, stamps: dict[str, float]) -> Consumer:
+    """The consumer, with the handler that `effect` names; its transactions are psycopg's. `stamps` by order."""
     made = Consumer(
         CONSUMER, catalog(given["namespace"]), transactions=given["database"], start=given.get("start", "beginning")
     )
@@ -59,41 +31,33 @@ def consumer_of(given: dict[str, Any], receipts: Receipts) -> Consumer:
 
             @made.handler(TYPE)
             async def nothing(event: dict[str, Any], tx: psycopg.AsyncConnection, context: Any) -> None:  # noqa: ANN401, ARG001
-                receipts.began = receipts.began or time.perf_counter()
+                receipts.begin()
 
         case "insert":
 
             @made.handler(TYPE)
             async def insert(event: dict[str, Any], tx: psycopg.AsyncConnection, context: Any) -> None:  # noqa: ANN401, ARG001
-                receipts.began = receipts.began or time.perf_counter()
+                receipts.begin()
                 await tx.execute(EFFECT, (str(context.message.message_id), context.message.body))
 
         case "stamp":
 
             @made.handler(TYPE)
             async def stamp(event: dict[str, Any], tx: psycopg.AsyncConnection, context: Any) -> None:  # noqa: ANN401, ARG001
-                receipts.stamps[event["order_id"]] = time.monotonic()
-                receipts.began = receipts.began or time.perf_counter()
+                stamps[event["order_id"]] = time.monotonic()
+                receipts.begin()
 
     return made
 
 
 async def run(given: dict[str, Any]) -> dict[str, Any]:
-    """Consume until so many receipts are committed."""
-    receipts = Receipts(given["messages"])
+    """Consume until so many receipts are committed; the rate, and when each message reached its handler."""
+    receipts, stamps = Receipts(given["messages"]), dict[str, float]()
     chosen = settings(given["database"], broker__url=given["broker"], wakeup__notify=given.get("notify", False))
-    service = consumer_of(given, receipts).service(chosen, telemetry=receipts)
+    service = consumer_of(given, receipts, stamps).service(chosen, telemetry=receipts)
     await service.start()
     print(json.dumps({"ready": True, "service": SERVICE}), flush=True)
-    ended = asyncio.ensure_future(service.wait())
-    done = asyncio.ensure_future(receipts.done.wait())
-    await asyncio.wait([ended, done], timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-    if not done.done():
-        if ended.done():
-            await ended
-        raise RuntimeError(f"the consumer did not come to the end: {receipts.failure or 'no failure told'}")
-    await service.stop(20)
-    return receipts.result()
+    return {"rate": await receipts.all_of(service), "stamps": stamps}
 
 
 def main() -> None:

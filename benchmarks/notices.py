@@ -7,7 +7,7 @@ import psycopg
 
 from outrider import Catalog, Message, Outbox
 from outrider.bootstrap.migrations import migrate
-from outrider.bootstrap.notifying import SERVICE, declare_notifications
+from outrider.bootstrap.notification_catalog import SERVICE, declare_notifications
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.settings_model import Settings
 from outrider.core.notification.request import REQUESTED

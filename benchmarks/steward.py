@@ -1,5 +1,6 @@
 """Steward's page and confirm at a person's pace, beside each other's load, and a scan of ten thousand due jobs."""
 
+import json
 from typing import Any, Final
 
 from benchmarks.figures import Figure, Result, figure, percentile
@@ -43,7 +44,9 @@ class Served:
 
     def _round(self, base: str, requests: Requests, right: int) -> float:
         progress(f"{len(requests)} requests at {RATE}/s")
-        answer = _part(self._rig, "steward_load_process", base=base, rate=RATE, requests=requests)
+        with self._rig.running_part("steward_load_process", base=base, rate=RATE) as load:
+            load.tell(json.dumps(requests))  # too much for an argument
+            answer = load.answer()
         if answer["statuses"] != {str(right): len(requests)}:
             raise PartFailed(f"answers other than {right}: {answer['statuses']}")
         return percentile(answer["ms"], P95)

@@ -1,7 +1,7 @@
 """Requests at a steady rate, however long each takes: what a person waits is counted from when they tapped.
 
-Arguments: `base`, `rate` a second, `requests`: lists of method, path, headers and body. Answers with `ms`, the wait of
-each in order, and `statuses`, how many answers had each.
+Arguments: `base`, `rate` a second. A line of stdin has the requests: lists of method, path, headers and body. Answers with
+`ms`, the wait of each in order, and `statuses`, how many answers had each.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from typing import Any
 import httpx2
 
 
-async def main(given: dict[str, Any]) -> dict[str, Any]:
+async def main(given: dict[str, Any], requests: list[Any]) -> dict[str, Any]:
     """Send them all."""
     statuses: Counter[str] = Counter()
-    waits = [0.0] * len(given["requests"])
+    waits = [0.0] * len(requests)
     limits = httpx2.Limits(max_connections=64, max_keepalive_connections=64)
     async with httpx2.AsyncClient(base_url=given["base"], limits=limits, timeout=30) as client:
         began = time.perf_counter() + 0.5
@@ -25,7 +25,7 @@ async def main(given: dict[str, Any]) -> dict[str, Any]:
         async def one(number: int) -> None:
             due = began + number / given["rate"]
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            method, path, headers, body = given["requests"][number]
+            method, path, headers, body = requests[number]
             answer = await client.request(method, path, headers=headers, json=body)
             waits[number] = (time.perf_counter() - due) * 1_000
             statuses[str(answer.status_code)] += 1
@@ -35,4 +35,4 @@ async def main(given: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(main(json.loads(sys.argv[1])))), flush=True)
+    print(json.dumps(asyncio.run(main(json.loads(sys.argv[1]), json.loads(sys.stdin.readline())))), flush=True)

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from outrider import Catalog, Message, Outbox
-from outrider.bootstrap.notifying import declare_notifications
+from outrider.bootstrap.notification_catalog import declare_notifications
 from outrider.core.notification.request import REQUESTED
 
 SERVICE = "planner"

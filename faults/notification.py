@@ -33,7 +33,7 @@ from outrider.testing.schema import create_tables
 NAME = "notification"
 SENDERS = 3
 BOTS = 10
-WINDOW = timedelta(seconds=24)  # its twelfth, in which no call begins, is longer than a call may last, as shipped
+WINDOW = timedelta(seconds=20)
 KILL_SECONDS = 2.5  # about what one kill and start takes, to spread the messages over the campaign
 RATE_MIN = 10.0
 QUIET_SECONDS = 60.0

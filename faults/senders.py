@@ -6,7 +6,8 @@ from faults.asking import catalog
 from faults.points import doomed
 from faults.roles import until_told
 from faults.shop import Cell
-from outrider.bootstrap.notifying import SERVICE, NotifierParts, Notifying, notifier_parts
+from outrider.bootstrap.notification_catalog import SERVICE
+from outrider.bootstrap.notifying import NotifierParts, Notifying, notifier_parts
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.settings_model import Settings
 from outrider.bootstrap.wiring import site

@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -27,6 +27,7 @@ AMBIGUOUS = """
     GROUP BY r.correlation_id
 """
 CALLS = "SELECT count(*) FROM notification_attempt"
+BEGUN = "SELECT provider_key, started_at FROM notification_attempt ORDER BY started_at"
 WAITED = """
     SELECT attempt_no, count(*) FROM notification_record WHERE last_error_code = 'window_closed'
     GROUP BY attempt_no ORDER BY 1
@@ -62,12 +63,16 @@ def judge(database: str, feishu: FakeFeishu, window: timedelta) -> dict[str, Any
         items: Counter[str] = Counter(dict(connection.execute(ITEMS).fetchall()))
         ambiguous: Counter[str] = Counter(dict(connection.execute(AMBIGUOUS).fetchall()))
         attempts = connection.execute(CALLS).fetchall()[0][0]
+        begun: dict[str, list[datetime]] = defaultdict(list)
+        for key, at in connection.execute(BEGUN).fetchall():
+            begun[key].append(at)
         waited = {str(number): count for number, count in connection.execute(WAITED).fetchall()}
     seen = _seen(feishu)
     seen["inbox"] = items
     repeats = {token: count - 1 for token, count in seen["feishu_bot"].items() if count > 1}
     told = [row for row in rows if seen[row.channel][row.token]]
     calls = [call for call in feishu.calls if call.endpoint == "app"]
+    blind = _blind(calls, window)
     return {
         "committed": len(tokens),
         "records": len(rows),
@@ -81,7 +86,8 @@ def judge(database: str, feishu: FakeFeishu, window: timedelta) -> dict[str, Any
         "seen_twice": sum(count > 1 for count in seen["feishu_app"].values()),
         "items_twice": sum(count > 1 for count in items.values()),
         "key_changed": _changed(calls),
-        "blind_retries_outside_window": _blind(calls, window),
+        "blind_retries_outside_window": len(blind),
+        "blind_begun_and_on_way_s": [_ages(begun[call.uuid or ""], call) for call in blind],
         "repeats": sum(repeats.values()),
         "repeats_max": max(repeats.values(), default=0),
         "repeats_unprovoked": sum(max(0, count - ambiguous[token]) for token, count in repeats.items()),
@@ -113,15 +119,24 @@ def _changed(calls: Iterable[Call]) -> int:
     return sum(len(found) > 1 for found in keys.values()) + sum(len(found) > 1 for found in contents.values())
 
 
-def _blind(calls: Sequence[Call], window: timedelta) -> int:
+def _blind(calls: Sequence[Call], window: timedelta) -> list[Call]:
     """Calls under a key so long after the first that may have told somebody that the provider has forgotten it."""
     first: dict[str, Call] = {}
-    count = 0
+    found = []
     for call in calls:
         if call.uuid is None:
             continue
         if call.uuid in first:
-            count += call.at - first[call.uuid].at >= window
+            found += [call] if call.at - first[call.uuid].at >= window else []
         elif call.posted or call.hidden or (call.fault is not None and call.fault.kind is FaultKind.DROP):
             first[call.uuid] = call
-    return count
+    return found
+
+
+def _ages(begun: Sequence[datetime], call: Call) -> tuple[float, float]:
+    """How long after the first of its attempts a call's own began, and how long it took from there to the provider: the
+    first is ours to bound; the second is longer than a call may last where nobody had the processor.
+    """
+    own = max((at for at in begun if at <= call.at), default=call.at)
+    first = min(begun, default=own)
+    return round((own - first).total_seconds(), 2), round((call.at - own).total_seconds(), 2)

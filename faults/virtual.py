@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from outrider.bootstrap.notifying import SERVICE, NotifierParts, notifier_parts
+from outrider.bootstrap.notification_catalog import SERVICE
+from outrider.bootstrap.notifying import NotifierParts, notifier_parts
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.wiring import site
 from outrider.core.identity import uuid7

@@ -7,15 +7,10 @@ nothing and exits 1 where a page differs from the code. Words that no code says 
 import dataclasses
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
-
-import typer
 
 from outrider.cli import frame
-from outrider.cli.main import Commands
 from outrider.core import errors, events
 from outrider.core.notification.codes import CLASSES, Code
 from outrider.runtime.sql import NOTIFICATION_TABLES, TABLES, read_sql
@@ -23,7 +18,9 @@ from outrider.telemetry.logs import level_of, name_of
 from outrider.telemetry.metric import PREFIX
 from outrider.telemetry.metric_list import METRICS
 from steward.service.codes import CODES
-from tools.reference_settings import settings
+from tools.reference_commands import OUTRIDER, STEWARD, command_tables, prose
+from tools.reference_facts import telemetry_tables
+from tools.reference_settings import settings, steward_settings
 from tools.reference_words import idle, table, words
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,12 +36,6 @@ _CREATE = re.compile(r"CREATE TABLE \{(\w+)\} \((.*?)\n\)", re.DOTALL)
 _COLUMN = re.compile(r"^    ([a-z_]+) (.+?),?$", re.MULTILINE)
 _INDEX = re.compile(r"CREATE (UNIQUE )?INDEX \S+ ON \{(\w+)\} (?:USING (\w+) )?\(([^)]*)\)")
 _TYPE_END = re.compile(r" (?:COLLATE|NOT NULL|DEFAULT|CHECK|REFERENCES|GENERATED|PRIMARY|UNIQUE|AUTOINCREMENT).*")
-
-
-def prose(docstring: str | None) -> str:
-    """A docstring as one line, without its source."""
-    text = " ".join((docstring or "").split())
-    return re.sub(r" ?\((?:OB-\d+[, ]*)+\)| Source: .*$", "", text)
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------
@@ -93,7 +84,9 @@ def exit_code(one: type[BaseException]) -> str:
 
 # -- events ------------------------------------------------------------------------------------------------------------
 
-BASES = (events.TelemetryEvent, events.LaneEvent, events.MessageEvent, events.NotificationEvent)
+BASES = (
+    events.TelemetryEvent, events.LaneEvent, events.MessageEvent, events.NotificationEvent, events.ApplicationEvent,
+)  # fmt: skip
 
 
 def event_classes() -> list[type[events.TelemetryEvent]]:
@@ -153,59 +146,6 @@ def metric_tables() -> str:
         for one in METRICS
     ]
     return table(("metric", "kind", "labels", "what it is", "from"), rows)
-
-
-# -- commands ----------------------------------------------------------------------------------------------------------
-
-
-def commands() -> Iterator[tuple[str, Any]]:
-    """Every command that does something, by its whole name (`dead replay`)."""
-    for name, (module, _) in Commands.table.items():
-        yield from _leaves(name, typer.main.get_command(import_module(module).app))
-
-
-def _leaves(name: str, found: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401  typer's own classes are not public
-    if subcommands := getattr(found, "commands", None):
-        for inner, one in subcommands.items():
-            yield from _leaves(f"{name} {inner}", one)
-    else:
-        yield name, found
-
-
-def command_tables() -> str:
-    """Options that several share, then each command."""
-    common = {*frame.COMMON, *frame.PAGES, *frame.WRITES}
-    known = list(commands())
-    shared = {p.name: p for _, one in known for p in one.params if p.name in common}
-    where = dict.fromkeys(frame.COMMON, "everywhere") | dict.fromkeys(frame.PAGES, "lists")
-    rows = [
-        (option(shared[name]), where.get(name, "what changes something"), shared[name].help or "")
-        for name in (*frame.COMMON, *frame.PAGES, *frame.WRITES)
-        if name in shared
-    ]
-    parts = [table(("option", "where", "what it does"), rows)]
-    for name, one in known:
-        arguments = "".join(f" {value_of(p)}" for p in one.params if p.param_type_name == "argument")
-        own = [(option(p), p.help or "") for p in one.params if p.name not in common and p.param_type_name == "option"]
-        examples = re.sub(r"^\s*Examples:\n", "", (one.epilog or "").replace("\b\n", ""))
-        shown = "\n".join(text[2:] for text in examples.splitlines())
-        parts.append(
-            f"### `outrider {name}`\n\n`outrider {name}{arguments}`: {prose(one.help)}\n\n"
-            + (table(("option", "what it does"), own) + "\n" if own else "")
-            + f"```text\n{shown}\n```\n"
-        )
-    return "\n".join(parts)
-
-
-def option(parameter: Any) -> str:  # noqa: ANN401  typer's own class is not public
-    """An option as it is typed."""
-    value = "" if parameter.is_flag else f" {value_of(parameter)}"
-    return ", ".join(f"`{one}{value}`" for one in parameter.opts)
-
-
-def value_of(parameter: Any) -> str:  # noqa: ANN401  as above
-    """What stands for a value."""
-    return str(parameter.metavar or parameter.name.upper().rstrip("_"))
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
@@ -293,15 +233,22 @@ def problem_table() -> str:
 
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "settings": settings, "errors": error_tables, "events": event_tables, "metrics": metric_tables,
-    "commands": command_tables, "tables": table_tables, "problems": problem_table,
+    "commands": lambda: command_tables(OUTRIDER), "tables": table_tables, "problems": problem_table,
+    "steward_commands": lambda: command_tables(STEWARD), "steward_settings": steward_settings,
+    "steward_telemetry": telemetry_tables,
 }  # fmt: skip
+
+
+def path_of(name: str) -> Path:
+    """Where a page stands."""
+    return PAGES / f"{name}.md"
 
 
 def page(name: str) -> tuple[str, str]:
     """A page as it is and as it should be. Raises WordsMissing, or ValueError where it lacks its marks."""
-    text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    text = path_of(name).read_text(encoding="utf-8")
     if [found[1] for found in _BLOCK.findall(text)] != [name]:
-        raise ValueError(f"docs/reference/{name}.md lacks its marks: <!-- begin: {name} --> and <!-- end: {name} -->")
+        raise ValueError(f"{path_of(name)} lacks its marks: <!-- begin: {name} --> and <!-- end: {name} -->")
     return text, _BLOCK.sub(lambda found: f"{found[1]}\n{BLOCKS[name]()}\n{found[3]}", text)
 
 
@@ -309,11 +256,11 @@ def main() -> int:
     """Write the pages, or with `--check` only say which differ."""
     stale = [name for name in BLOCKS for now, wanted in [page(name)] if now != wanted]
     if "--check" in sys.argv[1:]:
-        print("\n".join(f"docs/reference/{name}.md: run  python -m tools.reference" for name in stale) or "in step")
+        print("\n".join(f"{path_of(name).name}: run  python -m tools.reference" for name in stale) or "in step")
         return 1 if stale else 0
     for name in stale:
-        (PAGES / f"{name}.md").write_text(page(name)[1], encoding="utf-8")
-        print(f"docs/reference/{name}.md written")
+        path_of(name).write_text(page(name)[1], encoding="utf-8")
+        print(f"{path_of(name).name} written")
     return 0
 
 

@@ -1,6 +1,6 @@
 """The tables of the settings page, from the settings' own types."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from outrider.bootstrap.settings import OPEN_KEYS, all_keys, seconds
 from outrider.bootstrap.settings_model import Destination, Settings
 from outrider.bootstrap.settings_notification import Channel, Channels, Digest, Notification, Route
+from steward.bootstrap.settings_model import Settings as StewardSettings
+from steward.bootstrap.settings_model import known_keys
 from tools.reference_words import idle, table, words
 
 OPEN: Mapping[str, tuple[str, type[BaseModel] | None]] = {
@@ -20,6 +22,7 @@ OPEN: Mapping[str, tuple[str, type[BaseModel] | None]] = {
 }
 """What stands for the user's own names below an open key, and what is said of each."""
 CHANNELS = "notification.channels."
+REQUIRED = frozenset({"service.name", "database.url"})
 
 
 def setting_keys() -> dict[str, Any]:
@@ -56,11 +59,35 @@ def settings() -> str:
     )
 
 
-def default_of(key: str, default: Any) -> str:  # noqa: ANN401  settings are of many types
+def steward_settings() -> str:
+    """A table a section; first what stands in none."""
+    said = words("steward_settings", list(known_keys()))
+    sections: dict[str, list[tuple[str, str, str]]] = {}
+    for key, default in known_keys().items():
+        allowed = literals(_kind(StewardSettings, key.split(".")))
+        meaning = said[key] + (f" One of {', '.join(f'`{one}`' for one in allowed)}." if allowed else "")
+        section = key.partition(".")[0] if "." in key else ""
+        sections.setdefault(section, []).append((f"`{key}`", default_of(key, default, ()), meaning))
+    return "\n".join(
+        (f"### `{name}.*`: `STEWARD_{name.upper()}__…`\n\n" if name else "")
+        + table(("key", "default", "what it is"), rows)
+        for name, rows in sections.items()
+    )
+
+
+def _kind(kind: Any, parts: Sequence[str]) -> Any:  # noqa: ANN401  an annotation
+    """What is written at a field of a field."""
+    for part in parts:
+        assert issubclass(kind, BaseModel)
+        kind = kind.model_fields[part].annotation
+    return kind
+
+
+def default_of(key: str, default: Any, required: Container[str] = REQUIRED) -> str:  # noqa: ANN401  settings are of many types
     """A default for people."""
     match default:
         case None | "":
-            return "**required**" if key in {"service.name", "database.url"} else "none"
+            return "**required**" if key in required else "none"
         case bool():
             return "on" if default else "off"
         case timedelta():
@@ -87,10 +114,7 @@ def choices(key: str) -> tuple[str, ...]:
         kind, parts = Channels, parts[2:]
     elif parts[0] == "notification":
         kind, parts = Notification, parts[1:]
-    for part in parts:
-        assert issubclass(kind, BaseModel)
-        kind = kind.model_fields[part].annotation
-    return literals(kind)
+    return literals(_kind(kind, parts))
 
 
 def literals(kind: object) -> tuple[str, ...]:

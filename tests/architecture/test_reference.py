@@ -10,7 +10,11 @@ from outrider.bootstrap.settings import all_keys, is_known
 from outrider.bootstrap.settings_model import SECRETS
 from outrider.telemetry.metric import PREFIX
 from outrider.telemetry.metric_list import METRICS
+from steward.bootstrap import settings_model as steward_settings_model
+from steward.bootstrap.settings_model import known_keys
+from steward.service.codes import CODES
 from tools import reference
+from tools.reference_commands import OUTRIDER, STEWARD, Program, commands
 from tools.reference_settings import setting_keys
 from tools.reference_words import WORDS, is_idle
 
@@ -23,17 +27,18 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 ROW_CODES = {*WORDS["row_codes"], *WORDS["notification_codes"]}
 ERROR_CODES = {getattr(one, "code", "") for one in reference.error_classes()} | ROW_CODES
 MESSAGE_TYPES = {"notification.requested", "notification.feishu.requested", "notification.ended"}
+KNOWN = {program.name: dict(commands(program)) for program in (OUTRIDER, STEWARD)}
 LOG_LINES = {reference.line(one)[0] for one in reference.event_classes()}
 
 
 def first_cells(name: str) -> set[str]:
     """What stands in code in the first column of a reference page's tables."""
-    text = (reference.PAGES / f"{name}.md").read_text(encoding="utf-8")
+    text = reference.path_of(name).read_text(encoding="utf-8")
     return set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
 
 
 def headings(name: str) -> list[str]:
-    text = (reference.PAGES / f"{name}.md").read_text(encoding="utf-8")
+    text = reference.path_of(name).read_text(encoding="utf-8")
     return re.findall(r"^### `([^`]+)`", text, re.MULTILINE)
 
 
@@ -64,8 +69,21 @@ def test_every_metric_stands_on_its_page_and_no_other() -> None:
     assert first_cells("metrics") == {f"{PREFIX}{one.name}" for one in METRICS}
 
 
-def test_every_verb_stands_on_its_page_and_no_other() -> None:
-    assert headings("commands") == [f"outrider {name}" for name, _ in reference.commands()]
+def test_every_setting_of_steward_stands_on_its_page_and_no_other() -> None:
+    """§16 of the scheduling specification: what is accepted is documented, secrets as secrets."""
+    assert first_cells("steward_settings") == set(known_keys())
+    text = reference.path_of("steward_settings").read_text(encoding="utf-8")
+    assert all(f"`{key}`" in text.partition("<!-- begin")[0] for key in steward_settings_model.SECRETS)
+
+
+def test_every_problem_of_steward_stands_on_its_page_and_no_other() -> None:
+    """ST-55: the one list of codes."""
+    assert first_cells("problems") == set(CODES)
+
+
+@pytest.mark.parametrize(("name", "program"), [("commands", OUTRIDER), ("steward_commands", STEWARD)])
+def test_every_verb_stands_on_its_page_and_no_other(name: str, program: Program) -> None:
+    assert headings(name) == [f"{program.name} {verb}" for verb, _ in commands(program)]
 
 
 def test_every_table_stands_on_its_page_and_no_other() -> None:
@@ -119,10 +137,11 @@ def used() -> tuple[set[str], set[tuple[str, str]], set[str], set[str]]:
 def test_page_names_only_what_there_is(path: Path) -> None:
     """Settings, variables, verbs and options of every page exist."""
     text = path.read_text(encoding="utf-8")
-    known = dict(reference.commands())
     wrong = [f"setting {key}" for key in settings_named(text) if not is_known(key)]
     wrong += [f"variable {name}" for name in re.findall(r"OUTRIDER_[A-Z_]*[A-Z]\b(?!…)", text) if not is_variable(name)]
-    wrong += [f"command outrider {said}" for said in commands_named(text) if not is_command(said, known)]
+    wrong += [f"variable {name}" for name in re.findall(r"STEWARD_[A-Z_]*[A-Z]\b(?!…)", text) if not is_stewards(name)]
+    for program, known in KNOWN.items():
+        wrong += [f"command {program} {one}" for one in commands_named(text, program) if not is_command(one, known)]
     assert not wrong
 
 
@@ -138,11 +157,18 @@ def is_variable(name: str) -> bool:
     return is_known(key) or (key.endswith("_file") and key.removesuffix("_file") in SECRETS)
 
 
-def commands_named(text: str) -> list[str]:
-    """What follows `outrider` in code and in consoles, up to the end of the line."""
-    inline = re.findall(r"`outrider ([a-z][^`\n]*)`", re.sub(FENCE, "", text))
+def is_stewards(name: str) -> bool:
+    key = name.removeprefix("STEWARD_").lower().replace("__", ".")
+    return key in known_keys() or (
+        key.endswith("_file") and key.removesuffix("_file") in steward_settings_model.SECRETS
+    )
+
+
+def commands_named(text: str, program: str) -> list[str]:
+    """What follows the program in code and in consoles, up to the end of the line."""
+    inline = re.findall(rf"`{program} ([a-z][^`\n]*)`", re.sub(FENCE, "", text))
     consoles = "\n".join(body for kind, body in FENCE.findall(text) if kind in {"console", "sh", "text"})
-    return [*inline, *re.findall(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*outrider ([a-z].*)$", consoles, re.MULTILINE)]
+    return [*inline, *re.findall(rf"^(?:\$ )?(?:[A-Z_]+=\S+ )*{program} ([a-z].*)$", consoles, re.MULTILINE)]
 
 
 def is_command(said: str, known: dict[str, object]) -> bool:

@@ -60,6 +60,18 @@ def _lane_names(made: Site, instance: str) -> Callable[[LaneKey], str]:
     return lambda lane: f"{prefix}.{lane.lane}"
 
 
+async def missing_topics(made: Site, topics: Iterable[str], timeout_seconds: float) -> list[str]:
+    """Those that the broker has not; we never make one ourselves. Raises BrokerUnavailable, AccessRefused, MissingExtra."""
+    if made.settings.broker.kind != "kafka":
+        return []
+    admin = adapter("topics", "kafka")(kafka_settings(made.settings.broker))
+    try:
+        found = await admin.look(list(topics), timeout_seconds)
+    finally:
+        admin.close()
+    return sorted(name for name, topic in found.items() if topic.missing)
+
+
 async def retention_of_topics(made: Site, topics: list[str]) -> dict[str, timedelta | None]:
     """How long the broker keeps each topic's messages; None for ever, or where it does not say. Raises BrokerUnavailable."""
     if made.settings.broker.kind != "kafka":

@@ -6,9 +6,9 @@ Invariant: the pages are there before the work begins and until it has drained, 
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from outrider.bootstrap.registry import adapter
 from outrider.bootstrap.wiring import Site
@@ -28,42 +28,58 @@ GAUGES_SECONDS: Final = 15.0
 JSON: Final = "application/json"
 
 
+class MetricsSink(Telemetry, Protocol):
+    """A sink whose metrics can be scraped."""
+
+    content_type: str
+
+    def exposition(self) -> bytes:
+        """All metrics as a scrape gets them."""
+        ...
+
+
 class Monitor:
     """Beside the services of a process, as an async context manager; give them `telemetry`, and it `watch`es them.
 
-    Without `runtime.health_port` it only passes events on to `logs`. Raises MissingExtra, ConfigurationError.
+    Without `runtime.health_port` it only passes events on to `logs`. `metrics` is a sink that the program shows elsewhere,
+    too: it is fed here, and is the one on the port. Raises MissingExtra, ConfigurationError.
     """
 
-    def __init__(self, made: Site, logs: Telemetry, role: str) -> None:
+    def __init__(self, made: Site, logs: Telemetry, role: str, metrics: MetricsSink | None = None) -> None:
         self._made, self._role = made, role
         self._services: Sequence[Service] = ()
         self._closing = asyncio.Event()
         self._open = AsyncExitStack()
         self.telemetry = logs
         self.port = made.settings.runtime.health_port
-        self._metrics: Callable[[], Page] | None = None
-        if self.port is not None:
-            sink = adapter("metrics", "prometheus")()
-            self._metrics = lambda: Page(200, sink.exposition(), sink.content_type)
-            self.telemetry = FanOut(logs, sink)
+        self._metrics: MetricsSink | None = metrics
+        if self._metrics is None and self.port is not None:
+            self._metrics = adapter("metrics", "prometheus")()
+        if self._metrics is not None:
+            self.telemetry = FanOut(logs, self._metrics)
 
     def watch(self, services: Sequence[Service]) -> None:
         """Readiness is that of these."""
         self._services = services
 
     async def __aenter__(self) -> Self:
-        if self.port is not None and self._metrics is not None:
+        if self._metrics is not None:
             group = await self._open.enter_async_context(Supervisor())
             self._open.callback(self._closing.set)
-            pages = {"/metrics": self._metrics, "/livez": self._livez, "/readyz": self._readyz}
-            server = await self._open.enter_async_context(HealthServer(self.port, pages))
-            self.port = server.port
-            self.telemetry.emit(HealthOpened(self._made.service, self._role, self.port))
+            if self.port is not None:
+                pages = {"/metrics": self._exposed, "/livez": self._livez, "/readyz": self._readyz}
+                server = await self._open.enter_async_context(HealthServer(self.port, pages))
+                self.port = server.port
+                self.telemetry.emit(HealthOpened(self._made.service, self._role, self.port))
             group.start(self._measure(), "gauges")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
+
+    def _exposed(self) -> Page:
+        sink = self._metrics
+        return Page(404, b"") if sink is None else Page(200, sink.exposition(), sink.content_type)
 
     def _livez(self) -> Page:
         return Page(200, b'{"alive": true}\n', JSON)

@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from outrider.bootstrap.notifying import SERVICE, NotifierParts, Notifying, notifier_parts
+from outrider.bootstrap.notification_catalog import SERVICE
+from outrider.bootstrap.notifying import NotifierParts, Notifying, notifier_parts
 from outrider.bootstrap.settings import NO_SETTINGS, make
 from outrider.bootstrap.settings_notification import Http, Notification
 from outrider.bootstrap.wiring import site

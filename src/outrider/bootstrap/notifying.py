@@ -4,12 +4,13 @@ Source: spec/notification.md NT-1, NT-53; spec/outbox.md OB-99.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from outrider.bootstrap.consumer import Consumer
 from outrider.bootstrap.consumer_parts import WorkingConsumer
+from outrider.bootstrap.notification_catalog import SERVICE, declare_notifications
 from outrider.bootstrap.notification_channels import channels_of, client_of, envelopes_of
 from outrider.bootstrap.outbox import outbox_parts
 from outrider.bootstrap.process import process_of, proof_of
@@ -23,7 +24,7 @@ from outrider.core.envelope import Envelope
 from outrider.core.errors import ConfigurationError
 from outrider.core.identity import uuid7
 from outrider.core.message import Message
-from outrider.core.notification.request import CHANNEL_DISABLED, ENDED, ORIGINAL, REQUESTED, Route
+from outrider.core.notification.request import ORIGINAL, REQUESTED, Route
 from outrider.core.secret import Secret
 from outrider.core.steps import Steps, T, run, run_async
 from outrider.notification.compose import Composer, Prepared
@@ -45,18 +46,7 @@ from outrider.runtime.service import Service
 from outrider.runtime.sessions import SessionPool, Sessions
 from outrider.runtime.supervisor import Supervisor, first_error
 
-SERVICE = "notification"
 RANDOM_BYTES = 10
-
-
-def declare_notifications(catalog: Catalog, producers: Iterable[str]) -> None:
-    """Make the notifier's types known: requests of `producers`, and what it tells of their ends. Source: NT-53, OB-31."""
-    catalog.service(SERVICE)
-    senders = tuple(producers)
-    for name in (REQUESTED, ORIGINAL):
-        catalog.declare(name, owner=SERVICE, producers=senders, consumers=[SERVICE], key="recipient_id")
-    for name in (ENDED, CHANNEL_DISABLED):
-        catalog.declare(name, owner=SERVICE)
 
 
 def policy_of(values: Notification) -> NotificationPolicy:

@@ -25,8 +25,8 @@ class Outbox(outbox.Outbox):
 
     Cheap to make, safe to share between threads; opens no connection for what it adds. `notify` is a PostgreSQL URL:
     then a NOTIFY follows the commit, on a connection of its own (OB-43); None takes it from the settings, if
-    `wakeup.notify` is on. `db_schema` is the schema of the tables, if it is not on the search path. Raises CatalogError
-    for a service that the catalog does not name.
+    `wakeup.notify` is on; "" is none. `db_schema` is the schema of the tables, if it is not on the search path.
+    Raises CatalogError for a service that the catalog does not name.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class AsyncOutbox(async_outbox.AsyncOutbox):
 
     Cheap to make, safe to share between tasks; opens no connection for what it adds. `notify` is a PostgreSQL URL:
     then a NOTIFY follows the commit, on a connection of its own (OB-43); None takes it from the settings, if
-    `wakeup.notify` is on. `db_schema` is the schema of the tables, if it is not on the search path. Raises CatalogError
-    for a service that the catalog does not name.
+    `wakeup.notify` is on; "" is none. `db_schema` is the schema of the tables, if it is not on the search path.
+    Raises CatalogError for a service that the catalog does not name.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ def outbox_parts(
     channel = wakeup_channel(names.prefix)
     wakeup: Wakeup = in_process(channel)
     notify = notify_url() if notify is None else notify
-    if notify is not None:
+    if notify:
         try:
             from outrider.storages.postgres.notify import PostgresNotify  # noqa: PLC0415 - psycopg only where asked for
         except ImportError as error:

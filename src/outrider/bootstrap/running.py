@@ -14,26 +14,37 @@ from outrider.core.errors import (
     SchemaMismatch,
     StorageUnavailable,
 )
-from outrider.core.events import ServiceFailed
+from outrider.core.events import ApplicationEvent, MessageEvent, ReceiptRecorded, ServiceFailed, TelemetryEvent
+from outrider.core.status import ReaderStatus
 from outrider.ports.telemetry import Telemetry
+from outrider.ports.tracing import Tracer
 from outrider.runtime.service import Service
 from outrider.runtime.shutdown import serve
 from outrider.runtime.system_clock import SystemClock
 from outrider.telemetry.fan_out import FanOut
 from outrider.telemetry.logs import LogSink
+from outrider.telemetry.metric import SECONDS, Metric
 
 __all__ = [
+    "SECONDS",
+    "ApplicationEvent",
     "ConfigurationError",
     "FanOut",
+    "MessageEvent",
     "MessageNotFound",
+    "Metric",
     "MissingExtra",
     "OutriderError",
+    "ReaderStatus",
+    "ReceiptRecorded",
     "SchemaMismatch",
     "Service",
     "ServiceFailed",
     "StorageUnavailable",
     "SystemClock",
     "Telemetry",
+    "TelemetryEvent",
+    "Tracer",
     "log_lines",
     "serve",
 ]

@@ -4,11 +4,8 @@ Invariant: either every fault of every source is named at once, or the settings 
 (OB-90). Source: spec/outbox.md section 14.
 """
 
-import difflib
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
+from outrider.bootstrap.layers import Layers, Vocabulary, asked, dotted
 from outrider.bootstrap.secured import connection_faults, database_url
 from outrider.bootstrap.settings_model import SECRETS, Database, Settings, known_keys
 from outrider.core.errors import ConfigurationError
@@ -35,7 +33,6 @@ OPEN_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 """Keys below which names of the user's own stand, with what may be said of each; none: the name has the value itself."""
 NOTIFICATION: Final = "notification."
 PLACEHOLDERS: Final = {"service.name": "unnamed", "database.url": "sqlite:///unnamed"}
-SHOWN_MAX: Final = 60
 NO_SETTINGS: Final[Mapping[str, object]] = MappingProxyType({})
 FORMS: Final = {
     "service.name": "must be lower-case letters, digits and dashes, at most 32",
@@ -45,22 +42,6 @@ FORMS: Final = {
     "broker.url": "must be log:, kafka://host:port,…, memory: or none:",
 }
 """What a key that must match a pattern should look like."""
-
-
-@dataclass
-class _Layers:
-    """Values by dotted key, each with where it came from, and the faults found on the way."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    origins: dict[str, str] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-
-    def add(self, key: str, value: object, origin: str) -> None:
-        """Take a value, over one from a weaker source."""
-        if is_known(key):
-            self.values[key], self.origins[key] = value, origin
-        else:
-            self.faults.append(f"{key} ({origin}): no such setting{nearest(key)}")
 
 
 def load(
@@ -74,9 +55,9 @@ def load(
 
     Raises ConfigurationError whose text, and field `faults`, name every fault found.
     """
-    layers = _Layers()
-    _read_file(layers, config)
-    _read_environment(layers, os.environ if environment is None else environment)
+    layers = Layers(_vocabulary())
+    layers.read_file(config)
+    layers.read_environment(os.environ if environment is None else environment)
     for key, value in (flags or {}).items():
         layers.add(key, value, "flag")
     return _checked(layers)
@@ -86,9 +67,9 @@ def notify_url(environment: Mapping[str, str] | None = None) -> str | None:
     """The PostgreSQL URL for the NOTIFY after a commit, where `wakeup.notify` is on, else None. Never raises: an outbox
     works without settings, and what is wrong with them is said by the processes that need them (OB-43).
     """
-    layers = _Layers()
-    _read_file(layers, None)
-    _read_environment(layers, os.environ if environment is None else environment)
+    layers = Layers(_vocabulary())
+    layers.read_file(None)
+    layers.read_environment(os.environ if environment is None else environment)
     wanted = str(layers.values.get("wakeup.notify", "off")).lower() in {"true", "on", "yes", "1"}
     try:
         database = Database.model_validate(_tree(layers.values)["database"])
@@ -99,15 +80,15 @@ def notify_url(environment: Mapping[str, str] | None = None) -> str | None:
 
 def given(*, config: Path | None = None, environment: Mapping[str, str] | None = None) -> dict[str, tuple[Any, str]]:
     """What file and environment say, unchecked: the value of each known key that is given, and where it stands."""
-    layers = _Layers()
-    _read_file(layers, config)
-    _read_environment(layers, os.environ if environment is None else environment)
+    layers = Layers(_vocabulary())
+    layers.read_file(config)
+    layers.read_environment(os.environ if environment is None else environment)
     return {key: (value, layers.origins[key]) for key, value in layers.values.items()}
 
 
 def make(values: Mapping[str, object]) -> Settings:
     """Settings from values by dotted key alone: neither environment nor file is read. Raises as `load`."""
-    layers = _Layers()
+    layers = Layers(_vocabulary())
     for key, value in values.items():
         layers.add(key, value, "argument")
     return _checked(layers)
@@ -169,54 +150,16 @@ def _named(opened: str, key: str) -> tuple[str, str]:
 
 def nearest(key: str) -> str:
     """`; did you mean …?`, or nothing where no key is near."""
-    keys = list(all_keys(key))
-    last = {known.rpartition(".")[2]: known for known in keys}
-    found = difflib.get_close_matches(key, keys, 1, 0.6)
-    found = found or [last[name] for name in difflib.get_close_matches(key.rpartition(".")[2], list(last), 1, 0.75)]
-    return f"; did you mean {found[0]}?" if found else ""
+    return asked(_vocabulary().nearest(key))
 
 
 def variable(key: str) -> str:
     """`relay.batch_size` as `OUTRIDER_RELAY__BATCH_SIZE`."""
-    return ENVIRONMENT + key.upper().replace(".", "__")
+    return _vocabulary().variable(key)
 
 
-def _read_file(layers: _Layers, config: Path | None) -> None:
-    path = config or Path(FILE)
-    if config is None and not path.exists():
-        return
-    try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        layers.faults.append(f"{path}: cannot be read: {error.strerror}")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        layers.faults.append(f"{path}: is not TOML: {error}")
-    else:
-        for key, value in _leaves(tree):
-            layers.add(key, value, str(path))
-
-
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
-
-
-def _read_environment(layers: _Layers, environment: Mapping[str, str]) -> None:
-    for name in sorted(environment):
-        if not name.upper().startswith(ENVIRONMENT):
-            continue
-        key = _key(name[len(ENVIRONMENT) :])
-        if is_known(key):
-            layers.add(key, environment[name], name)
-        elif key.endswith("_file") and key.removesuffix("_file") in SECRETS:
-            _read_secret(layers, key.removesuffix("_file"), environment[name], name)
-        else:
-            near = nearest(key)
-            asked = f"; did you mean {variable(near[len('; did you mean ') : -1])}?" if near else ""
-            layers.faults.append(f"{name}: no such setting{asked}")
+def _vocabulary() -> Vocabulary:
+    return Vocabulary(ENVIRONMENT, FILE, is_known, all_keys, SECRETS, _key)
 
 
 def _key(name: str) -> str:
@@ -227,30 +170,13 @@ def _key(name: str) -> str:
     return ".".join(part if index in own else part.lower() for index, part in enumerate(parts))
 
 
-def _read_secret(layers: _Layers, key: str, path: str, name: str) -> None:
-    if layers.origins.get(key, "") == variable(key):
-        layers.faults.append(f"{key}: given as {variable(key)} and as {name}; give one")
-        return
-    try:
-        secret = Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        layers.faults.append(f"{name}: the file {path} cannot be read: {error.strerror}")
-    except UnicodeDecodeError:
-        layers.faults.append(f"{name}: the file {path} cannot be read: it is not text in UTF-8")
-    else:
-        if secret:
-            layers.add(key, secret, name)
-        else:
-            layers.faults.append(f"{name}: the file {path} is empty")
-
-
-def _checked(layers: _Layers) -> Settings:
+def _checked(layers: Layers) -> Settings:
     wrong: set[str] = set()
     _check_notification(layers)
     try:
         settings = Settings.model_validate(_tree(layers.values))
     except ValidationError as error:
-        wrong = {_dotted(found["loc"]) for found in error.errors()}
+        wrong = {dotted(found["loc"]) for found in error.errors()}
         layers.faults += [_line(layers, found["loc"], found["msg"], found["type"]) for found in error.errors()]
         sound = {key: value for key, value in layers.values.items() if not any(_covers(bad, key) for bad in wrong)}
         settings = Settings.model_validate(_tree(PLACEHOLDERS | sound))
@@ -263,7 +189,7 @@ def _checked(layers: _Layers) -> Settings:
     return settings
 
 
-def _check_notification(layers: _Layers) -> None:
+def _check_notification(layers: Layers) -> None:
     """Find the faults of what is said of notifications, where anything is."""
     given = _tree(layers.values).get("notification")
     if given is None:
@@ -290,24 +216,15 @@ def _tree(values: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def _dotted(place: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in place if not isinstance(part, int))
-
-
 def _covers(bad: str, key: str) -> bool:
     return key == bad or bad.startswith(f"{key}.")
 
 
-def _line(layers: _Layers, place: tuple[int | str, ...], message: str, kind: str) -> str:
-    key = _dotted(place)
-    origin = layers.origins.get(key)
-    said = message.removeprefix("Value error, ").replace("Input should", "must").replace("String should", "must")
-    said = FORMS.get(key, said) if kind == "string_pattern_mismatch" else said
+def _line(layers: Layers, place: tuple[int | str, ...], message: str, kind: str) -> str:
+    key = dotted(place)
     if kind == "missing":
         return f"{key}: is required; set it as {variable(key)} or in {FILE}"
-    if key in SECRETS or origin is None:
-        return f"{key}{f' ({origin})' if origin else ''}: {said}"
-    return f"{key} ({origin}): {said}, not {ascii(layers.values[key])[:SHOWN_MAX]}"
+    return layers.line(key, FORMS.get(key, message) if kind == "string_pattern_mismatch" else message)
 
 
 def contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:

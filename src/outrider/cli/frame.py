@@ -3,10 +3,8 @@
 Exit codes (OB-81): 0 done · 1 failed, or a finding · 2 usage or settings · 3 partly done · 75 try later.
 """
 
-import asyncio
 import functools
 import getpass
-import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -17,8 +15,9 @@ import typer
 
 from outrider.bootstrap.settings import load, wants_color
 from outrider.bootstrap.settings_model import Settings
-from outrider.cli.examples import Examples, epilog
 from outrider.cli.output import Output
+from outrider.cli.program.commands import DONE, FAILED, LATER, PARTLY, USAGE, finished, new_app, registered
+from outrider.cli.program.examples import Examples
 from outrider.core.errors import (
     BrokerUnavailable,
     ConfigurationError,
@@ -34,7 +33,8 @@ from outrider.core.errors import (
 )
 from outrider.telemetry.logs import LogSink
 
-DONE, FAILED, USAGE, PARTLY, LATER = 0, 1, 2, 3, 75
+__all__ = ["DONE", "FAILED", "LATER", "PARTLY", "USAGE", "Call", "command", "exit_code", "log_sink", "new_app"]
+
 LIMIT_MAX: Final = 200
 
 Service = Annotated[str | None, typer.Option("--service", metavar="NAME", help="The service (setting service.name).")]
@@ -134,11 +134,6 @@ def log_sink(call: Call, settings: Settings, *, calm: bool = False) -> LogSink:
     return LogSink(sys.stderr, level=level, format=settings.log.format, color=color)
 
 
-def new_app(help_: str | None = None) -> typer.Typer:
-    """A module's app: plain help, quick to show; completion belongs to the program alone."""
-    return typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=help_ is not None, help=help_)
-
-
 def command(
     app: typer.Typer,
     name: str | None = None,
@@ -155,26 +150,12 @@ def command(
     """
     common = COMMON | (PAGES if pages else {}) | (WRITES if writes else CHANGES if changes else {})
 
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-        added = [
-            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for key, (annotation, default) in common.items()
-        ]
-        own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+    return registered(app, name, options=common, examples=examples, run=_run)
 
-        @functools.wraps(function)
-        def run(**given: Any) -> None:  # noqa: ANN401  what the command line gave
-            call = Call({key: given.pop(key) for key in common})
-            code = guarded(call.out, functools.partial(function, call, **given))
-            raise typer.Exit(code)
 
-        run.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]  # typer reads it
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *added)}
-        app.command(name, epilog=epilog(examples), no_args_is_help=False)(run)
-        return function
-
-    return register
+def _run(options: Mapping[str, Any], function: Callable[..., Any], given: Mapping[str, Any]) -> int:
+    call = Call(options)
+    return guarded(call.out, functools.partial(function, call, **given))
 
 
 def guarded(out: Output, function: Callable[[], Any]) -> int:
@@ -182,18 +163,10 @@ def guarded(out: Output, function: Callable[[], Any]) -> int:
     if os.getcwd() not in sys.path:  # noqa: PTH109  a string, as sys.path holds them
         sys.path.insert(0, os.getcwd())  # noqa: PTH109  so that module:name finds the application's modules, as python -m does
     try:
-        result = function()
-        if inspect.iscoroutine(result):
-            result = asyncio.run(result)
+        return finished(function)
     except OutriderError as error:
         out.fail(str(error))
         return exit_code(error)
-    except BrokenPipeError:  # the reader of our data has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    except KeyboardInterrupt:
-        return 130
-    return int(result or DONE)
 
 
 def exit_code(error: OutriderError) -> int:

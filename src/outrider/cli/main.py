@@ -1,9 +1,7 @@
 """The program `outrider`: its commands, by name."""
 
-import typer
-
-from outrider.cli.examples import epilog
-from outrider.cli.lazy import LazyGroup
+from outrider.cli.program.lazy import LazyGroup
+from outrider.cli.program.root import new_program
 
 HELP = """A transactional outbox: what commits with your data is delivered, in order, once.
 
@@ -42,24 +40,7 @@ class Commands(LazyGroup):
     }
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version  # noqa: PLC0415  only for this flag
-
-        typer.echo(f"outrider {version('outrider')}")
-        raise typer.Exit
-
-
-app = typer.Typer(
-    cls=Commands, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=True
-)
-
-
-@app.callback(help=HELP, epilog=epilog(EXAMPLES))
-def root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
-) -> None:
-    """The group itself has nothing to do."""
+app = new_program("outrider", Commands, help_=HELP, examples=EXAMPLES)
 
 
 def main() -> None:

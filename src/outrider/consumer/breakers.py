@@ -33,7 +33,7 @@ class Breakers:
         if self._set_aside < self._config.park_limit:
             return False
         now = self._clock.boottime()
-        return not any(breaker.probe_due(now) for breaker in self._by_type.values())
+        return not any(breaker.wants_probe(now) for breaker in self._by_type.values())
 
     def hold(self, item: Item) -> Failed | None:
         """The outcome of a message that is not to be tried now; None where it is."""

@@ -53,12 +53,12 @@ class Buffer:
         return len(self._ready)
 
     async def wait_room(self, timeout_seconds: float) -> bool:
-        """Wait until half of the room is free; False after the timeout."""
+        """Wait until half of the room is free; after the timeout say whether any is."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 await self._roomy.wait()
         except TimeoutError:
-            return False
+            return self.room > 0
         return True
 
     def put(self, items: Iterable[Item]) -> None:

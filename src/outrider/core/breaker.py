@@ -56,9 +56,12 @@ class Breaker:
         self._reset()
         return seconds
 
-    def probe_due(self, now: float) -> bool:
-        """Whether the next message that asks is let through as a probe."""
-        return self.open and now >= self._probe_at
+    def wants_probe(self, now: float) -> bool:
+        """Whether a message that does not wait yet is wanted as the probe: none that waits comes in time for it, or the one
+        that should have come has not for a whole wait more (another process has it, or somebody discarded it).
+        """
+        late = self._wait if self._waiter == self._probe_at else 0.0
+        return self.open and now >= self._probe_at + late
 
     def admits(self, name: Hashable, now: float) -> bool:
         """Whether the message `name` is tried: any while closed; while open the one probe, for which the wait then begins."""

@@ -44,10 +44,30 @@ def off_the_hour(due: datetime, priority: Priority, chance: float) -> datetime:
 
 
 def last_begin(policy: NotificationPolicy, traits: ChannelTraits, ambiguous_since: datetime | None) -> datetime | None:
-    """Until when an attempt may begin, because the provider remembers our key; None where nothing limits that."""
-    if ambiguous_since is None or not traits.keyed or traits.dedupe_window is None:
+    """Until when an attempt may begin, because the provider will know our key for as long as its call may last; None where
+    nothing limits that.
+    """
+    window = _window(traits)
+    if ambiguous_since is None or window is None:
         return None
-    return ambiguous_since + traits.dedupe_window - policy.margin_of(traits.dedupe_window)
+    return ambiguous_since + window - policy.reserve_of(window, traits.timeout)
+
+
+def last_byte(policy: NotificationPolicy, traits: ChannelTraits, ambiguous_since: datetime | None) -> datetime | None:
+    """Until when an attempt that has begun may send; None where nothing limits that.
+
+    The provider counts its window from what came to it first, we from the begin before that: so ours ends before its own,
+    however late that call was.
+    """
+    window = _window(traits)
+    if ambiguous_since is None or window is None:
+        return None
+    return ambiguous_since + window - policy.way_of(window)
+
+
+def _window(traits: ChannelTraits) -> timedelta | None:
+    """How long the provider knows our key, where that ends."""
+    return traits.dedupe_window if traits.keyed else None
 
 
 def within_window(

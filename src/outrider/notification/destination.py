@@ -75,6 +75,11 @@ class DestinationRow:
     version: int = 1
 
 
+NOTED_SHARE: Final = 1_440
+"""A success is noted again after this part of the time without one that switches a destination off: a row that all senders
+lock is not written for less."""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """Not now: look again at `until`."""
@@ -152,7 +157,9 @@ def after(
         return _failed(row, policy, now, chance, sender)
     row = _answered(row)
     if result.outcome is Outcome.SUCCESS:
-        return replace(row, strikes=0, last_success_at=now)
+        last = row.last_success_at
+        is_noted = last is not None and now - last < policy.disable_after / NOTED_SHARE
+        return replace(row, strikes=0, last_success_at=last if is_noted else now)
     if result.error_class is ErrorClass.CONFIGURATION:
         row = replace(row, strikes=row.strikes + 1)
         return _disabled(row, result.code) if row.strikes >= policy.strikes else row

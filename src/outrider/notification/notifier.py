@@ -29,7 +29,7 @@ from outrider.runtime.service import Service
 from outrider.runtime.sessions import Sessions
 from outrider.runtime.supervisor import Supervisor, first_error, wait_for_event
 
-BEGINNING_SESSIONS, FINISHING_SESSIONS = 2, 2
+BEGINNING_SESSIONS, FINISHING_SESSIONS = 1, 1
 BACKOFF_SECONDS = (0.1, 5.0)
 LOOKUP_SECONDS = 60.0
 """How often a provider that can tell is asked about what is unknown."""

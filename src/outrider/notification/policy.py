@@ -116,6 +116,14 @@ class NotificationPolicy:
         """How much of a provider's window is left unused at its end (NT-22)."""
         return window / BEGIN_SHARE if self.window_margin is None else self.window_margin
 
+    def way_of(self, window: timedelta) -> timedelta:
+        """How long before the end of a provider's window the last byte of a repeat leaves: so long it has for its way."""
+        return self.margin_of(window) / 2
+
+    def reserve_of(self, window: timedelta, call: timedelta) -> timedelta:
+        """How long before the end of a provider's window a repeat that may last so long must have begun (NT-22)."""
+        return max(self.margin_of(window), call + self.way_of(window))
+
     def check_channels(self, traits: Mapping[str, ChannelTraits]) -> None:
         """Raise ConfigurationError where these channels, by name, do not fit the policy. For the start of a process."""
         slowest = max((one.timeout for one in traits.values()), default=_NOTHING)
@@ -125,8 +133,11 @@ class NotificationPolicy:
                 f" and a sixth of itself, not {self.lease.total_seconds():g} s"
             )
         for name, one in traits.items():
-            if one.dedupe_window is not None and self.margin_of(one.dedupe_window) >= one.dedupe_window:
-                raise ConfigurationError(f"notification.window_margin leaves nothing of the window of {name}")
+            window = one.dedupe_window
+            if window is not None and self.reserve_of(window, one.timeout) >= window:
+                raise ConfigurationError(
+                    f"notification.window_margin and the timeout of {name} leave nothing of that channel's window"
+                )
         named = {*self.route.always, *self.route.first_of}
         for route in self.routes.values():
             named |= {*route.always, *route.first_of}

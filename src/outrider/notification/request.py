@@ -157,7 +157,9 @@ def _route(value: Mapping[str, Any]) -> Route | None:
 
 
 def _channels(said: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    found = said.get(name) or []
+    found = said.get(name)
+    if found is None:
+        return ()
     if not isinstance(found, list) or not all(isinstance(one, str) and _CHANNEL.fullmatch(one) for one in found):
         raise Undecodable("must be a list of channels", path=f"route.{name}")
     if len(found) != len(set(found)):

@@ -12,16 +12,16 @@ from functools import partial
 from outrider.core.errors import PayloadTooLarge, SecretUnreadable, StorageUnavailable
 from outrider.core.notification.address import Address, Destination
 from outrider.core.notification.codes import Code, ErrorClass, Outcome
-from outrider.core.notification.content import Content, Payload
-from outrider.core.notification.sending import SendRequest, SendResult
+from outrider.core.notification.content import Payload
+from outrider.core.notification.sending import SendResult
 from outrider.core.notification.traits import Form
 from outrider.core.steps import Steps
 from outrider.core.text import clean_text
 from outrider.notification.admission import lease_needs
+from outrider.notification.calling import called, deadline, rendered, request_of
 from outrider.notification.compose import Composer
 from outrider.notification.content_key import thaw
 from outrider.notification.opening import opened, unopened
-from outrider.notification.policy import BEGIN_SHARE
 from outrider.notification.preferences import quiet_of
 from outrider.notification.record import Record
 from outrider.notification.store import beginning, claiming, digests, finishing
@@ -67,10 +67,11 @@ class _Prepared:
 
 @dataclass(frozen=True, slots=True)
 class _Started:
-    """The call is to be made."""
+    """The call is to be made; `asked_at` is when `begin` was asked for, of the boot clock."""
 
     begun: Begun
     prepared: _Prepared
+    asked_at: float
 
 
 class Sender:
@@ -92,7 +93,10 @@ class Sender:
         self._reading = reading
         self._people = Together([reading.run], read_people)
         self._begins = Together([one.transact for one in begins], partial(beginning.begin_all, desk.rules))
-        self._ends = Together([one.transact for one in ends], partial(finishing.finish_all, desk.rules))
+        self._ends = Together(
+            [one.transact for one in ends], partial(finishing.finish_all, desk.rules), self._is_calling
+        )
+        self._calls = 0
 
     async def attempt(
         self, claimed: Record, claimed_at: float, begun: Callable[[], None] = lambda: None
@@ -105,8 +109,8 @@ class Sender:
         finally:
             begun()
         match found:
-            case _Started(started, prepared):
-                return await self._send(started, prepared, claimed_at)
+            case _Started() as started:
+                return await self._send(started, claimed_at)
             case Record():
                 return found
         return None
@@ -126,16 +130,21 @@ class Sender:
             prepared = await self._prepare(claimed, channel)
             if not self._has_time(claimed, claimed_at):
                 break
+            asked_at = desk.clock.boottime()
             match await self._begins.do(prepared.asked):
                 case Stale():
                     continue
-                case Begun() as started:
-                    return _Started(started, prepared)
+                case Begun() as begun:
+                    return _Started(begun, prepared, asked_at)
                 case found:
                     return self._not_begun(claimed, found)
         await self._reading.transact(claiming.release([claimed]))
         self._wake()
         return None
+
+    def _is_calling(self) -> bool:
+        """Whether a provider is being asked, so that another result comes soon."""
+        return self._calls > 0
 
     def _has_time(self, claimed: Record, claimed_at: float) -> bool:
         """Whether what is left of the lease by this host's clock is enough for a call (NT-10): it may have slept since."""
@@ -195,16 +204,21 @@ class Sender:
         content = desk.composer.content(record, members)
         return rendered(channel, content, record.current_form or channel.traits.forms[0]), content.title
 
-    async def _send(self, begun: Begun, prepared: _Prepared, claimed_at: float) -> Record | None:
-        desk, channel = self._desk, self._desk.channels[begun.record.channel]
+    async def _send(self, started: _Started, claimed_at: float) -> Record | None:
+        desk, begun, prepared = self._desk, started.begun, started.prepared
+        channel = desk.channels[begun.record.channel]
         desk.telling.begun(begun)
-        lease = desk.rules.settings.lease.total_seconds()
-        started = desk.clock.boottime()
-        deadline = min(started + channel.traits.timeout.total_seconds(), claimed_at + lease * (1 - 1 / BEGIN_SHARE))
+        began = desk.clock.boottime()
         result = prepared.verdict
         if result is None:
-            result = await called(channel, _request(begun, prepared.asked), deadline)
-        seconds = desk.clock.boottime() - started
+            policy = desk.rules.policy(begun.record.channel)
+            until = deadline(policy, begun, claimed_at, started.asked_at, began)
+            self._calls += 1
+            try:
+                result = await called(channel, request_of(begun, prepared.asked), until)
+            finally:
+                self._calls -= 1
+        seconds = desk.clock.boottime() - began
         desk.telling.attempt_finished(begun, result, seconds)
         finished = await self._finish(begun, result, prepared.asked.destinations, round(seconds * 1000))
         if finished is None:
@@ -242,52 +256,3 @@ def _close_digest(rules: Rules, claimed: Record) -> Steps[Record | None]:
 
 def _verdict(outcome: Outcome, error_class: ErrorClass, code: Code, error: Exception) -> SendResult:
     return SendResult(outcome, error_class, code, message=clean_text(str(error)))
-
-
-def rendered(channel: Channel, content: Content, form: Form) -> Payload:
-    """The content in this form, or in the first simpler one that the provider takes. Raises PayloadTooLarge."""
-    while True:
-        try:
-            return channel.render(content, form)
-        except PayloadTooLarge:
-            simpler = channel.traits.simpler(form)
-            if simpler is None:
-                raise
-            form = simpler
-
-
-async def called(channel: Channel, request: SendRequest, deadline: float) -> SendResult:
-    """One call. A channel that raises all the same may have called: nobody knows (NT-17)."""
-    try:
-        return await channel.send(request, deadline)
-    except Exception as error:  # noqa: BLE001 - whatever an adapter raises, its call may have been made
-        return SendResult(
-            Outcome.UNKNOWN, ErrorClass.AMBIGUOUS, Code.CONNECTION_LOST,
-            message=clean_text(f"the channel failed: {type(error).__name__}"), maybe_done=True,
-        )  # fmt: skip
-
-
-def _request(begun: Begun, asked: Asked) -> SendRequest:
-    record = begun.record
-    payload, title = thaw(record.content_json) if record.content_json else (asked.payload, asked.title)
-    return SendRequest(
-        notification_id=record.id,
-        generation=record.generation,
-        attempt_no=record.attempt_no,
-        attempt_count=record.attempt_count,
-        recipient_id=record.recipient_id,
-        kind=record.kind,
-        subject_type=record.subject_type,
-        subject_id=record.subject_id,
-        correlation_id=record.correlation_id,
-        causation_id=record.causation_id,
-        trace_id=record.trace_id,
-        target_url=record.target_url,
-        title=title,
-        message_text=payload.text,
-        fallback_used=record.fallback_used,
-        form=payload.form,
-        payload=payload,
-        provider_key=begun.provider_key,
-        address=asked.address or Address(record.recipient_id, record.channel),
-    )

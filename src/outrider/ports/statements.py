@@ -17,7 +17,8 @@ class Query(NamedTuple):
     transaction, each with the values of its own `names`; the last result set that one of them gives is the query's.
     Where `each` is not empty (there too), `text` ends with it: `many` is sent as one statement, with it once for each of its
     parameter sets, and `then` takes its values from `params`. A query of those two without a result set gives the id that
-    its first statement made, as one row.
+    its first statement made, as one row. Where `together` is not empty (PostgreSQL), it is the text for `many`, as `raw` is:
+    each parameter is the array of what the sets say, in their order, and so are the rows.
     """
 
     text: str
@@ -25,6 +26,7 @@ class Query(NamedTuple):
     raw: bytes = b""
     then: tuple["Query", ...] = ()
     each: str = ""
+    together: bytes = b""
 
 
 class Texts(Protocol):

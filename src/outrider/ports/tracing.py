@@ -28,6 +28,12 @@ class Tracer(Protocol):
         """An `add`: the current span for as long as it lasts. What is added is described once it is known."""
         ...
 
+    def working(self, name: str, traceparent: str, attributes: Mapping[str, str]) -> AbstractContextManager[None]:
+        """Work of an application, as part of the trace of `traceparent`: the current span for as long as it lasts. Within a
+        span of that trace it belongs to that one.
+        """
+        ...
+
     def published(
         self, rows: Sequence[LogRow], codes: Mapping[int, str], started_at: datetime, ended_at: datetime
     ) -> None:

@@ -13,7 +13,7 @@ from outrider.core.notification.address import Problem
 from outrider.core.notification.codes import CLASSES, Code, ErrorClass, Outcome
 from outrider.core.notification.sending import SendResult
 from outrider.core.secret import Secret
-from outrider.core.text import clean_text, redact_known
+from outrider.core.text import clean_text, forms_of, redact_forms, redact_known
 from outrider.ports.http import HttpAnswer, HttpFailure, HttpRequest
 
 UNSAFE: Final = "unsafe_url"
@@ -119,17 +119,17 @@ def shown_text(text: str | bytes, known: Iterable[str], max_bytes: int) -> str:
 
 def shown_body(body: Mapping[str, Any], secrets: Iterable[Secret]) -> Mapping[str, Any]:
     """`body` with each of its texts redacted; `{"cut": …}` with the beginning of its JSON where that is too long."""
-    shown: Mapping[str, Any] = _shown(body, [secret.reveal() for secret in secrets])
+    shown: Mapping[str, Any] = _shown(body, forms_of(secret.reveal() for secret in secrets))
     text = canonical_json(shown)
     return shown if len(text) <= BODY_SHOWN else {"cut": shown_text(text, (), BODY_SHOWN)}
 
 
-def _shown(value: Any, known: list[str]) -> Any:  # noqa: ANN401  JSON is any value
+def _shown(value: Any, forms: tuple[str, ...]) -> Any:  # noqa: ANN401  JSON is any value
     """`value` with each of its texts redacted."""
     if isinstance(value, str):
-        return redact_known(value, known)
+        return redact_forms(value, forms)
     if isinstance(value, Mapping):
-        return {key: _shown(member, known) for key, member in value.items()}
+        return {key: _shown(member, forms) for key, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_shown(member, known) for member in value]
+        return [_shown(member, forms) for member in value]
     return value

@@ -27,7 +27,8 @@ NOTIFICATION_TABLES = (
 _NAMED = frozenset((*TABLES, *NOTIFICATION_TABLES))
 _PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_PART = re.compile(r"^-- (name|fragment): (\w+)[^\n]*\n", re.MULTILINE)
+_PART = re.compile(r"^-- (name|many|fragment): (\w+)[^\n]*\n", re.MULTILINE)
+_MANY = "*"
 _TABLE = re.compile(r"\{(\w+)\}")
 _PLACEHOLDER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 _ARRAY = re.compile(r"(?<=CAST\():([a-z_][a-z0-9_]*)(?= AS \w+\[\]\))")
@@ -43,13 +44,15 @@ def read_queries(package: str, folder: str = "sql") -> dict[str, str]:
     """Read a folder's files of queries, each query headed by a line `-- name: the_name`.
 
     What several of the folder's queries say alike stands once, headed by `-- fragment: its_name`; `{its_name}` stands for it.
+    `-- many: the_name` heads the text of a query for several parameter sets, given here as `the_name*`; see `Query.together`.
     """
-    found: dict[str, dict[str, str]] = {"name": {}, "fragment": {}}
+    found: dict[str, dict[str, str]] = {"name": {}, "many": {}, "fragment": {}}
     for file in sorted(files(package).joinpath(folder).iterdir(), key=lambda file: file.name):
         parts = _PART.split(read_sql(package, f"{folder}/{file.name}"))[1:]
         for kind, name, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
             found[kind][name] = text.strip().rstrip(";")
-    return {name: _filled(text, found["fragment"]) for name, text in found["name"].items()}
+    texts = found["name"] | {f"{name}{_MANY}": text for name, text in found["many"].items()}
+    return {name: _filled(text, found["fragment"]) for name, text in texts.items()}
 
 
 def _filled(text: str, fragments: Mapping[str, str]) -> str:
@@ -109,7 +112,11 @@ class Queries:
         """Give the text of `name` in the driver's style. Raises KeyError for a name that no file holds."""
         rendered = self._rendered.get((name, style))
         if rendered is None:
-            rendered = self._rendered[name, style] = translate(self._texts[name], style)
+            rendered = translate(self._texts[name], style)
+            together = self._texts.get(f"{name}{_MANY}")
+            if together is not None:
+                rendered = rendered._replace(together=translate(together, style).raw)
+            self._rendered[name, style] = rendered
         return rendered
 
     def bind(self, params: Mapping[str, Any], query: Query) -> Mapping[str, Any]:  # noqa: ARG002 - a storage may add values

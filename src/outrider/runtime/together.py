@@ -11,12 +11,14 @@ from typing import Any, Final, Generic, TypeVar
 
 from outrider.core.errors import StorageUnavailable
 from outrider.core.steps import Steps
+from outrider.runtime.supervisor import wait_for_event
 
 W = TypeVar("W")
 F = TypeVar("F")
 
 TOGETHER_MAX: Final = 16
 """Of so many at most: a transaction stays short, and what it locks is soon free."""
+LINGER_SECONDS: Final = 0.02
 
 Drive = Callable[[Steps[Any]], Awaitable[Any]]
 
@@ -30,11 +32,18 @@ class _Wish(Generic[W, F]):
 class Together(Generic[W, F]):
     """Drives `steps`, which answer several at once in the order given, by one of `drives`: as many at a time as there are.
 
-    While one is under way, those who come wait for the next, which is for all of them.
+    While one is under way, those who come wait for the next, which is for all of them; while `awaited` says that more will
+    come soon, it waits for them, `LINGER_SECONDS` at most.
     """
 
-    def __init__(self, drives: Sequence[Drive], steps: Callable[[Sequence[W]], Steps[Sequence[F]]]) -> None:
-        self._steps = steps
+    def __init__(
+        self,
+        drives: Sequence[Drive],
+        steps: Callable[[Sequence[W]], Steps[Sequence[F]]],
+        awaited: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._steps, self._awaited = steps, awaited
+        self._full = asyncio.Event()
         self._free = list(drives)
         self._room = asyncio.Semaphore(len(drives))
         self._waiting: list[_Wish[W, F]] = []
@@ -47,11 +56,16 @@ class Together(Generic[W, F]):
         loop = asyncio.get_running_loop()
         wish: _Wish[W, F] = _Wish(wanted, loop.create_future())
         self._waiting.append(wish)
+        if len(self._waiting) >= TOGETHER_MAX:
+            self._full.set()
         turn: asyncio.Future[None] = loop.create_future()
         loop.call_soon(turn.set_result, None)
         await turn  # who comes in the same turn of the loop comes along
         async with self._room:
             if wish in self._waiting:
+                if self._awaited() and len(self._waiting) < TOGETHER_MAX:
+                    self._full.clear()
+                    await wait_for_event(self._full, LINGER_SECONDS)
                 await self._serve()
         return await wish.answer
 

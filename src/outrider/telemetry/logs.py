@@ -14,12 +14,15 @@ from functools import partial
 from typing import Any, Final, Literal, TextIO
 
 from outrider.core import events
+from outrider.core.events import Level
 from outrider.core.text import escape_controls, redact
 from outrider.runtime.system_clock import SystemClock
 
 Format = Literal["auto", "json", "text"]
-Level = Literal["debug", "info", "warning", "error"]
 
+_LEVELS: Final[Mapping[Level, int]] = {
+    "debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR,
+}  # fmt: skip
 VALUE_LIMIT: Final = 2_000
 COLORS: Final = {
     "stamp": "\x1b[2m", "name": "\x1b[1m", "key": "\x1b[36m", "value": "\x1b[35m", "debug": "\x1b[32m", "info": "\x1b[32m",
@@ -59,6 +62,8 @@ def level_of(event: events.TelemetryEvent) -> int:
     match event:
         case events.DrainEnded(clean=False):
             return logging.WARNING
+        case events.ApplicationEvent(level=level):
+            return _LEVELS[level]
         case _ if isinstance(event, ERROR):
             return logging.ERROR
         case _ if isinstance(event, WARNING):
@@ -70,7 +75,8 @@ def level_of(event: events.TelemetryEvent) -> int:
 
 def name_of(event: events.TelemetryEvent) -> str:
     """`LaneTaken` as `lane.taken`: how a log line names its event."""
-    return _WORD.sub(".", type(event).__name__).lower()
+    told = event.said if isinstance(event, events.ApplicationEvent) else event
+    return _WORD.sub(".", type(told).__name__).lower()
 
 
 def quiet_clients() -> None:
@@ -126,7 +132,13 @@ def _text(now: datetime, level: str, name: str, fields: Mapping[str, Any], *, co
 
 def fields_of(event: events.TelemetryEvent) -> dict[str, Any]:
     """The event's fields that say something, each text redacted and escaped."""
-    found = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+    if isinstance(event, events.ApplicationEvent):
+        return {"service": event.service, **_fields(event.said)}
+    return _fields(event)
+
+
+def _fields(told: Any) -> dict[str, Any]:  # noqa: ANN401  an event, or an application's own dataclass
+    found = {field.name: getattr(told, field.name) for field in dataclasses.fields(told)}
     return {name: _safe(value) for name, value in found.items() if value is not None}
 
 

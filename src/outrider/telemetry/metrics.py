@@ -8,13 +8,14 @@ from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from outrider.core import events
 from outrider.core.gauges import Gauges
 from outrider.telemetry import notification_metrics as notifications
+from outrider.telemetry.families import Families, make_metric
 from outrider.telemetry.metric import PREFIX, Metric
 from outrider.telemetry.metric_list import METRICS
 
@@ -36,7 +37,8 @@ class MetricsSink:
         self.registry.register(gauges)
         self.registry.register(totals)
         read = {FROM_DATABASE, notifications.FROM_DATABASE}
-        self._made = {metric.name: self._make(metric) for metric in METRICS if metric.events not in read}
+        counted = (metric for metric in METRICS if metric.events not in read)
+        self._made = {metric.name: make_metric(self.registry, PREFIX, metric) for metric in counted}
         self._notifications = notifications.NotificationMetrics(self._made)
         one = self._one
         self._told: Mapping[type[events.TelemetryEvent], Callable[[Any], None]] = {
@@ -74,15 +76,9 @@ class MetricsSink:
         """All metrics in Prometheus' text format, of `content_type`."""
         return generate_latest(self.registry)
 
-    def _make(self, metric: Metric) -> Any:  # noqa: ANN401 - a Counter, Gauge or Histogram
-        name, labels = PREFIX + metric.name, metric.labels
-        match metric.kind:
-            case "counter":
-                return Counter(name, metric.help, labels, registry=self.registry)
-            case "gauge":
-                return Gauge(name, metric.help, labels, registry=self.registry)
-            case "histogram":
-                return Histogram(name, metric.help, labels, registry=self.registry, buckets=metric.buckets)
+    def families(self, prefix: str, metrics: Iterable[Metric]) -> Families:
+        """An application's own metrics, exposed with these."""
+        return Families(self.registry, prefix, metrics)
 
     def _one(self, name: str, event: events.TelemetryEvent, *labels: str, by: int = 1) -> None:
         self._made[name].labels(event.service, *labels).inc(by)

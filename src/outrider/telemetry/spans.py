@@ -77,6 +77,24 @@ class Spans:
         ):
             yield lambda records: _describe(span, records)
 
+    @contextmanager
+    def working(self, name: str, traceparent: str, attributes: Mapping[str, str]) -> Iterator[None]:
+        """The current span of an application's own work."""
+        parent = _context(traceparent, None)
+        here = trace.get_current_span().get_span_context()
+        within = here.is_valid and here.trace_id == trace.get_current_span(parent).get_span_context().trace_id
+        with (
+            self._tracer.start_as_current_span(
+                name,
+                context=None if within else parent,
+                attributes=attributes,
+                record_exception=False,
+                set_status_on_exception=False,
+            ) as span,
+            _failing(span),
+        ):
+            yield
+
     def published(
         self, rows: Sequence[LogRow], codes: Mapping[int, str], started_at: datetime, ended_at: datetime
     ) -> None:

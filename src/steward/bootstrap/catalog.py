@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from outrider import Catalog, canonical_json
-from outrider.bootstrap.notifying import SERVICE as NOTIFICATION
-from outrider.bootstrap.notifying import declare_notifications
+from outrider.bootstrap.notification_catalog import SERVICE as NOTIFICATION
+from outrider.bootstrap.notification_catalog import declare_notifications
 from steward.bootstrap.messages import BODIES, HANDLED
 
 STEWARD: Final = "steward"

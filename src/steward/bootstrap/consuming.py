@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from outrider import Catalog, Consumer, Reject, Retry
 from steward.bootstrap.catalog import STEWARD
 from steward.bootstrap.messages import BODIES, HANDLED, Body
+from steward.bootstrap.telling import HeldFacts
 from steward.ports.storage import Busy, NoSuchPerson, Writing
 from steward.storage.storage import AlchemyStorage
 
@@ -22,20 +23,20 @@ Handle = Callable[[Writing, Mapping[str, Any]], Awaitable[None]]
 
 
 def steward_consumer(
-    catalog: Catalog, engine: AsyncEngine, storage: AlchemyStorage, handles: Mapping[str, Handle]
+    catalog: Catalog, engine: AsyncEngine, storage: AlchemyStorage, handles: Mapping[str, Handle], held: HeldFacts
 ) -> Consumer:
-    """The consumer, with what handles each type that it takes."""
+    """The consumer, with what handles each type that it takes; what handlers tell is left with `held`."""
     ignored = sorted(BODIES.keys() - HANDLED)
     consumer = Consumer(
         STEWARD, catalog, transactions=engine, start="beginning", service=STEWARD, batch_size=1, ignore=ignored
     )
     for name in sorted(HANDLED):
-        consumer.handler(name)(_handler(storage, handles[name]))
+        consumer.handler(name)(_handler(storage, handles[name], held))
     return consumer
 
 
-def _handler(storage: AlchemyStorage, handle: Handle) -> Callable[[Any, Any, Any], Awaitable[None]]:
-    async def run(event: Body, tx: Any, context: Any) -> None:  # noqa: ANN401, ARG001 - as Outrider's consumer calls it
+def _handler(storage: AlchemyStorage, handle: Handle, held: HeldFacts) -> Callable[[Any, Any, Any], Awaitable[None]]:
+    async def run(event: Body, tx: Any, context: Any) -> None:  # noqa: ANN401 - as Outrider's consumer calls it
         body = event.model_dump(mode="json")
         try:
             writing = await storage.joined(tx, body["user_id"])
@@ -45,5 +46,6 @@ def _handler(storage: AlchemyStorage, handle: Handle) -> Callable[[Any, Any, Any
             raise Retry(LATER, counted=False) from error
         await handle(writing, body)
         writing.check()
+        held.hold(str(context.message.message_id), writing.told)
 
     return run

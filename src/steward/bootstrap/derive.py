@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from outrider.bootstrap.notifying import SERVICE as NOTIFICATION
+from outrider.bootstrap.notification_catalog import SERVICE as NOTIFICATION
 from outrider.bootstrap.settings import given, load
 from outrider.bootstrap.settings import variable as outrider_variable
 from outrider.bootstrap.settings_fields import parse_items

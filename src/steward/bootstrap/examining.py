@@ -4,6 +4,7 @@ Source: spec/scheduling.md §15.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Final, Literal
@@ -13,6 +14,7 @@ from outrider.bootstrap.examination import examination
 from outrider.bootstrap.running import OutriderError
 from steward.bootstrap.schema import MENDED, missing
 from steward.bootstrap.steward import Steward
+from steward.bootstrap.topics import command_for, topics_lacking
 from steward.domain.context import Context, task_target
 from steward.domain.event import Event
 from steward.domain.methods import Ways
@@ -21,6 +23,7 @@ from steward.domain.profile import Profile
 from steward.domain.task import Task
 from steward.ports.rows.calendar import SourceRow, TaskRow
 from steward.ports.rows.suggestion import JobRow, TriggerRow
+from steward.ports.solver import Solver
 from steward.ports.storage import Is, Reading
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -40,7 +43,7 @@ class Finding:
 
 async def examine(steward: Steward) -> list[Finding]:
     """Every check, also where some cannot be made."""
-    found = [self_test()]
+    found = [self_test(), *await solver_test(steward.solver)]
     for name, made in steward.sites.items():
         try:
             for one in await examination(made):
@@ -50,6 +53,9 @@ async def examine(steward: Steward) -> list[Finding]:
                 found.append(Finding(f"{name}: {one.check}", verdict, one.seen, one.advice or ""))
         except OutriderError as error:
             found.append(Finding(f"{name}: database", "fail", str(error)))
+    with suppress(OutriderError):  # said above, of each service
+        if lacking := await topics_lacking(steward):
+            found.append(Finding("topics", "fail", f"missing: {', '.join(lacking)}", command_for(steward, lacking)))
     behind = await missing(steward)
     found.append(
         Finding("tables", "fail" if behind else "ok", "; ".join(behind) or "at head", MENDED if behind else "")
@@ -58,7 +64,28 @@ async def examine(steward: Steward) -> list[Finding]:
 
 
 def self_test() -> Finding:
-    """The search on a day of its own: one place is taken by a block that can move."""
+    """The search on a day of its own."""
+    context, ways = _day()
+    first = offer(context, ways).candidates[0]
+    right = first.method == "move_one"
+    return Finding("search", "ok" if right else "fail", f"finds {first.method} where one move is best")
+
+
+async def solver_test(solver: Solver | None) -> list[Finding]:
+    """The solver, where there is one, on the same day."""
+    if solver is None:
+        return []
+    _, ways = _day()
+    solved = await solver.solve(ways.board, ways.wanted)
+    if solved is not None and solved.answer.moved == 1:
+        return [Finding("solver", "ok", "finds the one move that is best")]
+    return [
+        Finding("solver", "warn", "finds nothing in time", "raise solver.wall_limit; weeks go without it till then")
+    ]
+
+
+def _day() -> tuple[Context, Ways]:
+    """One place is taken by a block that can move."""
     day = datetime(2026, 11, 23, tzinfo=ZoneInfo("UTC"))
     block = Event(
         "evt_block", "Block", day.replace(hour=9), day.replace(hour=12), "UTC", mobility="flexible", task_id="tsk_other"
@@ -75,9 +102,7 @@ def self_test() -> Finding:
         tasks={one.task_id: one for one in (task, other)},
     )
     assert context.target is not None  # noqa: S101  it was just made
-    first = offer(context, Ways.of(context, context.target)).candidates[0]
-    right = first.method == "move_one"
-    return Finding("search", "ok" if right else "fail", f"finds {first.method} where one move is best")
+    return context, Ways.of(context, context.target)
 
 
 async def _rows(tx: Reading) -> Sequence[Finding]:

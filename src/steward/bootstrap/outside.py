@@ -4,7 +4,8 @@ Invariant: an address that a person set is https and public (NT-43); one that th
 Source: spec/scheduling.md ST-16, ST-35, §18.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -37,10 +38,14 @@ _FAILURES: Final = {
 
 
 class GuardedFeeds:
-    """`ports.feed.FeedClient`."""
+    """`ports.feed.FeedClient`; `client` is made when the first feed is read, for most processes read none."""
 
-    def __init__(self, client: HttpClient, bytes_max: int) -> None:
-        self._client, self._bytes_max = client, bytes_max
+    def __init__(self, client: Callable[[], HttpClient], bytes_max: int) -> None:
+        self._make, self._bytes_max = client, bytes_max
+
+    @cached_property
+    def _client(self) -> HttpClient:
+        return self._make()
 
     def problem(self, url: str) -> str | None:
         """Why this address may never be read."""

@@ -12,14 +12,15 @@ from typing import Any, Final, TextIO
 
 from sqlalchemy import Connection, inspect, text
 
-from outrider.bootstrap.brokers import topics_of
 from outrider.bootstrap.running import Service, log_lines
 from steward.bootstrap.derive import derived
 from steward.bootstrap.faults import StartRefused
+from steward.bootstrap.gauging import gauges_of
 from steward.bootstrap.http_server import HttpServer
 from steward.bootstrap.roles import ROLES, services_of
 from steward.bootstrap.settings import load
 from steward.bootstrap.steward import Steward
+from steward.bootstrap.topics import topics_needed
 
 PREFIXES: Final = ("steward_", "notification_")
 TOPIC_SECONDS: Final = 15.0
@@ -51,7 +52,7 @@ def steward_in(folder: Path, values: Mapping[str, object], log: TextIO) -> Stewa
 async def everything(steward: Steward, opened: Callable[[int], None]) -> list[Service]:
     """All roles and the HTTP interface; `opened` is told the port."""
     roles = await services_of(steward, ROLES)
-    return [*roles, HttpServer(steward, opened)]
+    return [*roles, gauges_of(steward), HttpServer(steward, opened)]
 
 
 async def clear(steward: Steward, user_id: str) -> None:
@@ -65,10 +66,11 @@ def make_topics(steward: Steward) -> None:
     if steward.values.broker.kind != "kafka":
         return
     kafka, admin = import_module("confluent_kafka"), import_module("confluent_kafka.admin")
-    names = {name for made in steward.sites.values() for name in topics_of(made, steward.catalog.routes.values())}
     client = admin.AdminClient({"bootstrap.servers": steward.values.broker.url.removeprefix("kafka://")})
     try:
-        for future in client.create_topics([admin.NewTopic(name, PARTITIONS, 1) for name in sorted(names)]).values():
+        for future in client.create_topics(
+            [admin.NewTopic(name, PARTITIONS, 1) for name in topics_needed(steward)]
+        ).values():
             future.result(TOPIC_SECONDS)
     except (kafka.KafkaException, TimeoutError) as error:
         raise StartRefused(f"the demo's topics could not be made: {error}") from error

@@ -4,12 +4,10 @@ Source: spec/scheduling.md ST-70.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
-from outrider.bootstrap.relay import RelayParts
 from outrider.bootstrap.running import Service
-from outrider.bootstrap.upkeep import Upkeep
-from steward.bootstrap.consuming import steward_consumer
 from steward.bootstrap.faults import NothingCarries, StartRefused
 from steward.bootstrap.messages import PROMOTE, TRIGGERED
 from steward.bootstrap.running import Looping
@@ -35,12 +33,13 @@ async def services_of(steward: Steward, roles: Collection[str]) -> list[Service]
 
 async def _relays(steward: Steward) -> list[Service]:
     """With `log:` nothing is to be relayed, and the pruner alone runs."""
+    upkeep, relay = _late("outrider.bootstrap.upkeep"), _late("outrider.bootstrap.relay")
     made: list[Service] = []
     for one in steward.sites.values():
         if steward.values.broker.kind == "log":
-            made.append(Upkeep(one, steward.telemetry))
+            made.append(upkeep.Upkeep(one, steward.telemetry))
             continue
-        parts = RelayParts(one, steward.telemetry)
+        parts = relay.RelayParts(one, steward.telemetry)
         await parts.prepare()
         made += [parts.relay, parts.upkeep]
     return made
@@ -49,8 +48,14 @@ async def _relays(steward: Steward) -> list[Service]:
 def _consumer(steward: Steward) -> Sequence[Service]:
     settings = steward.outrider.steward
     handles = {TRIGGERED: steward.accepting.triggered, PROMOTE: steward.accepting.promote}
-    consumer = steward_consumer(steward.catalog, steward.handlers_pool, steward.database, handles)
+    make = _late("steward.bootstrap.consuming").steward_consumer
+    consumer = make(steward.catalog, steward.handlers_pool, steward.database, handles, steward.held)
     return [consumer.service(settings, telemetry=steward.telemetry)]
+
+
+def _late(module: str) -> Any:  # noqa: ANN401 - a module
+    """What only some roles are made of, loaded where they are: a process is at work the sooner."""
+    return import_module(module)
 
 
 def _scan(steward: Steward) -> Sequence[Service]:

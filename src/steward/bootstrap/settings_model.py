@@ -143,9 +143,9 @@ class Search(Section):
 
 
 class Solver(Section):
-    """The solver for overfull weeks, where one is installed."""
+    """The solver for overfull weeks: none, or CP-SAT (extra `solver`, ST-34)."""
 
-    kind: Literal["none", "cp_sat"] = "none"
+    kind: Literal["none", "cpsat"] = "none"
     wall_limit: Span = timedelta(seconds=5)
     moves_max: Count = 8
 

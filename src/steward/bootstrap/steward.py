@@ -8,13 +8,16 @@ import socket
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import cast
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from outrider import AsyncOutbox, Notifier
+from outrider import AsyncOutbox
 from outrider.bootstrap.guarded import SealedTexts, guarded_client
-from outrider.bootstrap.notifier import SiteNotifier
-from outrider.bootstrap.notifying import notifier_parts
-from outrider.bootstrap.running import SystemClock, Telemetry
+from outrider.bootstrap.notification_catalog import SERVICE as NOTIFICATION
+from outrider.bootstrap.reach import Reach
+from outrider.bootstrap.running import FanOut, SystemClock, Telemetry
+from outrider.bootstrap.tracing import tracer_of
 from outrider.bootstrap.wiring import site
 from steward.bootstrap.apart import ProcessApart
 from steward.bootstrap.catalog import STEWARD, checked_body, make_catalog
@@ -26,8 +29,10 @@ from steward.bootstrap.late import LateWriter
 from steward.bootstrap.ledger import OutriderLedger
 from steward.bootstrap.outside import GuardedFeeds, SealedUrls
 from steward.bootstrap.probing import Probe
-from steward.bootstrap.selecting import selector_of
+from steward.bootstrap.selecting import choosers_of
 from steward.bootstrap.settings_model import Settings
+from steward.bootstrap.solving import solver_of
+from steward.bootstrap.telling import HeldFacts, Teller
 from steward.calendars.apart import ApartReader
 from steward.domain.offer import OfferLimits
 from steward.domain.resuggesting import Resuggestion
@@ -65,16 +70,26 @@ from steward.service.undoing import Undoing
 from steward.storage.messages import OutboxMessages
 from steward.storage.storage import AlchemyStorage
 
+if TYPE_CHECKING:  # it loads all of the notification service
+    from outrider import Notifier
+
 
 class Steward:
     """All services of one process, an attribute each, named as its file; `values` are the settings.
 
     Handlers of messages have connections of their own, `handlers_pool`, so that nothing else waits for them.
-    `clock` stands for the host's, and on SQLite for the database's. Raises SettingsWrong, ConfigurationError, MissingExtra.
+    `clock` stands for the host's, and on SQLite for the database's; `metrics` for a sink of its own, where `telemetry` feeds
+    one. Raises SettingsWrong, ConfigurationError, MissingExtra.
     """
 
     def __init__(
-        self, values: Settings, outrider: Derived, *, telemetry: Telemetry, clock: SystemClock | None = None
+        self,
+        values: Settings,
+        outrider: Derived,
+        *,
+        telemetry: Telemetry,
+        clock: SystemClock | None = None,
+        metrics: Any = None,  # noqa: ANN401 - a class of an extra
     ) -> None:
         self.values, self.outrider = values, outrider
         self.clock = clock or SystemClock()
@@ -86,21 +101,32 @@ class Steward:
         }
         database = outrider.steward.database
         self.pool, self.handlers_pool = pool_of(database), pool_of(database)
-        self.probe = Probe(telemetry, self.pool)
-        self.telemetry = telemetry = self.probe.telemetry
+        self.probe = Probe(telemetry, self.pool, metrics)
+        self.teller = Teller(
+            self.probe.telemetry, self.clock.boottime, self.chance,
+            count=self.probe.count, tracer=tracer_of(values.broker.kind),
+        )  # fmt: skip
+        self.held = HeldFacts(self.teller.tell)
+        self.telemetry = telemetry = FanOut(self.probe.telemetry, self.held)
+        self.reach = Reach(tuple(self.sites.values()))
         self.outbox = AsyncOutbox(self.catalog, STEWARD, db_schema=database.db_schema, telemetry=telemetry)
         self.database = AlchemyStorage(
-            self.pool, OutboxMessages(self.outbox, checked_body), self.clock.now, limits_of(database)
+            self.pool,
+            OutboxMessages(self.outbox, checked_body),
+            self.clock.now,
+            limits_of(database),
+            tell=self.teller.tell,
         )
         self.storage: Storage = self.database
-        parts = notifier_parts(self.sites["notification"], telemetry)
-        notifier = SiteNotifier(parts, outrider.notification.database.url)
-        self.notifier = cast("Notifier", notifier)  # all of it but how an application makes one
         self.keys = keys_of(values, self.clock.random_bytes)
         self.defaults = Defaults(values.defaults.zone, values.defaults.locale, values.defaults.usual_grid)
         self.listing = Listing(self.keys.of("cursors"))
-        self.ledger = OutriderLedger(self.outbox, notifier)
+        others = {
+            NOTIFICATION: AsyncOutbox(self.catalog, NOTIFICATION, db_schema=database.db_schema, telemetry=telemetry)
+        }
+        self.ledger = OutriderLedger(self.outbox, others, self.catalog, lambda: self.notifier)
         self.news = Wakeup()
+        self.choosers = choosers_of(values.selector, self.storage, self.clock.boottime, self.teller)
         self._wire_persons()
         self._wire_background()
         self._wire_calendars()
@@ -116,8 +142,10 @@ class Steward:
         self.previews = Previews(
             storage=storage, listing=self.listing, defaults=defaults, horizon=values.prepare.horizon
         )
-        self.confirming = Confirming(storage=storage, chance=chance, defaults=defaults, settings=apply)
-        self.undoing = Undoing(storage=storage, chance=chance, defaults=defaults, settings=apply)
+        self.confirming = Confirming(
+            storage=storage, chance=chance, defaults=defaults, settings=apply, telemetry=self.teller
+        )
+        self.undoing = Undoing(storage=storage, chance=chance, defaults=defaults, settings=apply, telemetry=self.teller)
         self.links = Links(
             storage=storage, chance=chance, keys=LinkKeys(self.keys.of("links")),
             undo_window=values.preview.undo_window,
@@ -126,7 +154,7 @@ class Steward:
         self.sign_ins = SignIns(storage=storage, chance=chance, links=self.links, days=values.web.sign_in_days)
         self.timeline = Timeline(storage=storage, ledger=self.ledger)
         self.feedback = Feedback(storage=storage, chance=chance, enabled=values.enabled)
-        self.dialogues = Dialogues(storage=storage, chance=chance)
+        self.dialogues = Dialogues(storage=storage, chance=chance, defaults=defaults, replies=self.choosers.replies)
 
     def _wire_background(self) -> None:
         """From job to preview."""
@@ -141,8 +169,9 @@ class Steward:
                 OfferLimits(values.search.moves_max, values.search.candidates_max),
             ),
         )
+        self.solver = solver_of(values.solver)
         self.triggers = Triggers(
-            storage=storage, chance=chance, loader=loader, news=self.news,
+            storage=storage, chance=chance, loader=loader, news=self.news, solver=self.solver,
             settings=TriggerSettings(values.enabled, trigger.dedupe_window, trigger.allow_mock_time),
         )  # fmt: skip
         self.scanning = Scanner(
@@ -151,7 +180,7 @@ class Steward:
         )  # fmt: skip
         self.preparing = Preparer(
             storage=storage, chance=chance, owner=self.owner, loader=loader, told=self.news.wake,
-            selector=selector_of(values.selector, storage, self.clock.boottime),
+            selector=self.choosers.candidates, solver=self.solver, telemetry=self.teller,
             settings=PrepareSettings(
                 prepare.concurrency, prepare.lease, prepare.tries_max,
                 PreviewTimes(values.preview.ttl, values.preview.question_ttl), self.resuggestion,
@@ -159,7 +188,7 @@ class Steward:
         )  # fmt: skip
         self.accepting = Accepting(defaults=self.defaults, wake=self.preparing.wake)
         self.reconciling = Reconciler(
-            storage=storage, chance=chance, ledger=self.ledger,
+            storage=storage, chance=chance, ledger=self.ledger, telemetry=self.teller,
             settings=ReconcileSettings(
                 values.reconcile.interval, values.reconcile.batch, timedelta(days=values.retention.days),
                 self.resuggestion,
@@ -176,7 +205,7 @@ class Steward:
         reader, sealer = ApartReader(ProcessApart()), SealedUrls(sealed)
         feeds = FeedReading(
             storage=storage, chance=chance, reader=reader, sealer=sealer, limits=limits,
-            client=GuardedFeeds(guarded_client(), calendar.bytes_max),
+            client=GuardedFeeds(guarded_client, calendar.bytes_max),
         )  # fmt: skip
         self.importing = Importing(
             storage=storage,
@@ -186,9 +215,22 @@ class Steward:
             sealer=sealer,
             listing=self.listing,
             limits=limits,
+            telemetry=self.teller,
         )
         self.feeds = Feeds(storage=storage, chance=chance, reading=feeds, owner=self.owner)
         self.exporting = Exporting(storage=storage, writer=LateWriter(), limits=limits)
+
+    @property
+    def notifier(self) -> "Notifier":
+        """The notification service of this process: all of it but how an application makes one."""
+        return self._notifier
+
+    @cached_property
+    def _notifier(self) -> "Notifier":
+        parts = import_module("outrider.bootstrap.notifying").notifier_parts(self.sites["notification"], self.telemetry)
+        site_notifier = import_module("outrider.bootstrap.notifier").SiteNotifier
+        made: Notifier = site_notifier(parts, self.outrider.notification.database.url)
+        return made
 
     @property
     def resuggestion(self) -> Resuggestion:
@@ -206,7 +248,8 @@ class Steward:
 
     async def hindrances(self) -> Mapping[str, str]:
         """Why nothing should be sent here just now: the part, and what is the matter with it; empty if all is well."""
-        return await self.probe.hindrances()
+        found = await self.probe.hindrances()
+        return found if {"database", "schema"} & set(found) else {**found, **await self.reach.hindrances()}
 
     def exposition(self) -> bytes:
         """The metrics, as Prometheus reads them."""
@@ -218,6 +261,8 @@ class Steward:
 
     async def close(self) -> None:
         """Close what is open and not in use."""
-        await self.notifier.close()
+        if "_notifier" in vars(self):
+            await self._notifier.close()
+        await self.reach.close()
         await self.database.close()
         await self.handlers_pool.dispose()

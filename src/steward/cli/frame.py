@@ -3,10 +3,7 @@
 Exit codes: 0 done · 1 failed, or a finding · 2 usage or settings · 3 partly done · 75 try later (spec/scheduling.md §15).
 """
 
-import asyncio
 import functools
-import inspect
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -16,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from outrider.cli.program.commands import DONE, FAILED, LATER, PARTLY, USAGE, finished, new_app, registered
+from outrider.cli.program.examples import Examples
 from steward.bootstrap.derive import Derived, derived
 from steward.bootstrap.faults import StartRefused
 from steward.bootstrap.running import ConfigurationError, OutriderError, StorageUnavailable, Telemetry, log_lines
 from steward.bootstrap.settings import Read, load, wants_color
-from steward.cli.examples import Examples, epilog
 from steward.cli.output import Output
 from steward.domain.errors import StewardError, ValidationFailed
 from steward.ports.storage import StorageProblem
@@ -29,7 +27,7 @@ if TYPE_CHECKING:  # loads the database's libraries, which no help needs
     from steward.bootstrap.steward import Steward
     from steward.service.answer import Caller
 
-DONE, FAILED, USAGE, PARTLY, LATER = 0, 1, 2, 3, 75
+__all__ = ["DONE", "FAILED", "PARTLY", "Call", "command", "new_app"]
 
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings file (steward.toml here).")]
 User = Annotated[str | None, typer.Option("--user", metavar="ID", help="For whom (default: the only person).")]
@@ -100,11 +98,6 @@ class Call:
         return made
 
 
-def new_app(help_: str | None = None) -> typer.Typer:
-    """A module's app: plain help, quick to show; completion belongs to the program alone."""
-    return typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=help_ is not None, help=help_)
-
-
 def command(
     app: typer.Typer, name: str | None = None, *, examples: Examples
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -112,44 +105,21 @@ def command(
 
     The function may be a coroutine function; it returns an exit code, None for done.
     """
+    return registered(app, name, options=COMMON, examples=examples, run=_run)
 
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-        added = [
-            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for key, (annotation, default) in COMMON.items()
-        ]
-        own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
 
-        @functools.wraps(function)
-        def run(**given: Any) -> None:  # noqa: ANN401 - what the command line gave
-            call = Call({key: given.pop(key) for key in COMMON})
-            code = guarded(call.out, functools.partial(function, call, **given))
-            raise typer.Exit(code)
-
-        run.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]  # typer reads it
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *added)}
-        app.command(name, epilog=epilog(examples), no_args_is_help=False)(run)
-        return function
-
-    return register
+def _run(options: Mapping[str, Any], function: Callable[..., Any], given: Mapping[str, Any]) -> int:
+    call = Call(options)
+    return guarded(call.out, functools.partial(function, call, **given))
 
 
 def guarded(out: Output, function: Callable[[], Any]) -> int:
     """Run a command and give its exit code; what it raises is told on stderr, what nobody expected with its trace."""
     try:
-        result = function()
-        if inspect.iscoroutine(result):
-            result = asyncio.run(result)
+        return finished(function)
     except (StartRefused, OutriderError, StewardError, StorageProblem) as error:
         out.fail(_said(error))
         return exit_code(error)
-    except BrokenPipeError:  # the reader of our data has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    except KeyboardInterrupt:
-        return 130
-    return int(result or DONE)
 
 
 def exit_code(error: Exception) -> int:

@@ -1,9 +1,7 @@
 """The program `steward`: its commands, by name."""
 
-import typer
-
-from steward.cli.examples import epilog
-from steward.cli.lazy import LazyGroup
+from outrider.cli.program.lazy import LazyGroup
+from outrider.cli.program.root import new_program
 
 HELP = """An active scheduler: when a task becomes urgent it suggests how the day could change; you confirm, and it changes.
 
@@ -36,26 +34,4 @@ class Commands(LazyGroup):
     }
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - only for this flag
-
-        typer.echo(f"steward {version('outrider')}")
-        raise typer.Exit
-
-
-app = typer.Typer(
-    cls=Commands, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=True
-)
-
-
-@app.callback(help=HELP, epilog=epilog(EXAMPLES))
-def root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
-) -> None:
-    """The group itself has nothing to do."""
-
-
-def main() -> None:
-    """Run the command line; the program's entry point."""
-    app()
+app = new_program("steward", Commands, help_=HELP, examples=EXAMPLES)

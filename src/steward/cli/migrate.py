@@ -23,6 +23,8 @@ async def run(
     schema = import_module("steward.bootstrap.schema")
     async with call.steward(check=False) as steward:
         found: list[str] = await (schema.missing(steward) if check else schema.migrate(steward))
+        if said := await import_module("steward.bootstrap.topics").advice(steward):
+            call.out.fail(said)
     if call.out.as_json:
         call.out.json({"missing" if check else "ran": found})
     if check:

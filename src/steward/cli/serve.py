@@ -8,6 +8,7 @@ from steward.bootstrap.derive import derived
 from steward.bootstrap.http_server import HttpServer, check_serving
 from steward.bootstrap.process import working
 from steward.bootstrap.roles import ROLES
+from steward.bootstrap.topics import advice
 from steward.cli.frame import Call, command, new_app
 
 app = new_app()
@@ -35,10 +36,12 @@ async def run(
     check_serving(settings)
     on_sqlite = settings.database.url.startswith("sqlite") and settings.broker.kind != "none"
     roles = ROLES if everything or (on_sqlite and not http_only) else ()
-    async with working(settings, outrider, call.telemetry(outrider, calm=False), roles) as process:
+    async with working(settings, outrider, call.telemetry(outrider, calm=False), roles, scraped=True) as process:
 
         def opened(number: int) -> None:
             call.out.say(f"answering on http://{settings.http.host}:{number}")
 
+        if said := await advice(process.steward):
+            call.out.fail(said)
         process.services.append(HttpServer(process.steward, opened))
         return await process.run()

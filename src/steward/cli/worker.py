@@ -7,6 +7,7 @@ import typer
 from steward.bootstrap.derive import derived
 from steward.bootstrap.process import working
 from steward.bootstrap.roles import ROLES
+from steward.bootstrap.topics import advice
 from steward.cli.frame import Call, command, new_app
 
 app = new_app()
@@ -28,4 +29,6 @@ async def run(call: Call, roles: Roles = None) -> int:
     wanted = ROLES if roles is None else [name.strip() for name in roles.split(",") if name.strip()]
     async with working(read.settings, outrider, call.telemetry(outrider, calm=False), wanted) as process:
         call.out.say(f"working: {', '.join(wanted)}; broker {read.settings.broker.kind}")
+        if said := await advice(process.steward):
+            call.out.fail(said)
         return await process.run()

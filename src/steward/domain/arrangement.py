@@ -1,7 +1,7 @@
 """A calendar as the search sees it: what stands fast, what may move and how far, and what is to be placed.
 
 Invariant: everything is whole seconds, so nothing here knows a zone; fixed time already has its buffers.
-Source: spec/scheduling.md ST-28, ST-29, ST-30.
+Source: spec/scheduling.md ST-28, ST-29, ST-30, ST-34.
 """
 
 from collections.abc import Sequence
@@ -63,3 +63,11 @@ class Found:
     complete: bool
     nodes: int
     steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What a solver found beyond the search; `complete` where it has proven that none is better (ST-34)."""
+
+    answer: Answer
+    complete: bool

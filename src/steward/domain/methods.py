@@ -7,7 +7,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Final
 
-from steward.domain.arrangement import Found, Wanted
+from steward.domain.arrangement import Answer, Found, Solved, Wanted
 from steward.domain.context import Context, Target
 from steward.domain.cost import Draft, Method, Shift, far_enough
 from steward.domain.row import bits
@@ -49,6 +49,11 @@ class Ways:
         """The shortest part worth its place, as whole units."""
         return max(1, -(-self.target.min_block_minutes // self.unit)) * self.unit
 
+    @property
+    def wanted(self) -> Wanted:
+        """The target as the search and a solver place it: whole, and in time."""
+        return Wanted(self.minutes, self.context.in_time)
+
     def free(self, minutes: int, within: Span) -> list[Span]:
         """Every place of this length where nothing stands, by start."""
         row = self.board.row(minutes)
@@ -71,7 +76,7 @@ class Ways:
             return None, None
         within = self.context.in_time
         if earliest_free is None:
-            found = search(self.board, Wanted(self.minutes, within), moves_min=1, moves_max=moves_max)
+            found = search(self.board, self.wanted, moves_min=1, moves_max=moves_max)
         else:
             sooner = self.board.row(self.minutes)
             last = bisect_left(sooner.starts, earliest_free.start - SOONER + 1) - 1
@@ -83,13 +88,11 @@ class Ways:
             found = search(self.board, Wanted(self.minutes, Span(within.start, end)), moves_min=1, moves_max=1)
         if found.answer is None:
             return None, found
-        weights = {block.block_id: block for block in self.board.arrangement.movable}
-        shifts = tuple(
-            Shift(block_id, weights[block_id].place, place, weights[block_id].weight)
-            for block_id, place in found.answer.moves
-        )
-        method: Method = "move_one" if len(shifts) == 1 else "move_many"
-        return Draft(method, (found.answer.place,), shifts, complete=found.complete), found
+        return self._moved(found.answer, complete=found.complete), found
+
+    def solved(self, solved: Solved) -> Draft:
+        """What a solver found, in the cost of this house whatever its own was."""
+        return self._moved(solved.answer, complete=solved.complete)
 
     def split(self) -> Draft | None:
         """Two parts, else three, in free places in time, each long enough; the first as early as it can be."""
@@ -157,6 +160,14 @@ class Ways:
                     given_up_minutes=lost,
                 )
         return None
+
+    def _moved(self, answer: Answer, *, complete: bool) -> Draft:
+        blocks = {block.block_id: block for block in self.board.arrangement.movable}
+        shifts = tuple(
+            Shift(block_id, blocks[block_id].place, place, blocks[block_id].weight) for block_id, place in answer.moves
+        )
+        method: Method = "move_one" if len(shifts) == 1 else "move_many"
+        return Draft(method, (answer.place,), shifts, complete=complete)
 
     def _task_of(self, event_id: str) -> str:
         return next((event.task_id or "" for event in self.context.events if event.event_id == event_id), "")

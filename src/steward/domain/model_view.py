@@ -5,15 +5,19 @@ and named `Block A`, `Block B`… where the person does not share them. Source: 
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from steward.domain.candidate import Candidate, Entry
+from steward.domain.choices import Choice
 from steward.domain.context import Context
 from steward.domain.cost import Draft, Shift
 from steward.domain.observation import Decision
-from steward.domain.wording import Words, notification_summary, span_text
+from steward.domain.profile import Profile
+from steward.domain.wording import Words, day_text, notification_summary, span_text
 
 TITLE_CHARACTERS_MAX: Final = 120
+REPLY_CHARACTERS_MAX: Final = 1000
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -32,6 +36,23 @@ def model_view(context: Context, candidates: Sequence[Candidate], decision: Deci
         "missing_info": missing,
         "warnings": list(context.warnings),
         "candidates": [_candidate(candidate, context, titles) for candidate in candidates],
+    }
+
+
+def reply_view(said: str, choices: Mapping[str, Choice], now: datetime, profile: Profile) -> dict[str, Any]:
+    """The data of a question which block a reply means; the blocks have the ids of this mapping, and no other."""
+    here = now.astimezone(profile.tzinfo)
+    return {
+        "reply": clean_text(said, REPLY_CHARACTERS_MAX),
+        "now": f"{day_text(here, profile.locale)} {here:%H:%M}",
+        "candidates": [
+            {
+                "id": name,
+                "title": clean_text(choice.title, TITLE_CHARACTERS_MAX),
+                "when": span_text(choice.place, profile.tzinfo, profile.locale),
+            }
+            for name, choice in choices.items()
+        ],
     }
 
 
@@ -82,14 +103,14 @@ def _titles(context: Context, candidates: Sequence[Candidate]) -> dict[str, str]
     if context.target is not None:
         shown = {context.target.id: context.target.title, **shown}
     if context.profile.share_titles:
-        return {name: clean_title(title) for name, title in shown.items()}
+        return {name: clean_text(title, TITLE_CHARACTERS_MAX) for name, title in shown.items()}
     return {name: f"Block {_letters(number)}" for number, name in enumerate(shown)}
 
 
-def clean_title(title: str) -> str:
-    """A title as data: no control characters, at most 120 characters."""
-    clean = "".join(character if character.isprintable() else " " for character in title)
-    return " ".join(clean.split())[:TITLE_CHARACTERS_MAX]
+def clean_text(text: str, greatest: int) -> str:
+    """Words as data: no control characters, at most so many characters."""
+    clean = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(clean.split())[:greatest]
 
 
 def _letters(number: int) -> str:

@@ -1,14 +1,14 @@
 """Which candidates are offered, in which order, with their words.
 
 Invariant: at most three can be applied, each passes the checker, `keep` is always among them and last. The same context
-always gives the same offer. Source: spec/scheduling.md ST-29, ST-32, ST-33.
+always gives the same offer. Source: spec/scheduling.md ST-29, ST-32, ST-33, ST-34.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from steward.domain.arrangement import Found
+from steward.domain.arrangement import Found, Solved
 from steward.domain.candidate import Candidate, CandidateType, Fit, Risk, candidate_id, scores
 from steward.domain.changes import calendar_of, changes_of, days_of, placings
 from steward.domain.checker import conflicts
@@ -36,20 +36,25 @@ USUAL: Final = OfferLimits()
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The candidates, best first, `keep` last; and what the search for moves took, where there was one."""
+    """The candidates, best first, `keep` last; and what the search for moves took, where there was one.
+
+    `whole` says whether one of them places the target whole and in time.
+    """
 
     candidates: tuple[Candidate, ...]
     found: Found | None = None
+    whole: bool = False
 
 
-def offer(context: Context, ways: Ways, limits: OfferLimits = USUAL) -> Offer:
-    """What can be done for the target; `keep` alone where nothing can."""
+def offer(context: Context, ways: Ways, limits: OfferLimits = USUAL, solved: Solved | None = None) -> Offer:
+    """What can be done for the target; `keep` alone where nothing can. What a solver found stands for the search."""
     target = ways.target
     drafts = [draft for draft in ways.free_slots() if _passes(draft, target, context)]
     earliest = drafts[0].parts[0] if drafts else None
-    move, found = ways.moves(earliest, limits.moves_max)
+    move, found = ways.moves(earliest, limits.moves_max) if solved is None else (ways.solved(solved), None)
     if move is not None and _passes(move, target, context):
         drafts.append(move)
+    whole = bool(drafts)
     for draft in _fillers(ways):
         if len(drafts) >= limits.candidates_max:
             break
@@ -58,7 +63,7 @@ def offer(context: Context, ways: Ways, limits: OfferLimits = USUAL) -> Offer:
     costed = sorted((draft.cost(_id(draft, target)), draft) for draft in drafts)[: limits.candidates_max]
     ranks = scores([cost for cost, _ in costed])
     made = [_candidate(draft, target, context, score) for (_, draft), score in zip(costed, ranks, strict=True)]
-    return Offer((*made, without_change("keep", context)), found)
+    return Offer((*made, without_change("keep", context)), found, whole)
 
 
 def without_change(kind: CandidateType, context: Context) -> Candidate:

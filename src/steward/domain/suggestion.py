@@ -1,15 +1,15 @@
 """All that is decided about a context before anyone selects: what is the matter, what is offered, what is to be done.
 
 Invariant: the same context always gives the same suggestion; a candidate that can be applied is only among a decision to
-select one. Source: spec/scheduling.md ST-21 (choose), ST-24, ST-25, ST-39.
+select one. Source: spec/scheduling.md ST-21 (choose), ST-24, ST-25, ST-34, ST-39.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
-from steward.domain.arrangement import Found
+from steward.domain.arrangement import Found, Solved
 from steward.domain.candidate import Candidate
 from steward.domain.context import Context
 from steward.domain.methods import Ways
@@ -21,12 +21,17 @@ from steward.domain.telling import asked, told
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """`candidates` is empty where the decision is to close; `found` is what the search for moves took, if there was one."""
+    """`candidates` is empty where the decision is to close; `found` is what the search for moves took, if there was one.
+
+    `unplaced` is there where that search found nothing whole and in time: a solver may look further on its board (ST-34).
+    """
 
     observation: Observation
     candidates: tuple[Candidate, ...]
     decision: Decision
     found: Found | None = None
+    unplaced: Ways | None = field(default=None, compare=False)
+    solved: Solved | None = None
 
 
 def suggest(context: Context, *, makeup_exists: bool = False, limits: OfferLimits = USUAL) -> Suggestion:
@@ -37,6 +42,19 @@ def suggest(context: Context, *, makeup_exists: bool = False, limits: OfferLimit
     offered = Offer(())
     if ways is not None and primary is not None and primary.can_generate_candidate:
         offered = offer(context, ways, limits)
+    made = _suggestion(context, observation, offered)
+    return replace(made, unplaced=None if offered.whole or offered.found is None else ways)
+
+
+def suggest_solved(context: Context, first: Suggestion, solved: Solved, limits: OfferLimits = USUAL) -> Suggestion:
+    """The same with what a solver found on `first.unplaced`; what the checker refuses of it is not offered (ST-34)."""
+    if first.unplaced is None:
+        return first
+    offered = offer(context, first.unplaced, limits, solved)
+    return replace(_suggestion(context, first.observation, offered), found=first.found, solved=solved)
+
+
+def _suggestion(context: Context, observation: Observation, offered: Offer) -> Suggestion:
     decision = decide(observation, offered.candidates)
     metrics = {**observation.metrics, "risk": risk(context, offered.candidates)}
     candidates = _shown(decision, offered.candidates, context)

@@ -6,7 +6,7 @@ template exists in every locale. Source: spec/scheduling.md ST-33.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Final
 
 from steward.domain.cost import Draft, Method
@@ -104,9 +104,12 @@ def explanation(draft: Draft | None, words: Words) -> str:
 def day_text(moment: datetime, locale: Locale) -> str:
     """`Mon 23 Nov`, `11月23日 周一`."""
     weekday = _WEEKDAYS[locale].split()[moment.weekday()]
-    if locale == "en":
-        return f"{weekday} {moment.day} {_MONTHS[moment.month - 1]}"
-    return f"{moment.month}月{moment.day}日 {weekday}"
+    return f"{weekday} {date_text(moment, locale)}" if locale == "en" else f"{date_text(moment, locale)} {weekday}"
+
+
+def date_text(day: date, locale: Locale) -> str:
+    """`23 Nov`, `11月23日`."""
+    return f"{day.day} {_MONTHS[day.month - 1]}" if locale == "en" else f"{day.month}月{day.day}日"
 
 
 def span_text(place: Span, zone: tzinfo, locale: Locale, *, after: Span | None = None) -> str:

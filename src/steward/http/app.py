@@ -9,13 +9,16 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from outrider import notification_router
 from steward.domain.errors import StewardError
+from steward.http.answers import COMPONENTS
 from steward.http.authenticator import TokenAuthenticator
 from steward.http.calendar_api import CALENDARS
 from steward.http.gate import Gate, locale_of, new_request_id, refused
 from steward.http.headers import SecurityHeaders
+from steward.http.heads import Heads
 from steward.http.limits import Limits
 from steward.http.openapi import PROBLEM_SCHEMA, described
 from steward.http.page_gate import PageGate
@@ -36,7 +39,10 @@ from steward.web.reader import Reader
 
 API: Final = "/api/v1"
 ROUTES: Final = (*TASKS, *CALENDARS, *PREVIEWS)
+FIXED: Final = frozenset(route.path for route in ROUTES if "{" not in route.path)
+"""Addresses without a part that varies: `/tasks/status` is no task, whatever DELETE `/tasks/{id}` says."""
 PAGES: Final = (*PLAN, *TASK_PAGES, *PREVIEW_PAGES, *INBOX, *CALENDAR_PAGES, *PERSON)
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 METHOD_NOT_ALLOWED: Final = 405
 
 
@@ -52,6 +58,7 @@ def create_app(steward: Services) -> FastAPI:
     app.include_router(notification_router(steward.notifier, TokenAuthenticator(steward)))
     add_probes(app, steward)
     _add_refusals(app, steward, page_gate)
+    app.add_middleware(Heads)
     app.add_middleware(SecurityHeaders)
     _describe(app)
     return app
@@ -59,6 +66,8 @@ def create_app(steward: Services) -> FastAPI:
 
 def _add(app: FastAPI, gate: Gate, route: Route) -> None:
     async def endpoint(request: Request) -> Response:
+        if route.path not in FIXED and request.url.path.removeprefix(API) in FIXED:
+            raise MethodNotAllowed
         return await gate.answer(request, route)
 
     app.add_api_route(
@@ -87,23 +96,34 @@ def _add_refusals(app: FastAPI, steward: Services, page_gate: PageGate) -> None:
         else:
             response = page_gate.refused(said, Reader(locale=locale, signed_in=False), request_id)
         response.headers["X-Request-Id"] = request_id
-        if isinstance(error, HTTPException):
-            response.headers.update({name: value for name, value in (error.headers or {}).items() if name == "Allow"})
+        if isinstance(said, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(_allowed(app, request))
         return response
 
     app.add_exception_handler(HTTPException, answer)
     app.add_exception_handler(StewardError, answer)
 
 
+def _allowed(app: FastAPI, request: Request) -> list[str]:
+    """The methods that this address takes, of whichever route; HEAD wherever there is a GET."""
+    if (own := app.openapi()["paths"].get(request.url.path)) is not None:
+        found = [method.upper() for method in own]
+    else:
+        scopes = {method: {**request.scope, "method": method} for method in METHODS}
+        found = [one for one, scope in scopes.items() if any(it.matches(scope)[0] is Match.FULL for it in app.routes)]
+    return ["HEAD", *found] if "GET" in found else found
+
+
 def _describe(app: FastAPI) -> None:
-    """The document with what routes refer to."""
+    """The document with what routes refer to, and how to sign in."""
     make = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = make()
         components = document.setdefault("components", {})
-        components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+        components.setdefault("schemas", {}).update({"Problem": PROBLEM_SCHEMA, **COMPONENTS})
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"bearer": []}]
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

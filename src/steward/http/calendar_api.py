@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from steward.http import answers
 from steward.http.gate import Call
 from steward.http.models import EventChanges, NewEvent, NewFeed, Nothing, SettingsChanges
 from steward.http.routes import Route
@@ -90,20 +91,25 @@ async def edit_settings(call: Call) -> Answer:
 
 _WRITES = ("slot_conflict",)
 CALENDARS = (
-    Route("GET", "/events", "calendar", list_events, query=("from", "to", "limit", "cursor")),
-    Route("POST", "/events", "calendar", create_event, NewEvent, keyed=True, status=201, codes=_WRITES),
-    Route("GET", "/events/{id}", "calendar", get_event),
-    Route("PATCH", "/events/{id}", "calendar", edit_event, EventChanges, conditional=True,
-          codes=("event_read_only", *_WRITES)),
-    Route("DELETE", "/events/{id}", "calendar", delete_event, conditional=True, codes=("event_read_only",)),
-    Route("GET", "/calendars", "calendar", list_calendars, query=("limit", "cursor")),
-    Route("POST", "/calendars", "calendar", add_feed, NewFeed, keyed=True, status=201),
-    Route("POST", "/calendars/import", "calendar", import_calendar, query=("name", "all_day_busy"), keyed=True,
+    Route("GET", "/events", "calendar", list_events, answers.paged("Event"), query=("from", "to", "limit", "cursor")),
+    Route("POST", "/events", "calendar", create_event, answers.EVENT, NewEvent, keyed=True, status=201,
+          codes=_WRITES, tagged=True),
+    Route("GET", "/events/{id}", "calendar", get_event, answers.EVENT, tagged=True),
+    Route("PATCH", "/events/{id}", "calendar", edit_event, answers.EVENT, EventChanges, conditional=True,
+          codes=("event_read_only", *_WRITES), tagged=True),
+    Route("DELETE", "/events/{id}", "calendar", delete_event, answers.EVENT, conditional=True,
+          codes=("event_read_only",), tagged=True),
+    Route("GET", "/calendars", "calendar", list_calendars, answers.paged("Source"), query=("limit", "cursor")),
+    Route("POST", "/calendars", "calendar", add_feed, answers.IMPORTED, NewFeed, keyed=True, status=201),
+    Route("POST", "/calendars/import", "calendar", import_calendar, answers.IMPORTED, query=("name",
+          "all_day_busy"), keyed=True,
           takes=CALENDAR),
-    Route("POST", "/calendars/{id}/refresh", "calendar", refresh_calendar, Nothing, keyed=True),
-    Route("DELETE", "/calendars/{id}", "calendar", remove_calendar),
-    Route("GET", "/calendar.ics", "calendar", export_calendar, gives=CALENDAR),
-    Route("GET", "/previews/{id}.ics", "previews", export_preview, query=("candidate_id",), gives=CALENDAR),
-    Route("GET", "/settings", "calendar", get_settings),
-    Route("PATCH", "/settings", "calendar", edit_settings, SettingsChanges, codes=("version_mismatch",)),
+    Route("POST", "/calendars/{id}/refresh", "calendar", refresh_calendar, answers.IMPORTED, Nothing, keyed=True),
+    Route("DELETE", "/calendars/{id}", "calendar", remove_calendar, answers.REMOVED),
+    Route("GET", "/calendar.ics", "calendar", export_calendar, answers.TEXT, gives=CALENDAR),
+    Route("GET", "/previews/{id}.ics", "previews", export_preview, answers.TEXT, query=("candidate_id",),
+          gives=CALENDAR),
+    Route("GET", "/settings", "calendar", get_settings, answers.SETTINGS, tagged=True),
+    Route("PATCH", "/settings", "calendar", edit_settings, answers.SETTINGS, SettingsChanges,
+          codes=("version_mismatch",), tagged=True),
 )  # fmt: skip

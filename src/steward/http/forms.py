@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from steward.domain.errors import ValidationFailed
 from steward.http.refusals import InvalidFields
+from steward.web.catalog import has_message
 from steward.web.reader import Reader
 
 MOMENTS: Final = ("deadline_at", "urgency_threshold_at", "earliest_start_at")
@@ -83,15 +84,20 @@ def as_filled(form: Mapping[str, str], reader: Reader) -> dict[str, object]:
     return dict.fromkeys(("title", "note", *MOMENTS)) | filled | {name: name in form for name in FLAGS}
 
 
-def field_errors(error: Exception) -> list[dict[str, str]]:
-    """Which field is refused, and why."""
+def field_errors(error: Exception, reader: Reader) -> list[dict[str, str]]:
+    """Which field is refused, and what to write there, in the reader's language where the page has words of its own."""
     match error:
         case ValidationFailed():
-            return [{"field": error.field, "message": error.reason}]
+            return [{"field": error.field, "message": _wrong(error.field, error.reason, reader)}]
         case InvalidFields():
-            return [{"field": field, "message": reason} for field, reason in error.problems]
+            return [{"field": field, "message": _wrong(field, reason, reader)} for field, reason in error.problems]
         case _:
             return []
+
+
+def _wrong(field: str, reason: str, reader: Reader) -> str:
+    name = f"wrong.{'windows' if field.startswith(('window-', 'grid.')) else field}"
+    return reader.text(name) if has_message(name) else reason
 
 
 def _windows(text: str, name: str) -> list[list[str]]:

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from steward.domain.profile import Locale
 from steward.http.bodies import media_type, read_body
+from steward.http.edge import answer_at_edge
 from steward.http.headers import quoted, trace_of
 from steward.http.limits import Limits
 from steward.http.refusals import InvalidFields, UnsupportedMediaType
@@ -117,10 +118,14 @@ class Gate:
     async def answer(self, request: Request, route: Route) -> Response:
         """Run the route for a caller with its scope. Never raises but for cancellation."""
         request_id = new_request_id(self._steward)
-        try:
-            response = answered(await route.endpoint(await self._admitted(request, route, request_id)), route.status)
-        except Exception as error:  # noqa: BLE001 - the edge: whatever it is, the caller gets an answer
-            response = refused(self._steward, error, request_id, locale_of(request.headers))
+
+        async def work() -> Response:
+            return answered(await route.endpoint(await self._admitted(request, route, request_id)), route.status)
+
+        def refuse(error: Exception) -> Response:
+            return refused(self._steward, error, request_id, locale_of(request.headers))
+
+        response = await answer_at_edge(request, self._steward.storage, work, refuse)
         response.headers["X-Request-Id"] = request_id
         return response
 

@@ -3,6 +3,7 @@
 import re
 from typing import Any, Final
 
+from steward.http.answers import TEXT, Schema
 from steward.http.gate import PROBLEM
 from steward.http.routes import SAFE, Route
 from steward.service.codes import CODES
@@ -30,6 +31,16 @@ PROBLEM_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
+def _must(schema: Schema) -> dict[str, Any]:
+    return {"required": True, "schema": schema}
+
+
+_REQUEST_ID: Final = {"X-Request-Id": _must(TEXT)}
+_SECONDS: Final = {"Retry-After": _must({"type": "integer", "minimum": 0})}
+_TOLD: Final = {401: {"WWW-Authenticate": _must(TEXT)}, 429: _SECONDS, 503: _SECONDS}
+"""Headers of refusals."""
+
+
 def described(route: Route) -> dict[str, Any]:
     """What the document says of a route beyond its path."""
     found: dict[str, Any] = {
@@ -44,18 +55,17 @@ def described(route: Route) -> dict[str, Any]:
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
-    text = {"type": "string"}
-    found = [_parameter("path", name, text, required=True) for name in _PART.findall(route.path)]
-    found += [_parameter("query", name, _QUERY.get(name, text)) for name in route.query]
+    found = [_parameter("path", name, TEXT, required=True) for name in _PART.findall(route.path)]
+    found += [_parameter("query", name, _QUERY.get(name, TEXT)) for name in route.query]
     if route.keyed:
         key = {"type": "string", "minLength": 1, "maxLength": 191, "pattern": "^[!-~]+$"}
         found.append(_parameter("header", "Idempotency-Key", key, required=True))
     if route.conditional:
-        found.append(_parameter("header", "If-Match", text, required=True))
+        found.append(_parameter("header", "If-Match", TEXT, required=True))
     return found
 
 
-def _parameter(where: str, name: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
+def _parameter(where: str, name: str, schema: Schema, *, required: bool = False) -> dict[str, Any]:
     return {"in": where, "name": name, "required": required, "schema": schema}
 
 
@@ -84,8 +94,8 @@ def _inlined(value: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401  J
 
 
 def _success(route: Route) -> dict[str, Any]:
-    schema = {"type": "object"} if route.gives == _JSON else {"type": "string"}
-    return {"description": "Done", "content": {route.gives: {"schema": schema}}}
+    headers = _REQUEST_ID | ({"ETag": _must(TEXT)} if route.tagged else {})
+    return {"description": "Done", "headers": headers, "content": {route.gives: {"schema": route.answer}}}
 
 
 def _refusals(route: Route) -> dict[str, dict[str, Any]]:
@@ -95,6 +105,7 @@ def _refusals(route: Route) -> dict[str, dict[str, Any]]:
     return {
         str(status): {
             "description": " · ".join(codes),
+            "headers": _REQUEST_ID | _TOLD.get(status, {}),
             "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
         for status, codes in sorted(by_status.items())

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from steward.domain.profile import Locale
 from steward.http.bodies import read_form
 from steward.http.cookies import Cookies, csrf_token, is_csrf_token
+from steward.http.edge import answer_at_edge
 from steward.http.gate import caller_of, limited, locale_of, new_request_id, problem_at_edge
 from steward.http.inbox import PersonInbox
 from steward.http.limits import Limits
@@ -24,9 +25,11 @@ from steward.ports.storage import Reading
 from steward.service.answer import Caller, Keyed, parse_key
 from steward.service.links import Purpose
 from steward.service.problems import Forbidden, Unauthenticated
+from steward.service.tokens import Identity
 from steward.service.traces import new_trace_id
+from steward.web.notice import hints
 from steward.web.pages import render
-from steward.web.reader import Reader, settings_of
+from steward.web.reader import Reader
 
 SEE_OTHER: Final = 303
 KEY_BYTES: Final = 16
@@ -95,12 +98,17 @@ class PageGate:
         """Run the page for who may see it. Never raises but for cancellation."""
         request_id = new_request_id(self._steward)
         reader = self._stranger(request)
-        try:
+
+        async def work() -> Response:
+            nonlocal reader
             call = await self._admitted(request, route, reader, request_id)
             reader = call.reader
-            response = await route.endpoint(call)
-        except Exception as error:  # noqa: BLE001 - the edge: whatever it is, the person gets a page
-            response = self.refused(error, reader, request_id)
+            return await route.endpoint(call)
+
+        def refuse(error: Exception) -> Response:
+            return self.refused(error, reader, request_id)
+
+        response = await answer_at_edge(request, self._steward.storage, work, refuse)
         response.headers["X-Request-Id"] = request_id
         return response
 
@@ -113,8 +121,8 @@ class PageGate:
             values: dict[str, Any] = {"token": "", "notice": None, "days": self._steward.http.sign_in_days}
             return HTMLResponse(render("sign_in", replace(reader, signed_in=False), **values), problem.status)
         page = render(
-            "problem", reader, title=reader.text(f"title.{problem.code}"), detail="", request_id=request_id, href="/",
-            link=reader.text("problem.home"),
+            "problem", reader, title=reader.text(f"title.{problem.code}"), detail=" ".join(hints(problem.code, reader)),
+            request_id=request_id, href="/", link=reader.text("problem.home"),
         )  # fmt: skip
         return HTMLResponse(page, problem.status)
 
@@ -147,26 +155,23 @@ class PageGate:
             if acting.user_id != identity.user_id:
                 raise Unauthenticated
         caller = caller_of(identity, call.request, self._steward, call.caller.request_id)
-        reader = await self._reader(caller, call.reader)
+        reader = await self._reader(identity, call.reader)
         unread = await PersonInbox(self._steward, caller.user_id).unread()
         reader = replace(reader, csrf=csrf_token(secret), unread=unread, signed_in=True, may_act=True)
-        return replace(call, caller=replace(caller, locale=reader.locale), reader=reader, secret=secret)
+        return replace(call, caller=caller, reader=reader, secret=secret)
 
     async def _by_link(self, call: PageCall) -> PageCall:
         token = call.part("token")
         purposes = LOOKING if call.request.method in SAFE else ACTING
         link = await self._steward.links.open(token, *purposes)
         caller = caller_of(link.identity, call.request, self._steward, call.caller.request_id)
-        reader = await self._reader(caller, call.reader)
+        reader = await self._reader(link.identity, call.reader)
         reader = replace(reader, csrf=csrf_token(token), may_act=link.purpose == "act")
-        caller = replace(caller, locale=reader.locale)
         return replace(call, caller=caller, reader=reader, secret=token, preview_id=link.preview_id or "")
 
-    async def _reader(self, caller: Caller, stranger: Reader) -> Reader:
-        settings = await self._steward.settings.get(caller)
-        locale, zone = settings_of(settings)
+    async def _reader(self, identity: Identity, stranger: Reader) -> Reader:
         now = await self._steward.storage.read(_now)
-        return replace(stranger, locale=locale, zone=zone, now=now, name=str(settings.get("name") or ""))
+        return replace(stranger, locale=identity.locale, zone=identity.zone, now=now, name=identity.name)
 
     def _new_key(self) -> str:
         return self._steward.chance.secret(KEY_BYTES).hex()

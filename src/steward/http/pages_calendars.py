@@ -65,9 +65,9 @@ async def _imported(call: PageCall, importing: Any) -> Response:  # noqa: ANN401
     try:
         answer = await importing
     except (ValidationFailed, StewardError) as error:
-        if not field_errors(error):
+        if not field_errors(error, call.reader):
             raise
-        return await _page(call, refused("validation_failed", call.reader), field_errors(error), 422)
+        return await _page(call, refused("validation_failed", call.reader), field_errors(error, call.reader), 422)
     body = answer.body
     if "added" not in body:
         return call.see("/calendars?done=form.saved")

@@ -85,7 +85,7 @@ def _page(
     ]
     return call.html(
         "settings", status, settings=found, version=found["version"], week=week, zones=zones(), notice=notice,
-        errors=[] if error is None else field_errors(error),
+        errors=[] if error is None else field_errors(error, call.reader),
     )  # fmt: skip
 
 

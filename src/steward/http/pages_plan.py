@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from steward.http.page_gate import PageCall
 from steward.http.page_routes import PageRoute
-from steward.http.task_lines import task_line
+from steward.http.task_lines import task_lines
 from steward.service.problems import InvalidRequest
 from steward.web.notice import done
 from steward.web.reader import Reader
@@ -18,6 +18,7 @@ from steward.web.timetable import Block, day_bounds, draw, event_blocks, hours_a
 PAGES_MAX: Final = 20
 PAGE: Final = 200
 SUGGESTIONS_MAX: Final = 5
+TASKS_READ: Final = 50
 TASKS_SHOWN: Final = 8
 KINDS: Final = ("fixed", "flexible", "pinned", "free", "proposed")
 DAYS: Final = 7
@@ -29,17 +30,17 @@ async def today(call: PageCall) -> Response:
     events = await events_of(call, day, 1)
     previews = await waiting_previews(call)
     blocks = [*event_blocks(events, call.reader), *proposed_blocks(previews, call.reader)]
-    tasks = await call.steward.tasks.list(call.caller, limit=TASKS_SHOWN, status="open")
+    tasks = await call.steward.tasks.list(call.caller, limit=TASKS_READ, status="open")
     return call.html(
         "today",
         day=day,
         yesterday=day - timedelta(days=1),
         tomorrow=day + timedelta(days=1),
-        suggestions=[_suggestion(preview, call.reader) for preview in previews],
+        suggestions=[_suggestion(preview, call.reader) for preview in previews if _concerns(preview, day, call.reader)],
         drawn=draw(day, blocks, hours_around(day, blocks), call.reader.local(call.reader.now)),
         kinds=_kinds(blocks),
         all_day=_all_day(events, day),
-        tasks=[task_line(task, call.reader) for task in tasks["items"]],
+        tasks=task_lines(tasks["items"], call.reader)[:TASKS_SHOWN],
         notice=done(call.query("done"), call.reader),
     )
 
@@ -91,12 +92,17 @@ async def waiting_previews(call: PageCall) -> list[Mapping[str, Any]]:
     return found
 
 
+def _concerns(preview: Mapping[str, Any], day: date, reader: Reader) -> bool:
+    """Whether the page of this day shows it: today's shows all, another's what would change that day."""
+    return day == reader.today or any(block.start.date() == day for block in proposed_blocks([preview], reader))
+
+
 def _suggestion(preview: Mapping[str, Any], reader: Reader) -> dict[str, str]:
     return {
         "preview_id": preview["preview_id"],
         "title": target_title(preview, reader),
         "text": preview["notification_summary"],
-        "expires": reader.moment(preview["expires_at"]),
+        "expires": reader.clock(preview["expires_at"]),
     }
 
 

@@ -4,7 +4,7 @@ Invariant: each form carries the version of the candidate that it shows and a fr
 page as it is now.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -23,6 +23,7 @@ from steward.web.suggestion import applied_rows, choices, source, target_title, 
 AGAIN: Final = frozenset({"base_version_changed", "slot_conflict", "expired"})
 NO_HOURS: Final = "no_valid_time_window"
 REFUSED: Final = 400
+OVER: Final = frozenset({"expired", "failed"})
 
 
 async def show(call: PageCall) -> Response:
@@ -85,7 +86,10 @@ async def reply(call: PageCall) -> Response:
     dialogue = await _dialogue(call, preview)
     if dialogue is None:
         raise NotFound("dialogue", preview["preview_id"])
-    values = {name: call.form[name] for name in ("choice_id", "text") if call.form.get(name)}
+    said = (
+        "text" if call.form.get("text", "").strip() else "choice_id"
+    )  # a chosen button cannot be taken back, words can
+    values = {said: call.form[said].strip()} if call.form.get(said) else {}
     try:
         await call.steward.dialogues.reply(call.caller, dialogue["dialogue_id"], values, keyed=call.keyed)
     except StewardError as error:
@@ -103,25 +107,21 @@ async def _answered(call: PageCall, answer: Answer, said: str, chosen: str = "")
         return await _page(call, await _preview(call), done(said, call.reader))
     if answer.status < REFUSED:
         return call.see(f"{_base(call)}?done={said}" if said else _base(call))
-    lines = [str(error["reason"]) for error in answer.body.get("errors", ())]
-    return await _refused_page(call, answer.body["code"], answer.status, lines, answer.body, chosen)
+    return await _refused_page(call, answer.body["code"], answer.status, answer.body, chosen)
 
 
 async def _refused(call: PageCall, error: StewardError, chosen: str = "") -> Response:
     problem = problem_of(error)
     if isinstance(error, IdempotencyMismatch):  # the form was sent before with another choice: show what became of it
         return call.see(_base(call))
-    lines = [str(one["reason"]) for one in problem.errors]
-    return await _refused_page(call, problem.code, problem.status, lines, problem.members, chosen)
+    return await _refused_page(call, problem.code, problem.status, problem.members, chosen)
 
 
-async def _refused_page(
-    call: PageCall, code: str, status: int, lines: Sequence[str], members: Mapping[str, Any], chosen: str
-) -> Response:
+async def _refused_page(call: PageCall, code: str, status: int, members: Mapping[str, Any], chosen: str) -> Response:
     newer = members.get("newer_preview_id") or members.get("superseded_by")
     href = f"/previews/{newer}" if newer and call.reader.signed_in else ""
     link = call.reader.text("preview.newer") if href else ""
-    notice = refused(code, call.reader, lines, href, link)
+    notice = refused(code, call.reader, href=href, link=link)
     return await _page(call, await _preview(call), notice, status, again=code in AGAIN and not href, chosen=chosen)
 
 
@@ -144,18 +144,22 @@ async def _page(
     issues = [issue["code"] for issue in preview.get("issues") or ()]
     return call.html(
         "preview", status, preview=preview, base=_base(call), title=target_title(preview, reader), why=why(preview, reader),
-        line="" if task is None else line_of(task, reader), notice=notice or _state(call, preview),
-        refused_again=again or preview["status"] in {"expired", "failed"}, choices=shown,
+        line="" if task is None else line_of(task, reader), notice=notice or _state(call, preview, dialogue),
+        refused_again=(again or preview["status"] in OVER) and preview["target_id"] is not None, choices=shown,
         chosen=next((one.number for one in shown if one.candidate_id == chosen), best), source=source(preview, reader),
         applied=applied_rows(preview, reader) if preview["status"] == "applied" else [], dialogue=dialogue,
-        expires=reader.time(preview["expires_at"]), minutes_left=preview["expires_in_seconds"] // 60,
+        expires=reader.clock(preview["expires_at"]), minutes_left=preview["expires_in_seconds"] // 60,
         settings_link=NO_HOURS in issues,
     )  # fmt: skip
 
 
-def _state(call: PageCall, preview: Mapping[str, Any]) -> Notice | None:
-    """What became of a suggestion that waits for nothing any more."""
+def _state(call: PageCall, preview: Mapping[str, Any], dialogue: Mapping[str, Any] | None) -> Notice | None:
+    """What became of a suggestion that waits for nothing any more, or of a question's last answer."""
     status, reader = preview["status"], call.reader
+    if dialogue is not None and dialogue["status"] == "waiting_user_reply" and dialogue["rounds"]:
+        return Notice("stale", reader.text("preview.unclear"), [reader.text("preview.unclear_line")])
+    if status in OVER and preview["target_id"] is None:
+        return Notice("stale", reader.text("preview.state_unanswered"), [reader.text("preview.state_unanswered_line")])
     if status in {"expired", "superseded", "ignored", "undone", "failed"}:
         newer = preview.get("superseded_by") if reader.signed_in else None
         return Notice(
@@ -181,7 +185,7 @@ async def _task(call: PageCall, preview: Mapping[str, Any]) -> Mapping[str, Any]
     if preview["target_type"] == "schedule_event" or preview["target_id"] is None:
         return None
     try:
-        return await call.steward.tasks.get(call.caller, preview["target_id"])
+        return await call.steward.tasks.brief(call.caller, preview["target_id"])
     except NotFound:
         return None
 

@@ -10,7 +10,7 @@ from steward.domain.errors import ValidationFailed
 from steward.http.forms import as_filled, field_errors, task_values
 from steward.http.page_gate import PageCall
 from steward.http.page_routes import PageRoute
-from steward.http.task_lines import line_of, task_line
+from steward.http.task_lines import line_of, task_lines
 from steward.service.problems import VersionMismatch
 from steward.web.notice import Notice, done, refused
 from steward.web.timetable import event_kind
@@ -117,9 +117,9 @@ def follow(call: PageCall, trigger: Mapping[str, Any], *, here: bool = False) ->
         return call.see(f"/previews/{trigger['preview_id']}")
     if not here:
         return call.see(f"/triggers/{trigger['trigger_id']}")
-    working = trigger["status"] in {"pending", "processing", "failed"}
-    said = call.reader.text("working.trigger" if working else "working.nothing")
-    return call.html("working", said=said, href=f"/triggers/{trigger['trigger_id']}" if working else "/")
+    waits = trigger["status"] in {"pending", "processing", "failed"}
+    said = call.reader.text("working.trigger" if waits else "working.nothing")
+    return call.html("working", said=said, waits=waits, href=f"/triggers/{trigger['trigger_id']}" if waits else "/")
 
 
 async def _list(
@@ -135,9 +135,9 @@ async def _list(
         shown=shown,
         notice=notice,
         form=form,
-        tasks=[task_line(task, call.reader) for task in page["items"]],
+        tasks=task_lines(page["items"], call.reader),
         next_cursor=page["next_cursor"],
-        errors=[] if error is None else field_errors(error),
+        errors=[] if error is None else field_errors(error, call.reader),
     )
 
 
@@ -162,7 +162,7 @@ def _show(
         blocks=blocks,
         job=_job(call, task),
         notice=notice,
-        errors=[] if error is None else field_errors(error),
+        errors=[] if error is None else field_errors(error, call.reader),
     )
 
 

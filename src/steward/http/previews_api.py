@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from steward.http import answers
 from steward.http.gate import Call
 from steward.http.models import Confirm, DryRun, Ignore, NewFeedback, NewLink, NewTrigger, Nothing, Reply
 from steward.http.routes import Route
@@ -78,21 +79,25 @@ async def reply_dialogue(call: Call) -> Answer:
 
 _ENDED = ("preview_superseded", "preview_not_ready", "already_undone", "expired")
 PREVIEWS = (
-    Route("POST", "/dry-run", "previews", dry_run, DryRun),
-    Route("POST", "/triggers", "previews", create_trigger, NewTrigger, keyed=True, status=202),
-    Route("GET", "/triggers/{id}", "previews", get_trigger),
-    Route("GET", "/triggers/{id}/timeline", "previews", get_timeline),
-    Route("GET", "/previews", "previews", list_previews, query=("status", "target_id", "limit", "cursor")),
-    Route("GET", "/previews/{id}", "previews", get_preview),
-    Route("POST", "/previews/{id}/confirm", "previews", confirm_preview, Confirm, keyed=True, conditional=True, codes=(
+    Route("POST", "/dry-run", "previews", dry_run, answers.DRY_RUN, DryRun),
+    Route("POST", "/triggers", "previews", create_trigger, answers.MADE_TRIGGER, NewTrigger, keyed=True, status=202),
+    Route("GET", "/triggers/{id}", "previews", get_trigger, answers.TRIGGER),
+    Route("GET", "/triggers/{id}/timeline", "previews", get_timeline, answers.TIMELINE),
+    Route("GET", "/previews", "previews", list_previews, answers.paged("PreviewSummary"), query=("status",
+          "target_id", "limit", "cursor")),
+    Route("GET", "/previews/{id}", "previews", get_preview, answers.PREVIEW, tagged=True),
+    Route("POST", "/previews/{id}/confirm", "previews", confirm_preview, answers.APPLY, Confirm, keyed=True,
+          conditional=True, codes=(
         *_ENDED, "already_applied", "preview_ignored", "target_completed", "target_already_scheduled", "slot_conflict",
         "base_version_changed", "invalid_edited_changes", "unsupported_change_type")),
-    Route("POST", "/previews/{id}/ignore", "previews", ignore_preview, Ignore, keyed=True,
+    Route("POST", "/previews/{id}/ignore", "previews", ignore_preview, answers.IGNORED, Ignore, keyed=True,
           codes=(*_ENDED, "already_applied")),
-    Route("POST", "/previews/{id}/undo", "previews", undo_preview, Nothing, keyed=True,
+    Route("POST", "/previews/{id}/undo", "previews", undo_preview, answers.UNDONE, Nothing, keyed=True,
           codes=("undo_not_possible", "already_undone")),
-    Route("POST", "/previews/{id}/links", "previews", make_link, NewLink, status=201, codes=(*_ENDED, "preview_ignored")),
-    Route("POST", "/feedback", "previews", create_feedback, NewFeedback, keyed=True, status=202),
-    Route("GET", "/dialogues/{id}", "previews", get_dialogue),
-    Route("POST", "/dialogues/{id}/reply", "previews", reply_dialogue, Reply, keyed=True, codes=("dialogue_not_waiting",)),
+    Route("POST", "/previews/{id}/links", "previews", make_link, answers.LINK, NewLink, status=201, codes=(*_ENDED,
+          "preview_ignored")),
+    Route("POST", "/feedback", "previews", create_feedback, answers.FEEDBACK, NewFeedback, keyed=True, status=202),
+    Route("GET", "/dialogues/{id}", "previews", get_dialogue, answers.DIALOGUE),
+    Route("POST", "/dialogues/{id}/reply", "previews", reply_dialogue, answers.DIALOGUE, Reply, keyed=True,
+          codes=("dialogue_not_waiting",)),
 )  # fmt: skip

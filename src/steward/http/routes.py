@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from steward.http.answers import Schema
 from steward.service.answer import SCOPES
 from steward.service.codes import CODES
 
@@ -26,7 +27,8 @@ Endpoint = Callable[[Any], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route: a caller needs `scope`. `model` is its body, `takes` the body's media type, `gives` the answer's.
+    """One route: a caller needs `scope`. `answer` is what it gives, in media type `gives`, `tagged` with its version or not;
+    `model` is its body, in media type `takes`.
 
     `keyed` says whether it needs an Idempotency-Key, `conditional` whether an If-Match; `codes` are refusals of its own.
     """
@@ -35,12 +37,14 @@ class Route:
     path: str
     scope: str
     endpoint: Endpoint
+    answer: Schema
     model: type[BaseModel] | None = None
     query: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     keyed: bool = False
     conditional: bool = False
     status: int = 200
+    tagged: bool = False
     takes: str = "application/json"
     gives: str = "application/json"
 

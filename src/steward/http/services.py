@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from outrider import Notifier
 from steward.ports.chance import Chance
 from steward.ports.storage import Storage
 from steward.service.confirming import Confirming
@@ -22,6 +21,9 @@ from steward.service.timeline import Timeline
 from steward.service.tokens import Tokens
 from steward.service.triggers import Triggers
 from steward.service.undoing import Undoing
+
+if TYPE_CHECKING:  # it loads all of the notification service
+    from outrider import Notifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,6 @@ class Services(Protocol):
 
     chance: Chance
     storage: Storage
-    notifier: Notifier
     confirming: Confirming
     dialogues: Dialogues
     events: Events
@@ -60,6 +61,11 @@ class Services(Protocol):
     tokens: Tokens
     triggers: Triggers
     undoing: Undoing
+
+    @property
+    def notifier(self) -> "Notifier":
+        """The notification service."""
+        ...
 
     @property
     def http(self) -> HttpSettings:

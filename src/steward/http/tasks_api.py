@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from steward.http import answers
 from steward.http.gate import Call
 from steward.http.models import Completed, Ids, NewTask, Nothing, TaskChanges
 from steward.http.routes import Route
@@ -52,12 +53,25 @@ async def task_statuses(call: Call) -> Any:  # noqa: ANN401  JSON
 
 
 TASKS = (
-    Route("GET", "/tasks", "tasks", list_tasks, query=("status", "parent_id", "limit", "cursor")),
-    Route("POST", "/tasks", "tasks", create_task, NewTask, keyed=True, status=201),
-    Route("POST", "/tasks/status", "tasks", task_statuses, Ids),
-    Route("GET", "/tasks/{id}", "tasks", get_task),
-    Route("PATCH", "/tasks/{id}", "tasks", edit_task, TaskChanges, conditional=True),
-    Route("DELETE", "/tasks/{id}", "tasks", delete_task, conditional=True),
-    Route("POST", "/tasks/{id}/complete", "tasks", complete_task, Completed, keyed=True),
-    Route("POST", "/tasks/{id}/undo-complete", "tasks", undo_complete_task, Nothing, keyed=True),
+    Route(
+        "GET", "/tasks", "tasks", list_tasks, answers.paged("Task"), query=("status", "parent_id", "limit", "cursor")
+    ),
+    Route("POST", "/tasks", "tasks", create_task, answers.TASK, NewTask, keyed=True, status=201, tagged=True),
+    Route("POST", "/tasks/status", "tasks", task_statuses, answers.STATUSES, Ids),
+    Route("GET", "/tasks/{id}", "tasks", get_task, answers.TASK, tagged=True),
+    Route("PATCH", "/tasks/{id}", "tasks", edit_task, answers.TASK, TaskChanges, conditional=True, tagged=True),
+    Route("DELETE", "/tasks/{id}", "tasks", delete_task, answers.TASK, conditional=True, tagged=True),
+    Route(
+        "POST", "/tasks/{id}/complete", "tasks", complete_task, answers.COMPLETED, Completed, keyed=True, tagged=True
+    ),
+    Route(
+        "POST",
+        "/tasks/{id}/undo-complete",
+        "tasks",
+        undo_complete_task,
+        answers.COMPLETED,
+        Nothing,
+        keyed=True,
+        tagged=True,
+    ),
 )

@@ -1,7 +1,7 @@
-"""Language models, asked to choose one of a list and to word the choice.
+"""Language models, asked to choose one of a list.
 
 Invariant: what a model sees is data without people, places, costs or links (ST-36), and what it says is only ever a claim:
-whoever asks checks it. Source: spec/scheduling.md ST-35, ST-36, ST-37, ST-38.
+whoever asks checks it. Source: spec/scheduling.md ST-35, ST-36, ST-37, ST-38, ST-52.
 """
 
 from collections.abc import Mapping
@@ -10,13 +10,19 @@ from typing import Any, Literal, Protocol
 
 from steward.domain.selection import FallbackReason, ModelAnswer
 
+About = Literal["candidates", "reply"]
+
 
 @dataclass(frozen=True, slots=True)
 class ModelQuestion:
-    """The data to choose from, and the ids that may be named. `complaint`: what was wrong with the answer before."""
+    """The data to choose from, and the ids that may be named; `about`: which candidate suits, or which block a reply means.
+
+    `complaint`: what was wrong with the answer before.
+    """
 
     data: Mapping[str, Any]
     ids: tuple[str, ...]
+    about: About = "candidates"
     complaint: str = ""
 
     def again(self, complaint: str) -> "ModelQuestion":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
 
+from steward.domain.facts import Fact
 from steward.ports.rows.answer import ApplyRow, DialogueRow, FeedbackRow, RequestRow
 from steward.ports.rows.calendar import CalendarRow, EventRow, SourceRow, TaskRow
 from steward.ports.rows.person import LinkRow, ModelUseRow, SignInRow, TokenRow, UserRow
@@ -104,12 +105,23 @@ class Writing(Reading, Protocol):
         """Give these columns these values (`Raise()` adds to one) in every row that fits: how many did. Raises Taken."""
         ...
 
+    async def change_each(self, kind: type[Row], changes: Sequence[tuple[Where, Mapping[str, object]]]) -> int:
+        """Change many of one kind in one call, each by its own equalities and to its own plain values, of the same columns.
+
+        Gives how many rows changed in all. Raises Taken.
+        """
+        ...
+
     async def delete(self, kind: type[Row], where: Where, *, limit: int | None = None) -> int:
         """Delete rows that fit: how many were."""
         ...
 
-    async def add(self, message: OutgoingMessage) -> None:
-        """Add a message to the outbox in this transaction (ST-4)."""
+    async def add(self, *messages: OutgoingMessage) -> None:
+        """Add messages to the outbox in this transaction (ST-4), in this order and in one round trip."""
+        ...
+
+    def tell(self, fact: Fact) -> None:
+        """Tell telemetry of this once the transaction has committed; never, where it is taken back."""
         ...
 
     async def savepoint(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -128,7 +140,22 @@ class Storage(Protocol):
     """The database as services see it. A lost connection or a failed commit raises Unavailable."""
 
     async def read(self, work: Callable[[Reading], Awaitable[T]]) -> T:
-        """Do the work in one read transaction, then close it."""
+        """Do the work in one read transaction, then close it; inside `at_one_moment` in the one that is open there."""
+        ...
+
+    async def at_one_moment(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the work so that every `read` of it sees the same moment, in one transaction that the first of them begins.
+
+        It holds for the task that asked, and ends with the work, which therefore waits for nothing but the database (ST-3)
+        and writes nothing: `change`, `write`, `take` and `give_back` raise RuntimeError there (ST-62).
+        """
+        ...
+
+    async def note(self, work: Callable[[Writing], Awaitable[object]]) -> None:
+        """Write what no answer depends on, as `write` does; inside `at_one_moment` when that has ended well.
+
+        Where another is in the way it is left out. Raises Unavailable.
+        """
         ...
 
     async def change(self, user_id: str, work: Callable[[Writing], Awaitable[T]]) -> T:

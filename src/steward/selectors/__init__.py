@@ -1,4 +1,5 @@
-"""Who chooses among candidates: the rule, or a language model behind limits (`ports.selector.CandidateSelector`).
+"""Who chooses among candidates, and who reads replies: the rule, or a language model behind limits.
 
-Invariant: whatever a model says or fails to say, the selection is one of the candidates. Source: ST-35, ST-37, ST-38.
+Invariant: whatever a model says or fails to say, what is selected is one of the candidates, and what is meant one of the
+listed blocks or none. Source: spec/scheduling.md ST-35, ST-37, ST-38, ST-52.
 """

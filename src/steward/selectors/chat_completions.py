@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from steward.domain.facts import TokensSpent
 from steward.domain.selection import ModelAnswer
 from steward.ports.model import InvalidAnswer, JsonPost, ModelFailed, ModelQuestion, PostFailed
+from steward.ports.telemetry import UNHEARD, Telemetry
 from steward.selectors.answering import answer_of
-from steward.selectors.prompt import INSTRUCTIONS, data_of
+from steward.selectors.prompt import data_of, instructions_of
 
 TOO_MANY_REQUESTS: Final = 429
 OK: Final = 200
@@ -30,7 +32,9 @@ class ChatCompletions:
         temperature: float = 0.1,
         tokens_max: int = 1200,
         timeout: timedelta = timedelta(seconds=20),
+        telemetry: Telemetry = UNHEARD,
     ) -> None:
+        self._telemetry = telemetry
         self._url = base_url.rstrip("/") + "/chat/completions"
         self._model, self._http = model, http
         self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -46,7 +50,10 @@ class ChatCompletions:
 
     async def ask(self, question: ModelQuestion) -> ModelAnswer:
         """One call."""
-        messages = [{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": data_of(question)}]
+        messages = [
+            {"role": "system", "content": instructions_of(question)},
+            {"role": "user", "content": data_of(question)},
+        ]
         body = json.dumps({"model": self._model, "messages": messages, **self._settings}, ensure_ascii=False)
         try:
             answer = await self._http.post(self._url, self._headers, body.encode(), self._timeout)
@@ -56,13 +63,30 @@ class ChatCompletions:
             raise ModelFailed("rate_limited")
         if answer.status != OK:
             raise ModelFailed("http_error")
-        return answer_of(_written(answer.body))
+        said = _parsed(answer.body)
+        if tokens := _tokens(said):
+            self._telemetry.tell(TokensSpent(tokens))
+        return answer_of(_written(said))
 
 
-def _written(body: bytes) -> str:
+def _parsed(body: bytes) -> Any:  # noqa: ANN401  whatever the server said
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _tokens(said: Any) -> int:  # noqa: ANN401  the same
+    """What the server counted, 0 where it does not say."""
+    usage = said.get("usage") if isinstance(said, dict) else None
+    tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
+    return tokens if isinstance(tokens, int) and tokens > 0 else 0
+
+
+def _written(said: Any) -> str:  # noqa: ANN401  the same
     """The text of the first choice. Raises ModelFailed where the model declined, InvalidAnswer."""
     try:
-        choice = json.loads(body)["choices"][0]
+        choice = said["choices"][0]
         message: Mapping[str, Any] = choice["message"]
         if message.get("refusal") or choice.get("finish_reason") == "content_filter":
             raise ModelFailed("refused")

@@ -10,11 +10,13 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field, create_model
 
+from steward.domain.facts import TokensSpent
 from steward.domain.selection import ModelAnswer
 from steward.domain.text_safety import EXPLANATION_CHARACTERS_MAX
 from steward.ports.model import InvalidAnswer, ModelFailed, ModelQuestion
+from steward.ports.telemetry import UNHEARD, Telemetry
 from steward.selectors.answering import answer_from
-from steward.selectors.prompt import INSTRUCTIONS, data_of
+from steward.selectors.prompt import data_of, instructions_of
 
 TOO_MANY_REQUESTS: Final = 429
 _LONG: Final = 4 * EXPLANATION_CHARACTERS_MAX
@@ -32,7 +34,9 @@ class PydanticAi:
         temperature: float = 0.1,
         tokens_max: int = 1200,
         timeout: timedelta = timedelta(seconds=20),
+        telemetry: Telemetry = UNHEARD,
     ) -> None:
+        self._telemetry = telemetry
         self._model, self._base_url, self._api_key = model, base_url, api_key
         self._settings = {"temperature": temperature, "max_tokens": tokens_max, "timeout": timeout.total_seconds()}
 
@@ -51,18 +55,20 @@ class PydanticAi:
             agent = make(
                 self._at_server(),
                 output_type=_form(question.ids),
-                instructions=INSTRUCTIONS,
+                instructions=instructions_of(question),
                 retries=0,
                 model_settings=self._settings,
             )
-            answer = (await agent.run(data_of(question))).output
+            result = await agent.run(data_of(question))
         except ModelHTTPError as failed:
             raise ModelFailed("rate_limited" if failed.status_code == TOO_MANY_REQUESTS else "http_error") from None
         except UnexpectedModelBehavior:
             raise InvalidAnswer("unreadable", "it does not have the form that was asked for") from None
         except UserError:
             raise ModelFailed("not_configured") from None
-        return answer_from(answer.model_dump())
+        if tokens := result.usage.total_tokens:
+            self._telemetry.tell(TokensSpent(tokens))
+        return answer_from(result.output.model_dump())
 
     def _at_server(self) -> Any:  # noqa: ANN401
         if not isinstance(self._model, str):

@@ -14,6 +14,7 @@ from steward.ports.storage import Is, Raise, Writing
 from steward.service.ending import free_slot
 from steward.service.instants import parse_instant
 from steward.service.person import Defaults, profile_of
+from steward.service.triggering import trigger_changed
 
 _SAME: Final = ("trigger_type", "source", "target_type", "target_id", "feedback_id")
 _PROMOTIONS: Final = ((2, 1), (4, 3))
@@ -43,6 +44,7 @@ class Accepting:
         else:
             values = {"status": "processing", "processed_at": tx.now, "next_try_at": tx.now}
             await tx.change(TriggerRow, {"trigger_id": trigger_id, "status": "pending"}, values)
+            tx.tell(trigger_changed(trigger, "processing"))
             self._wake()
 
     async def promote(self, tx: Writing, body: Mapping[str, Any]) -> None:
@@ -65,6 +67,7 @@ async def _end(tx: Writing, trigger: TriggerRow, status: str, code: str) -> None
     values = {"status": status, "last_error_code": code, "processed_at": tx.now, "completed_at": tx.now}
     if await tx.change(TriggerRow, {"trigger_id": trigger.trigger_id, "status": "pending"}, values):
         await free_slot(tx, trigger.user_id, trigger.trigger_id)
+        tx.tell(trigger_changed(trigger, status, code))
 
 
 async def _covered(tx: Writing, trigger: TriggerRow) -> bool:

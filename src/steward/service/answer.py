@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from outrider import canonical_json
+from steward.domain.facts import AnswerReplayed
 from steward.domain.hashing import hash_of
 from steward.domain.profile import Locale, Role
 from steward.ports.rows.answer import ApplyRow, RequestRow
@@ -121,6 +122,7 @@ async def keyed(
         if (kept := await kept_answer(tx, key)) is not None:
             if kept.request_hash != fingerprint:
                 raise IdempotencyMismatch(request.key)
+            tx.tell(AnswerReplayed(operation))
             return Answer(kept.response_status, replayed=True, resource_id=kept.resource_id, **kept.response_json)
         if await tx.one(ApplyRow, key) is not None:
             raise IdempotencyMismatch(request.key)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid5
 
 from steward.domain.event import Event
+from steward.domain.facts import DialogueChanged
 from steward.domain.ids import DIALOGUES, row_id
 from steward.ports.rows.answer import DialogueRow
 from steward.ports.rows.suggestion import PreviewRow, TriggerRow
@@ -26,22 +27,26 @@ async def show_in_dialogue(tx: Writing, trigger: TriggerRow, preview: PreviewRow
     dialogue = await tx.one(DialogueRow, where)
     if dialogue is None:
         if asks:
-            await tx.insert(_new(trigger, preview, choices))
+            begun = _new(trigger, preview, choices)
+            await tx.insert(begun)
+            tx.tell(_told(trigger, preview, begun, begun.status))
         return
     if dialogue.current_preview_id is not None:
-        await supersede(tx, trigger.user_id, dialogue.current_preview_id, "newer_preview", preview.preview_id)
+        shown = await tx.one(PreviewRow, {"user_id": trigger.user_id, "preview_id": dialogue.current_preview_id})
+        if shown is not None:
+            await supersede(tx, shown, "newer_preview", preview.preview_id)
     state = {**dialogue.state_json, **_state(preview, choices), "rounds": dialogue.state_json["rounds"]}
-    await tx.change(
-        DialogueRow,
-        {"dialogue_id": dialogue.dialogue_id, "status": "rerunning"},
-        {
-            "status": "waiting_user_reply" if asks else "ready_preview",
-            "current_preview_id": preview.preview_id,
-            "state_json": state,
-            "lease_until": None,
-            "version": Raise(),
-        },
-    )
+    status = "waiting_user_reply" if asks else "ready_preview"
+    mine = {"dialogue_id": dialogue.dialogue_id, "status": "rerunning"}
+    values = {
+        "status": status,
+        "current_preview_id": preview.preview_id,
+        "state_json": state,
+        "lease_until": None,
+        "version": Raise(),
+    }
+    if await tx.change(DialogueRow, mine, values):
+        tx.tell(_told(trigger, preview, dialogue, status))
 
 
 async def leave_dialogue(tx: Writing, trigger: TriggerRow, superseded: str) -> None:
@@ -52,7 +57,12 @@ async def leave_dialogue(tx: Writing, trigger: TriggerRow, superseded: str) -> N
         "current_trigger_id": Is("!=", trigger.trigger_id),
         "status": LIVE_DIALOGUE,
     }
-    await tx.change(DialogueRow, where, {"status": "expired", "lease_until": None, "version": Raise()})
+    if await tx.change(DialogueRow, where, {"status": "expired", "lease_until": None, "version": Raise()}):
+        tx.tell(DialogueChanged(trigger.trace_id, "expired", preview_id=superseded))
+
+
+def _told(trigger: TriggerRow, preview: PreviewRow, dialogue: DialogueRow, status: str) -> DialogueChanged:
+    return DialogueChanged(trigger.trace_id, status, dialogue.dialogue_id, trigger.trigger_id, preview.preview_id)
 
 
 def _new(trigger: TriggerRow, preview: PreviewRow, choices: Sequence[Event]) -> DialogueRow:

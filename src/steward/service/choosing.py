@@ -1,7 +1,7 @@
 """Choosing, while no transaction is open: what is the matter, what is offered, which of it and in what words.
 
 Invariant: what the selector answers is one of the candidates, and each stands on a base version of what was read.
-Source: spec/scheduling.md ST-3, ST-21 (choose), ST-35, ST-40.
+Source: spec/scheduling.md ST-3, ST-21 (choose), ST-34, ST-35, ST-40.
 """
 
 import asyncio
@@ -12,8 +12,9 @@ from steward.domain.base_version import base_parts, on_base
 from steward.domain.candidate import Candidate
 from steward.domain.context import Context
 from steward.domain.selection import Selection, select_by_rule
-from steward.domain.suggestion import Suggestion, suggest
+from steward.domain.suggestion import Suggestion, suggest, suggest_solved
 from steward.ports.selector import CandidateSelector, SelectionRequest
+from steward.ports.solver import Solver
 from steward.service.loading import Loaded
 
 
@@ -35,10 +36,23 @@ class Chosen:
         return "" if self.selection is None else self.selection.candidate_id
 
 
-async def choose(loaded: Loaded, selector: CandidateSelector) -> Chosen:
-    """What there is to say. The search runs in a thread of its own, so that nobody else waits for it."""
+async def suggestion_of(loaded: Loaded, solver: Solver | None) -> Suggestion:
+    """What there is to say and to offer; the solver looks where the search found nothing whole and in time.
+
+    Both work beside this thread, so that nobody else waits for them.
+    """
+    context, limits = loaded.context, loaded.offering
+    found = await asyncio.to_thread(suggest, context, makeup_exists=loaded.makeup_exists, limits=limits)
+    if solver is None or found.unplaced is None:
+        return found
+    solved = await solver.solve(found.unplaced.board, found.unplaced.wanted)
+    return found if solved is None else await asyncio.to_thread(suggest_solved, context, found, solved, limits)
+
+
+async def choose(loaded: Loaded, selector: CandidateSelector, solver: Solver | None = None) -> Chosen:
+    """What there is to say, and which of it first."""
     context = loaded.context
-    found = await asyncio.to_thread(suggest, context, makeup_exists=loaded.makeup_exists, limits=loaded.offering)
+    found = await suggestion_of(loaded, solver)
     candidates = tuple(based(candidate, context) for candidate in found.candidates)
     if found.decision.action == "close":
         return Chosen(found, (), None)

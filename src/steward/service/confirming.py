@@ -12,12 +12,14 @@ from typing import Final
 from steward.domain.applying import UNDO_WINDOW, undo_of
 from steward.domain.context import HORIZON
 from steward.domain.errors import BaseVersionChanged, SlotConflict, StewardError
+from steward.domain.facts import AnswerReplayed, ApplyChanged, ConfirmEnded
 from steward.domain.profile import Profile
 from steward.domain.resuggesting import Resuggestion
 from steward.ports.chance import Chance
 from steward.ports.rows.answer import ApplyRow
 from steward.ports.rows.suggestion import PreviewRow
 from steward.ports.storage import Busy, Storage, StorageProblem, Taken, Unavailable, Writing
+from steward.ports.telemetry import UNHEARD, Telemetry
 from steward.service.answer import Answer, Caller, kept_answer
 from steward.service.apply_deciding import UNREADABLE, Decided, decide_confirm
 from steward.service.apply_messages import ApplyMessages
@@ -55,9 +57,17 @@ class ApplySettings:
 class Confirming:
     """The one use case that writes what a preview proposes."""
 
-    def __init__(self, *, storage: Storage, chance: Chance, defaults: Defaults, settings: ApplySettings) -> None:
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        chance: Chance,
+        defaults: Defaults,
+        settings: ApplySettings,
+        telemetry: Telemetry = UNHEARD,
+    ) -> None:
         self._storage, self._chance = storage, chance
-        self._defaults, self._settings = defaults, settings
+        self._defaults, self._settings, self._telemetry = defaults, settings, telemetry
 
     async def confirm(
         self, caller: Caller, preview_id: str, values: Mapping[str, object], *, if_match: str, key: str
@@ -68,7 +78,13 @@ class Confirming:
         and what cannot be read, is raised and stored by nobody; so is Unavailable, where the same key is to be sent again.
         """
         request = parse_confirm(caller.user_id, preview_id, values, if_match=if_match, key=key)
+        started = self._telemetry.seconds()
+        with self._telemetry.working("confirm", caller.trace_id, preview_id=preview_id):
+            answer = await self._answer(caller, request)
+        self._telemetry.tell(ConfirmEnded(self._telemetry.seconds() - started))
+        return answer
 
+    async def _answer(self, caller: Caller, request: ConfirmRequest) -> Answer:
         async def work(tx: Writing) -> Answer:
             return await self._confirm(tx, caller, request)
 
@@ -86,6 +102,7 @@ class Confirming:
         preview = await own_preview(tx, caller.user_id, request.preview_id)
         known = await _known(tx, request)
         if known is not None and known.status != "failed":
+            tx.tell(AnswerReplayed("previews.confirm"))
             return _kept(known)
         await _refuse_ended(tx, preview)
         trigger = await trigger_of(tx, preview)
@@ -127,7 +144,7 @@ class Confirming:
             applied_at=tx.now,
         )
         body = apply_view(applied, decided.edited.dropped)
-        await _store(tx, replace(applied, response_json=body), takes_over=takes_over)
+        await _store(tx, replace(applied, response_json=body), preview, takes_over=takes_over)
         await end_seen(tx, preview, "applied")
         await tx.add(messages.succeeded(applied, await raise_revision(tx, row.user_id)))
         return Answer(OK, body, resource_id=row.apply_id)
@@ -166,7 +183,7 @@ class Confirming:
             response_status=problem.status,
             response_json=body,
         )
-        await _store(tx, refused, takes_over=takes_over)
+        await _store(tx, refused, preview, takes_over=takes_over)
         await tx.add(messages.failed(refused))
         return Answer(problem.status, body, resource_id=row.apply_id)
 
@@ -175,13 +192,16 @@ class Confirming:
 
         async def work(tx: Writing) -> Answer | None:
             known = await _known(tx, request)
-            if known is not None:
-                return None if known.status == "failed" else _kept(known)
+            if known is not None and known.status == "failed":
+                return None
             preview = await own_preview(tx, caller.user_id, request.preview_id)
+            if known is not None:  # it was done after all, and nobody was told
+                tx.tell(apply_changed(known, preview, known.status, known.error_code))
+                return _kept(known)
             trigger = await trigger_of(tx, preview)
             problem = problem_of(error)
             row = replace(_blank(tx, request, preview), status="failed", error_code=problem.code, error=problem.detail)
-            await _store(tx, row, takes_over=False)
+            await _store(tx, row, preview, takes_over=False)
             await tx.add(ApplyMessages(caller, preview, trigger, self._chance).failed(row))
             return None
 
@@ -227,6 +247,12 @@ async def _refuse_ended(tx: Writing, preview: PreviewRow) -> None:
             return
 
 
+def apply_changed(apply: ApplyRow, preview: PreviewRow, status: str, code: str | None = None) -> ApplyChanged:
+    """What telemetry is told where an apply comes to this state."""
+    ids = apply.apply_id, preview.preview_id, preview.trigger_id, preview.trace_id
+    return ApplyChanged(*ids, status, code)
+
+
 def _blank(tx: Writing, request: ConfirmRequest, preview: PreviewRow) -> ApplyRow:
     return ApplyRow(
         apply_id=request.apply_id,
@@ -241,8 +267,9 @@ def _blank(tx: Writing, request: ConfirmRequest, preview: PreviewRow) -> ApplyRo
     )
 
 
-async def _store(tx: Writing, row: ApplyRow, *, takes_over: bool) -> None:
+async def _store(tx: Writing, row: ApplyRow, preview: PreviewRow, *, takes_over: bool) -> None:
     """Write the row, in the place of one that failed where there is one."""
+    tx.tell(apply_changed(row, preview, row.status, row.error_code))
     if not takes_over:
         await tx.insert(row)
         return

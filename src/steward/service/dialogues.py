@@ -11,10 +11,12 @@ from typing import Any, Final, cast
 
 from steward.domain.choices import resolve
 from steward.domain.errors import NotFound, StewardError, ValidationFailed
+from steward.domain.facts import DialogueChanged
 from steward.domain.ids import parse_id
 from steward.domain.triggering import Asked
 from steward.ports.chance import Chance
-from steward.ports.rows.answer import DialogueRow, FeedbackRow
+from steward.ports.replies import ReplyReader, ReplyRequest
+from steward.ports.rows.answer import DialogueRow, FeedbackRow, RequestRow
 from steward.ports.rows.calendar import EventRow
 from steward.ports.rows.suggestion import PreviewRow, TriggerRow
 from steward.ports.storage import Reading, Storage, Writing
@@ -23,11 +25,13 @@ from steward.service.answer import keyed as under_key
 from steward.service.ending import end_preview
 from steward.service.fields import Reader, read_fields, word
 from steward.service.instants import parse_instant
+from steward.service.person import Defaults, profile_of
 from steward.service.problems import DialogueNotWaiting
 from steward.service.trigger_request import own_block
 from steward.service.triggering import NewTrigger, create_trigger
-from steward.service.views.dialogues import dialogue_view
+from steward.service.views.dialogues import choices_from, dialogue_view
 
+WAITING: Final = "waiting_user_reply"
 ROUNDS_MAX: Final = 3
 RERUN_LEASE: Final = timedelta(seconds=120)
 REPLY_CHARACTERS_MAX: Final = 1000
@@ -38,9 +42,13 @@ _READERS: Final[Mapping[str, Reader]] = {"choice_id": parse_id, "text": word}
 class Dialogues:
     """A person's dialogues."""
 
-    def __init__(self, *, storage: Storage, chance: Chance) -> None:
+    def __init__(
+        self, *, storage: Storage, chance: Chance, defaults: Defaults, replies: ReplyReader | None = None
+    ) -> None:
         self._storage = storage
         self._chance = chance
+        self._defaults = defaults
+        self._replies = replies
 
     async def get(self, caller: Caller, dialogue_id: str) -> dict[str, Any]:
         """The dialogue. Raises NotFound."""
@@ -55,18 +63,18 @@ class Dialogues:
         keyed: Keyed | None = None,
         if_match: str | None = None,
     ) -> Answer:
-        """Answer the question by a choice's id or in words. What names no single choice is asked again, at most 3 rounds.
+        """Answer the question by a choice's id or in words, which a model may read where one is configured. What names no
+        single choice is asked again, at most 3 rounds.
 
         Raises NotFound, ValidationFailed, and DialogueNotWaiting where no answer is awaited.
         """
         del if_match
         said = _reply(values)
-        seen = await self._storage.read(_reading(caller.user_id, dialogue_id))
-        block_id = resolve(said, [(choice["choice_id"], choice["title"]) for choice in seen.state_json["choices"]])
+        block_id = await self._meant(caller, dialogue_id, said, keyed, in_words="text" in values)
 
         async def work(tx: Writing) -> Answer:
             dialogue = await _reading(caller.user_id, dialogue_id)(tx)
-            if dialogue.status != "waiting_user_reply":
+            if dialogue.status != WAITING:
                 raise DialogueNotWaiting(dialogue.status)
             if parse_instant(dialogue.state_json["expires_at"], "expires_at") <= tx.now:
                 raise DialogueNotWaiting("expired")
@@ -79,6 +87,26 @@ class Dialogues:
             return Answer(200, dialogue_view(after), resource_id=dialogue_id)
 
         return await under_key(self._storage, caller, keyed, "dialogues.reply", work)
+
+    async def _meant(
+        self, caller: Caller, dialogue_id: str, said: str, keyed: Keyed | None, *, in_words: bool
+    ) -> str | None:
+        """The block that a reply names, worked out while no transaction is open; a repeat asks no model."""
+
+        async def look(tx: Reading) -> tuple[DialogueRow, ReplyRequest, bool]:
+            dialogue = await _reading(caller.user_id, dialogue_id)(tx)
+            profile = await profile_of(tx, caller.user_id, self._defaults)
+            key = None if keyed is None else {"user_id": caller.user_id, "idempotency_key": keyed.key}
+            repeat = key is not None and await tx.one(RequestRow, key) is not None
+            return dialogue, ReplyRequest(said, choices_from(dialogue), profile, tx.now), repeat
+
+        dialogue, request, repeat = await self._storage.read(look)
+        meant = resolve(said, request.choices)
+        asks = in_words and not repeat and dialogue.status == WAITING and bool(request.choices)
+        if meant is not None or not asks or self._replies is None:
+            return meant
+        named = await self._replies.read(request)
+        return named if any(choice.choice_id == named for choice in request.choices) else None
 
     async def _run_again(
         self, tx: Writing, caller: Caller, dialogue: DialogueRow, block: EventRow, rounds: int
@@ -137,6 +165,9 @@ async def _write(tx: Writing, seen: DialogueRow, after: DialogueRow) -> Dialogue
     }
     if not await tx.change(DialogueRow, where, values):
         raise DialogueNotWaiting(seen.status)
+    if after.status != seen.status:
+        ids = after.dialogue_id, after.current_trigger_id, after.current_preview_id
+        tx.tell(DialogueChanged(None, after.status, *ids))
     return after
 
 

@@ -7,6 +7,7 @@ Source: spec/scheduling.md ST-11, ST-20, ST-39, ST-41, ST-42.
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from steward.domain.facts import DialogueChanged, PreviewEnded
 from steward.domain.resuggesting import Resuggestion
 from steward.ports.chance import Chance
 from steward.ports.rows.answer import DialogueRow
@@ -31,13 +32,16 @@ async def end_preview(tx: Writing, preview: PreviewRow, status: PreviewEnd, reas
     }
     if not await tx.change(PreviewRow, {**own, "status": preview.status}, values):
         return False
+    said = None if status == "ignored" else reason  # a person's own words are for nobody else
+    tx.tell(PreviewEnded(preview.preview_id, preview.trigger_id, preview.trace_id, status, said))
     if status in _DIALOGUE_ENDS:
         dialogue = {
             "user_id": preview.user_id,
             "current_preview_id": preview.preview_id,
             "status": _LIVE_DIALOGUE,
         }
-        await tx.change(DialogueRow, dialogue, {"status": status, "lease_until": None, "version": Raise()})
+        if await tx.change(DialogueRow, dialogue, {"status": status, "lease_until": None, "version": Raise()}):
+            tx.tell(DialogueChanged(preview.trace_id, status, preview_id=preview.preview_id))
     if status in _FREES_THE_SLOT:
         await free_slot(tx, preview.user_id, preview.trigger_id)
     return True

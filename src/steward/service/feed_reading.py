@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, cast
 
+from steward.domain.facts import ImportEnded
 from steward.ports.calendar import AllDayBusy, CalendarFrame, CalendarReader, ReadCalendar, UnreadableCalendar
 from steward.ports.chance import Chance
 from steward.ports.feed import FeedClient, FeedFailure, FeedText, FeedUnchanged, Sealer, SecretUnreadable
@@ -88,9 +89,20 @@ class FeedReading:
         ended = {"lease_owner": None, "lease_until": None, "lease_epoch": Raise()}
         if not await tx.change(SourceRow, seen, {**columns, **ended}):
             return None
+        tx.tell(import_ended(source.source_id, fetched))
         if not isinstance(fetched, FeedRead):
             return after, None
         return after, await write_events(tx, self._chance, source, fetched.frame, fetched.calendar)
+
+
+def import_ended(source_id: str, fetched: Fetched) -> ImportEnded:
+    """What telemetry is told of a reading."""
+    match fetched:
+        case FeedRead():
+            return ImportEnded(source_id, "feed", "imported")
+        case FeedUnchanged():
+            return ImportEnded(source_id, "feed", "unchanged")
+    return ImportEnded(source_id, "feed", "failed")
 
 
 def after_reading(source: SourceRow, fetched: Fetched, now: datetime, retry_in: timedelta) -> SourceRow:

@@ -11,15 +11,17 @@ from urllib.parse import urlsplit
 
 from steward.domain.checks import TITLE_CHARACTERS_MAX, one_of, text, whole
 from steward.domain.errors import NotFound, ValidationFailed
+from steward.domain.facts import ImportEnded
 from steward.domain.ids import row_id
 from steward.ports.calendar import AllDayBusy, CalendarReader, UnreadableCalendar
 from steward.ports.chance import Chance
 from steward.ports.feed import Sealer
 from steward.ports.rows.calendar import EventRow, SourceRow
 from steward.ports.storage import Busy, Is, Reading, Storage, Writing
+from steward.ports.telemetry import UNHEARD, Telemetry
 from steward.service.answer import Answer, Caller, Keyed, keyed
 from steward.service.changing import raise_revision
-from steward.service.feed_reading import FeedRead, FeedReading, after_reading
+from steward.service.feed_reading import FeedRead, FeedReading, after_reading, import_ended
 from steward.service.feeds import first_retry
 from steward.service.import_rows import (
     ImportLimits,
@@ -50,7 +52,9 @@ class Importing:
         sealer: Sealer,
         listing: Listing,
         limits: ImportLimits,
+        telemetry: Telemetry = UNHEARD,
     ) -> None:
+        self._telemetry = telemetry
         self._storage, self._chance, self._reader = storage, chance, reader
         self._feeds, self._sealer, self._listing, self._limits = feeds, sealer, listing, limits
 
@@ -66,11 +70,13 @@ class Importing:
             try:
                 read = await self._reader.read(content, frame)
             except UnreadableCalendar as problem:
+                self._telemetry.tell(ImportEnded(None, "file", "failed"))
                 raise ValidationFailed("calendar", problem.reason) from None
 
             async def work(tx: Writing) -> Answer:
                 source = await self._file_source(tx, caller.user_id, name, busy)
                 merged = await write_events(tx, self._chance, source, frame, read)
+                tx.tell(ImportEnded(source.source_id, "file", "imported"))
                 return Answer(200, import_view(source, merged, read), resource_id=source.source_id)
 
             return await self._keyed(caller, keyed, "calendar.import", work)
@@ -103,6 +109,7 @@ class Importing:
             async def work(tx: Writing) -> Answer:
                 after = after_reading(replace(source, created_at=tx.now), fetched, tx.now, first_retry(self._chance))
                 await tx.insert(after)
+                tx.tell(import_ended(source.source_id, fetched))
                 if not isinstance(fetched, FeedRead):
                     return Answer(CREATED, import_view(after, None, None), resource_id=source.source_id)
                 merged = await write_events(tx, self._chance, after, fetched.frame, fetched.calendar)

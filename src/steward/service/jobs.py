@@ -6,6 +6,7 @@ Source: spec/scheduling.md ST-6, ST-11.
 
 from dataclasses import replace
 
+from steward.domain.facts import JobChanged
 from steward.domain.ids import row_id
 from steward.domain.job import AddJob, CancelJob, Job, JobChange, MoveJob, decide_job
 from steward.domain.resuggesting import Resuggestion, decide_resuggestion
@@ -49,17 +50,15 @@ async def apply_job_change(
                 {"trigger_at": trigger_at, "next_scan_at": trigger_at, "lease_epoch": Raise(), "lease_until": None},
             )
         case CancelJob(code) if job is not None:
-            await tx.change(
-                JobRow,
-                {"job_id": job.job_id, "status": "pending"},
-                {
-                    "status": "canceled",
-                    "last_error_code": code,
-                    "pending_slot": None,
-                    "lease_epoch": Raise(),
-                    "lease_until": None,
-                },
-            )
+            values: dict[str, object] = {
+                "status": "canceled",
+                "last_error_code": code,
+                "pending_slot": None,
+                "lease_epoch": Raise(),
+                "lease_until": None,
+            }
+            if await tx.change(JobRow, {"job_id": job.job_id, "status": "pending"}, values):
+                tx.tell(JobChanged(job.job_id, "canceled", code, job.trace_id))
         case _:
             pass
     return task
@@ -80,20 +79,20 @@ async def suggest_again(tx: Writing, user_id: str, task_id: str | None, policy: 
 async def _add(tx: Writing, task: TaskRow, change: AddJob, chance: Chance) -> TaskRow:
     target = "task_pool" if task.parent_id is None else "task_item"
     asked = Asked("important_urgent_task", "worker_due_job", target, task.task_id)
-    await tx.insert(
-        JobRow(
-            job_id=row_id("job", chance.uuid7()),
-            user_id=task.user_id,
-            task_id=task.task_id,
-            generation=change.generation,
-            round=change.round,
-            trigger_at=change.trigger_at,
-            next_scan_at=change.trigger_at,
-            dedupe_key=dedupe_key(task.user_id, asked),
-            pending_slot=task.task_id,
-            created_at=tx.now,
-        )
+    job = JobRow(
+        job_id=row_id("job", chance.uuid7()),
+        user_id=task.user_id,
+        task_id=task.task_id,
+        generation=change.generation,
+        round=change.round,
+        trigger_at=change.trigger_at,
+        next_scan_at=change.trigger_at,
+        dedupe_key=dedupe_key(task.user_id, asked),
+        pending_slot=task.task_id,
+        created_at=tx.now,
     )
+    await tx.insert(job)
+    tx.tell(JobChanged(job.job_id, job.status))
     if change.generation == task.urgency_generation:
         return task
     await tx.change(TaskRow, {"task_id": task.task_id}, {"urgency_generation": change.generation})

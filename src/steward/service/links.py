@@ -103,7 +103,7 @@ class Links:
 
         opened, note = await self._storage.read(look)
         if note:
-            await self._storage.write(lambda tx: tx.change(LinkRow, {"hash": name}, {"last_used_at": tx.now}))
+            await self._storage.note(lambda tx: tx.change(LinkRow, {"hash": name}, {"last_used_at": tx.now}))
         return opened
 
     async def good(self, tx: Reading, token: str, *purposes: Purpose) -> LinkRow:

@@ -1,7 +1,7 @@
 """The preparer: it takes triggers under leases and makes their previews.
 
 Invariant: load, choose and store are three steps, and nothing is held between them; whoever lost the lease writes nothing.
-Source: spec/scheduling.md ST-11, ST-21, ST-22.
+Source: spec/scheduling.md ST-11, ST-21, ST-22, §17.
 """
 
 import asyncio
@@ -11,18 +11,22 @@ from datetime import timedelta
 from typing import Final
 
 from steward.domain.errors import StewardError
+from steward.domain.facts import SearchEnded, Selected, StepEnded, StepName
 from steward.domain.resuggesting import Resuggestion
 from steward.domain.trying import PREPARE_TRIES_MAX, next_try
 from steward.ports.chance import Chance
 from steward.ports.rows.suggestion import TriggerRow
 from steward.ports.selector import CandidateSelector
+from steward.ports.solver import Solver
 from steward.ports.storage import Reading, Storage, StorageProblem, Writing
-from steward.service.choosing import choose
+from steward.ports.telemetry import UNHEARD, Telemetry
+from steward.service.choosing import Chosen, choose
 from steward.service.ending import free_slot
 from steward.service.jobs import suggest_again
 from steward.service.loading import Loaded, Loader
 from steward.service.rounds import Wakeup, keep_looking
 from steward.service.storing import PreviewTimes, Stored, Storing, end_trigger
+from steward.service.triggering import trigger_changed
 
 TAKEN: Final = ("processing", "failed")
 LOOK_SECONDS: Final = 0.5
@@ -57,18 +61,21 @@ class Preparer:
         selector: CandidateSelector,
         settings: PrepareSettings,
         told: Callable[[], None],
+        telemetry: Telemetry = UNHEARD,
+        solver: Solver | None = None,
     ) -> None:
         self._storage = storage
         self._chance = chance
         self._owner = owner
         self._loader = loader
         self._selector = selector
+        self._solver = solver
         self._settings = settings
         self._told = told
+        self._telemetry = telemetry
         self._storing = Storing(chance=chance, loader=loader, times=settings.times)
         self._woken = Wakeup()
         self._in_flight = 0
-        self._changed: dict[str, int] = {}
 
     def wake(self) -> None:
         """Look now."""
@@ -102,23 +109,37 @@ class Preparer:
             return []
         taken = await self._storage.take(TriggerRow, TAKEN, self._owner, self._settings.lease, room)
         self._in_flight += len(taken)
+        for again in (trigger for trigger in taken if trigger.attempts > 1):
+            self._telemetry.tell(trigger_changed(again, again.status))
         return taken
 
     async def _prepare(self, trigger: TriggerRow) -> None:
+        with self._telemetry.working("prepare", trigger.trace_id, trigger_id=trigger.trigger_id):
+            await self._prepared(trigger)
+
+    async def _prepared(self, trigger: TriggerRow) -> None:
         """Load, choose, store. What goes wrong is written to the trigger; where that fails, the lease gives it back."""
         try:
             if trigger.attempts > self._settings.tries_max:
                 await self._failed(trigger, "preparer_lost", "its preparer was lost, and no try is left")
                 return
+            started = self._telemetry.seconds()
             loaded = await self._storage.read(self._loading(trigger))
-            chosen = await choose(loaded, self._selector)
-            again = self._changed.get(trigger.trigger_id, 0) < CHANGES_MAX
+            started = self._ended(trigger, "load", started)
+            chosen = await choose(loaded, self._selector, self._solver)
+            started = self._ended(trigger, "choose", started)
+            self._tell_choice(trigger, chosen)
+            again = uncounted_tries(trigger) < CHANGES_MAX
 
             async def work(tx: Writing) -> Stored:
                 return await self._storing.store(tx, trigger, loaded, chosen, again=again)
 
             stored = await self._storage.change(trigger.user_id, work)
-            await self._noted(trigger, stored, again=again)
+            self._ended(trigger, "store", started)
+            if stored != "changed":
+                self._told()
+            elif not again:
+                await self._failed(trigger, "base_version_changed", "the calendar changed during every preparation")
         except StorageProblem as error:
             await self._failed_if_it_can(trigger, "unavailable", error)
         except Exception as error:  # noqa: BLE001 - one trigger's error never stops the others
@@ -134,14 +155,19 @@ class Preparer:
 
         return work
 
-    async def _noted(self, trigger: TriggerRow, stored: Stored, *, again: bool) -> None:
-        if stored != "changed":
-            self._changed.pop(trigger.trigger_id, None)
-            self._told()
-        elif again:
-            self._changed[trigger.trigger_id] = self._changed.get(trigger.trigger_id, 0) + 1
-        else:
-            await self._failed(trigger, "base_version_changed", "the calendar changed during every preparation")
+    def _ended(self, trigger: TriggerRow, step: StepName, started: float) -> float:
+        """Tell how long a step took; gives when the next one starts."""
+        now = self._telemetry.seconds()
+        self._telemetry.tell(StepEnded(trigger.trigger_id, trigger.trace_id, step, now - started))
+        return now
+
+    def _tell_choice(self, trigger: TriggerRow, chosen: Chosen) -> None:
+        searched, selection = chosen.found.found, chosen.selection
+        own = trigger.trigger_id, trigger.trace_id
+        if searched is not None:
+            self._telemetry.tell(SearchEnded(*own, searched.nodes, searched.steps, searched.complete))
+        if selection is not None:
+            self._telemetry.tell(Selected(*own, selection.source))
 
     async def _failed_if_it_can(self, trigger: TriggerRow, code: str, error: Exception) -> None:
         try:
@@ -167,6 +193,13 @@ class Preparer:
 
         await self._storage.change(trigger.user_id, work)
         self._told()
+
+
+def uncounted_tries(trigger: TriggerRow) -> int:
+    """How often a taken trigger was given back because the calendar had changed: every take raises the epoch, and each of
+    those gave its try back (ST-21). So the row knows it, whichever process took it.
+    """
+    return trigger.lease_epoch - trigger.attempts
 
 
 async def fail_finally(tx: Writing, trigger: TriggerRow, policy: Resuggestion, chance: Chance) -> None:

@@ -11,7 +11,6 @@ from steward.domain.checks import one_of
 from steward.domain.context import HORIZON
 from steward.domain.errors import ValidationFailed
 from steward.domain.ids import parse_id
-from steward.domain.profile import Profile
 from steward.ports.rows.answer import ApplyRow
 from steward.ports.rows.suggestion import PreviewRow
 from steward.ports.storage import Is, Reading, Storage, Writing
@@ -43,8 +42,7 @@ class Previews:
         async def work(tx: Reading) -> dict[str, Any]:
             preview = await own_preview(tx, caller.user_id, preview_id)
             apply = await apply_of(tx, preview)
-            profile = await profile_of(tx, caller.user_id, self._defaults)
-            undoable = await self._undoable(tx, preview, apply, profile)
+            undoable = await self._undoable(tx, preview, apply)
             return preview_view(preview, apply, tx.now, undoable=undoable)
 
         return await self._storage.read(work)
@@ -70,11 +68,10 @@ class Previews:
         async def work(tx: Reading) -> dict[str, Any]:
             rows, next_cursor = await self._listing.page(tx, PreviewRow, where, wanted)
             applies = await _applies(tx, caller.user_id, rows)
-            profile = await profile_of(tx, caller.user_id, self._defaults)
             items = []
             for row in rows:
                 apply = applies.get(row.preview_id)
-                undoable = await self._undoable(tx, row, apply, profile)
+                undoable = await self._undoable(tx, row, apply)
                 items.append(summary_view(row, apply, tx.now, undoable=undoable))
             return {"items": items, "next_cursor": next_cursor}
 
@@ -104,9 +101,10 @@ class Previews:
 
         return await under_key(self._storage, caller, keyed, "previews.ignore", work)
 
-    async def _undoable(self, tx: Reading, preview: PreviewRow, apply: ApplyRow | None, profile: Profile) -> bool:
+    async def _undoable(self, tx: Reading, preview: PreviewRow, apply: ApplyRow | None) -> bool:
         if preview.status != "applied":
             return False
+        profile = await profile_of(tx, preview.user_id, self._defaults)
         trigger = await trigger_of(tx, preview)
         return await can_undo(tx, apply, trigger, profile, self._horizon)
 

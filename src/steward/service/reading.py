@@ -41,12 +41,9 @@ async def trigger_of(tx: Reading, preview: PreviewRow) -> TriggerRow:
 
 async def apply_of(tx: Reading, preview: PreviewRow) -> ApplyRow | None:
     """The apply that won the preview, else its newest, else none."""
-    winner = await tx.one(ApplyRow, {"applied_slot": preview.preview_id, "user_id": preview.user_id})
-    if winner is not None:
-        return winner
     of_preview = {"preview_id": preview.preview_id, "user_id": preview.user_id}
-    newest = await tx.all(ApplyRow, of_preview, order=("-created_at", "-apply_id"), limit=1)
-    return newest[0] if newest else None
+    found = await tx.all(ApplyRow, of_preview, order=("-applied_slot", "-created_at", "-apply_id"), limit=1)
+    return found[0] if found else None
 
 
 async def events_between(tx: Reading, user_id: str, start: datetime, end: datetime) -> list[EventRow]:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 from uuid import UUID
 
+from steward.domain.facts import DialogueChanged, JobChanged, Repaired
 from steward.domain.job import AddJob, CancelJob
 from steward.domain.resuggesting import Resuggestion
 from steward.domain.urgency import closed_code
@@ -20,6 +21,7 @@ from steward.ports.rows.answer import DialogueRow
 from steward.ports.rows.calendar import TaskRow
 from steward.ports.rows.suggestion import JobRow, PreviewRow, TriggerRow
 from steward.ports.storage import Is, Reading, Storage, Where, Writing
+from steward.ports.telemetry import UNHEARD, Telemetry
 from steward.service.ending import expire_preview
 from steward.service.jobs import apply_job_change, newest_job
 from steward.service.messages import TRIGGERED, message_id_of
@@ -27,6 +29,7 @@ from steward.service.preparing import fail_finally
 from steward.service.pruning import prune_once
 from steward.service.rounds import Wakeup, keep_looking
 from steward.service.superseding import LIVE_PREVIEW
+from steward.service.triggering import trigger_changed
 
 FAILED_JOB_AGE: Final = timedelta(hours=1)
 MESSAGE_DEAD: Final = "worker_failed"
@@ -47,8 +50,17 @@ class ReconcileSettings:
 class Reconciler:
     """Looks for what is out of order. Any number of processes may: a repair takes place once."""
 
-    def __init__(self, *, storage: Storage, chance: Chance, ledger: Ledger, settings: ReconcileSettings) -> None:
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        chance: Chance,
+        ledger: Ledger,
+        settings: ReconcileSettings,
+        telemetry: Telemetry = UNHEARD,
+    ) -> None:
         self._storage = storage
+        self._telemetry = telemetry
         self._chance = chance
         self._ledger = ledger
         self._settings = settings
@@ -72,6 +84,13 @@ class Reconciler:
         settings = self._settings
         return {**done, "pruned": await prune_once(self._storage, settings.retention, settings.batch)}
 
+    async def _repair(self, kind: str, user_id: str, repair: Repair) -> bool:
+        """Make it under the person's lock: whether it was."""
+        made = await self._storage.change(user_id, repair)
+        if made:
+            self._telemetry.tell(Repaired(kind))
+        return made
+
     async def _look(self) -> float:
         await self.reconcile_once()
         return self._settings.interval.total_seconds()
@@ -84,7 +103,7 @@ class Reconciler:
             jobs = await self._jobs_of(tasks)
             for task in tasks:
                 if (task.task_id, task.urgency_generation) not in jobs:
-                    done += await self._storage.change(task.user_id, self._adding(task))
+                    done += await self._repair("job_added", task.user_id, self._adding(task))
         return done
 
     def _adding(self, seen: TaskRow) -> Repair:
@@ -109,7 +128,7 @@ class Reconciler:
             for job in jobs:
                 task = tasks.get(job.task_id)
                 if task is not None and closed_code(task.task) is not None:
-                    done += await self._storage.change(job.user_id, self._cancelling(job))
+                    done += await self._repair("job_canceled", job.user_id, self._cancelling(job))
         return done
 
     def _cancelling(self, job: JobRow) -> Repair:
@@ -136,7 +155,7 @@ class Reconciler:
                 task = tasks.get(job.task_id)
                 current = task is not None and task.urgency_generation == job.generation
                 if task is not None and current and closed_code(task.task) is None:
-                    done += await self._storage.change(job.user_id, _reviving(job))
+                    done += await self._repair("job_revived", job.user_id, _reviving(job))
         return done
 
     async def _fail_triggers(self) -> int:
@@ -145,7 +164,7 @@ class Reconciler:
         async for triggers in self._pages(TriggerRow, {"status": "pending"}, "trigger_id"):
             for trigger in triggers:
                 if await self._storage.read(self._is_dead(trigger)):
-                    done += await self._storage.change(trigger.user_id, self._failing(trigger))
+                    done += await self._repair("trigger_failed", trigger.user_id, self._failing(trigger))
         return done
 
     def _is_dead(self, trigger: TriggerRow) -> Callable[[Reading], Awaitable[bool]]:
@@ -167,6 +186,7 @@ class Reconciler:
             }
             if not await tx.change(TriggerRow, mine, values):
                 return False
+            tx.tell(trigger_changed(trigger, "failed", MESSAGE_DEAD))
             await fail_finally(tx, trigger, self._settings.resuggestion, self._chance)
             return True
 
@@ -181,7 +201,7 @@ class Reconciler:
         done = 0
         async for previews in self._pages(PreviewRow, await self._storage.read(overdue), "preview_id"):
             for preview in previews:
-                done += await self._storage.change(preview.user_id, self._expiring(preview))
+                done += await self._repair("preview_expired", preview.user_id, self._expiring(preview))
         return done
 
     def _expiring(self, preview: PreviewRow) -> Repair:
@@ -199,7 +219,7 @@ class Reconciler:
         done = 0
         async for dialogues in self._pages(DialogueRow, await self._storage.read(over), "dialogue_id"):
             for dialogue in dialogues:
-                done += await self._storage.change(dialogue.user_id, _asking_again(dialogue))
+                done += await self._repair("dialogue_asked_again", dialogue.user_id, _asking_again(dialogue))
         return done
 
     async def _jobs_of(self, tasks: Sequence[TaskRow]) -> set[tuple[str, int]]:
@@ -239,7 +259,10 @@ def _reviving(job: JobRow) -> Repair:
     async def work(tx: Writing) -> bool:
         mine = {"job_id": job.job_id, "status": "failed", "lease_epoch": job.lease_epoch}
         values = {"status": "pending", "attempts": 0, "next_scan_at": tx.now, "pending_slot": job.task_id}
-        return bool(await tx.change(JobRow, mine, values))
+        if not await tx.change(JobRow, mine, values):
+            return False
+        tx.tell(JobChanged(job.job_id, "pending", None, job.trace_id))
+        return True
 
     return work
 
@@ -252,6 +275,11 @@ def _asking_again(dialogue: DialogueRow) -> Repair:
             return False
         mine = {"dialogue_id": dialogue.dialogue_id, "status": "rerunning", "version": dialogue.version}
         values = {"status": "waiting_user_reply", "lease_until": None, "version": dialogue.version + 1}
-        return bool(await tx.change(DialogueRow, mine, values))
+        if not await tx.change(DialogueRow, mine, values):
+            return False
+        trace_id = None if trigger is None else trigger.trace_id
+        ids = dialogue.dialogue_id, dialogue.current_trigger_id, dialogue.current_preview_id
+        tx.tell(DialogueChanged(trace_id, "waiting_user_reply", *ids))
+        return True
 
     return work

@@ -7,28 +7,21 @@ and job, trigger and messages are written together or not at all. Source: spec/s
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from steward.domain.event import Event
-from steward.domain.triggering import DEDUPE_WINDOW, Asked, dedupe_key
-from steward.domain.urgency import (
-    SCAN_TRIES_MAX,
-    ScanDecision,
-    ScanErrorCode,
-    closed_code,
-    decide_scan,
-    decide_scan_error,
-)
+from steward.domain.facts import DedupeHit, JobScanned
+from steward.domain.triggering import DEDUPE_WINDOW
+from steward.domain.urgency import SCAN_TRIES_MAX, ScanDecision, ScanErrorCode, decide_scan_error
 from steward.ports.chance import Chance
-from steward.ports.rows.calendar import EventRow, TaskRow
-from steward.ports.rows.suggestion import JobRow, TriggerRow
+from steward.ports.rows.suggestion import JobRow
 from steward.ports.storage import Is, Reading, Storage, StorageProblem, Writing
 from steward.service.messages import promotion
 from steward.service.rounds import Wakeup, keep_looking
+from steward.service.scan_deciding import Stage, Truth
 from steward.service.traces import new_trace_id
-from steward.service.triggering import NewTrigger, create_trigger, is_over
+from steward.service.triggering import NewTrigger, add_triggers
 
 PENDING: Final = ("pending",)
 PERSONS_AT_ONCE: Final = 8
@@ -70,35 +63,6 @@ class ScanReport:
     def codes(self) -> Mapping[str, int]:
         """How many ended with each code; `triggered` for new triggers."""
         return Counter(job.code or job.status for job in self.jobs)
-
-
-@dataclass(slots=True)
-class _Stage:
-    """What a job's transaction was at when it failed."""
-
-    code: ScanErrorCode = field(default="task_read_failed")
-
-
-@dataclass(frozen=True, slots=True)
-class _Truth:
-    """What a scan decides from: tasks by id, their blocks ahead, and the trigger in each dedupe slot."""
-
-    tasks: Mapping[str, TaskRow]
-    blocks: list[Event] = field(default_factory=list)
-    held: dict[str, TriggerRow] = field(default_factory=dict)
-
-    def slot(self, job: JobRow) -> str:
-        """The dedupe slot of the job's trigger."""
-        return dedupe_key(job.user_id, _asked(job, self.tasks.get(job.task_id)))
-
-    def decide(self, job: JobRow, now: datetime) -> ScanDecision:
-        """The table of ST-8."""
-        row = self.tasks.get(job.task_id)
-        task = None if row is None else row.task
-        blocks = [block for block in self.blocks if block.task_id == job.task_id]
-        held = self.held.get(self.slot(job))
-        live = None if held is None or is_over(held, now) else held.trigger_id
-        return decide_scan(task, blocks, live, now)
 
 
 class _LeaseLost(Exception):
@@ -153,12 +117,12 @@ class Scanner:
         return 0 if (await self.scan_once()).full else longest
 
     async def _scan(self, jobs: Sequence[JobRow]) -> list[Scanned]:
-        stage = _Stage()
+        stage = Stage()
 
         async def work(tx: Writing) -> list[Scanned]:
-            truth = await _truth(tx, jobs, stage)
+            truth = await Truth.read(tx, jobs, stage)
             stage.code = "trigger_publish_failed"
-            return [await self._decided(tx, job, truth) for job in jobs]
+            return await self._decided(tx, jobs, truth)
 
         try:
             return await self._storage.change(jobs[0].user_id, work)
@@ -167,19 +131,40 @@ class Scanner:
                 return [one for job in jobs for one in await self._scan([job])]
             return [] if isinstance(error, _LeaseLost) else await self._failed(jobs[0], stage.code, error)
 
-    async def _decided(self, tx: Writing, job: JobRow, truth: _Truth) -> Scanned:
-        row, decision = truth.tasks.get(job.task_id), truth.decide(job, tx.now)
-        trace_id = job.trace_id or new_trace_id(self._chance)
-        trigger_id = decision.trigger_id
-        if decision.new_trigger:
-            free = truth.slot(job) not in truth.held
-            wanted = NewTrigger(job.user_id, _asked(job, row), trace_id, job_id=job.job_id, slot_is_free=free)
-            made = await create_trigger(tx, wanted, self._chance, window=self._settings.dedupe_window)
-            trigger_id = made.trigger.trigger_id
-        await _write(tx, job, decision, {"trace_id": trace_id, "last_trigger_id": trigger_id, "last_error": None})
-        if decision.promote:
-            await tx.add(promotion(job.user_id, job.job_id, [job.task_id], tx.now, trace_id, self._chance))
-        return Scanned(job.job_id, job.task_id, decision.status, decision.code, trigger_id)
+    async def _decided(self, tx: Writing, jobs: Sequence[JobRow], truth: Truth) -> list[Scanned]:
+        """Write what follows from the truth, each kind of row in one statement."""
+        chance = self._chance
+        decided = [
+            (replace(job, trace_id=job.trace_id or new_trace_id(chance)), truth.decide(job, tx.now)) for job in jobs
+        ]
+        made = await self._triggered(tx, [job for job, decision in decided if decision.new_trigger], truth)
+        found, written = [], []
+        for job, decision in decided:
+            trigger_id = made.get(job.job_id, decision.trigger_id)
+            found.append(Scanned(job.job_id, job.task_id, decision.status, decision.code, trigger_id))
+            more = {"trace_id": job.trace_id, "last_trigger_id": trigger_id, "last_error": None}
+            written.append((job, _values(job, decision, tx.now) | more))
+            if decision.trigger_id is not None:
+                tx.tell(DedupeHit(decision.trigger_id, "slot", str(job.trace_id)))
+            tx.tell(JobScanned(job.job_id, decision.status, decision.code, trigger_id, job.trace_id))
+        await _write(tx, written)
+        await tx.add(
+            *(
+                promotion(job.user_id, job.job_id, [job.task_id], tx.now, str(job.trace_id), chance)
+                for job, decision in decided
+                if decision.promote
+            )
+        )
+        return found
+
+    async def _triggered(self, tx: Writing, jobs: Sequence[JobRow], truth: Truth) -> Mapping[str, str]:
+        """New triggers, by the job that each is of."""
+        if not jobs:
+            return {}
+        wanted = [NewTrigger(job.user_id, truth.asked(job), str(job.trace_id), job_id=job.job_id) for job in jobs]
+        window = self._settings.dedupe_window
+        rows = await add_triggers(tx, wanted, truth.over(jobs), self._chance, window=window)
+        return {job.job_id: row.trigger_id for job, row in zip(jobs, rows, strict=True)}
 
     async def _failed(self, job: JobRow, code: ScanErrorCode, error: Exception) -> list[Scanned]:
         """Note that the database failed us; where not even that can be written, the lease gives the job back."""
@@ -188,8 +173,9 @@ class Scanner:
             decision = decide_scan_error(
                 job.attempts + 1, code, tx.now, self._chance.fraction(), self._settings.tries_max
             )
-            values = {"attempts": job.attempts + 1, "last_error": f"{type(error).__name__}: {error}"[:1000]}
-            await _write(tx, job, decision, values)
+            more = {"attempts": job.attempts + 1, "last_error": f"{type(error).__name__}: {error}"[:1000]}
+            await _write(tx, [(job, _values(job, decision, tx.now) | more)])
+            tx.tell(JobScanned(job.job_id, decision.status, decision.code, None, job.trace_id))
             return [Scanned(job.job_id, job.task_id, decision.status, decision.code)]
 
         try:
@@ -202,7 +188,7 @@ class Scanner:
         jobs = await tx.all(JobRow, where, order=("next_scan_at", "job_id"), limit=self._settings.batch)
         found = []
         for own in _by_person(jobs):
-            truth = await _truth(tx, own, _Stage())
+            truth = await Truth.read(tx, own, Stage())
             for job in own:
                 decision = truth.decide(job, tx.now)
                 found.append(Scanned(job.job_id, job.task_id, decision.status, decision.code, decision.trigger_id))
@@ -216,46 +202,24 @@ def _by_person(jobs: Sequence[JobRow]) -> list[list[JobRow]]:
     return list(found.values())
 
 
-async def _truth(tx: Reading, jobs: Sequence[JobRow], stage: _Stage) -> _Truth:
-    """The truth of one person's jobs; blocks and slots are read only where they can matter."""
-    stage.code = "task_read_failed"
-    own = {"user_id": jobs[0].user_id}
-    rows = await tx.all(TaskRow, {**own, "task_id": Is("in", tuple(job.task_id for job in jobs))})
-    truth = _Truth({row.task_id: row for row in rows})
-    wanted = tuple(row.task_id for row in rows if closed_code(row.task) is None)
-    if not wanted:
-        return truth
-    stage.code = "schedule_read_failed"
-    standing = {"end_at": Is(">", tx.now), "status": Is("!=", "cancelled")}
-    found = await tx.all(EventRow, {**own, "task_id": Is("in", wanted), **standing})
-    truth.blocks.extend(row.event for row in found)
-    keys = tuple(truth.slot(job) for job in jobs)
-    held = await tx.all(TriggerRow, {**own, "trigger_type": jobs[0].trigger_type, "dedupe_slot": Is("in", keys)})
-    truth.held.update({str(row.dedupe_slot): row for row in held})
-    return truth
-
-
-async def _write(tx: Writing, job: JobRow, decision: ScanDecision, more: Mapping[str, Any]) -> None:
-    """Write the job under the lease that it was taken under. Raises _LeaseLost."""
-    values: dict[str, Any] = {
+def _values(job: JobRow, decision: ScanDecision, now: datetime) -> dict[str, Any]:
+    """What a decision writes to its job: the same columns whatever it is."""
+    due = job.next_scan_at if decision.next_scan_at is None else decision.next_scan_at
+    return {
         "status": decision.status,
         "last_error_code": decision.code,
-        "last_scanned_at": tx.now,
+        "last_scanned_at": now,
         "lease_owner": None,
         "lease_until": None,
-        **more,
+        "next_scan_at": due,
+        "trigger_at": due if decision.code == "threshold_moved_future" else job.trigger_at,
+        "pending_slot": job.pending_slot if decision.status == "pending" else None,
     }
-    if decision.next_scan_at is not None:
-        values["next_scan_at"] = decision.next_scan_at
-    if decision.code == "threshold_moved_future":
-        values["trigger_at"] = decision.next_scan_at
-    if decision.status != "pending":
-        values["pending_slot"] = None
-    mine = {"job_id": job.job_id, "lease_epoch": job.lease_epoch, "status": "pending"}
-    if not await tx.change(JobRow, mine, values):
-        raise _LeaseLost(job.job_id)
 
 
-def _asked(job: JobRow, row: TaskRow | None) -> Asked:
-    target = "task_pool" if row is None or row.parent_id is None else "task_item"
-    return Asked(job.trigger_type, "worker_due_job", target, job.task_id)
+async def _write(tx: Writing, written: Sequence[tuple[JobRow, Mapping[str, Any]]]) -> None:
+    """Write jobs, each under the lease that it was taken under. Raises _LeaseLost."""
+    mine = [{"job_id": job.job_id, "lease_epoch": job.lease_epoch, "status": "pending"} for job, _ in written]
+    changed = await tx.change_each(JobRow, list(zip(mine, (values for _, values in written), strict=True)))
+    if changed != len(written):
+        raise _LeaseLost

@@ -68,7 +68,7 @@ class SignIns:
 
         identity, due = await self._storage.read(look)
         if due:
-            await self._storage.write(lambda tx: self._renew(tx, found))
+            await self._storage.note(lambda tx: self._renew(tx, found))
         return identity
 
     async def end(self, *secrets: str) -> None:

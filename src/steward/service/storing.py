@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Literal
 
 from steward.domain.candidate_json import candidates_as_json
+from steward.domain.facts import PreviewMade
 from steward.domain.ids import row_id
 from steward.domain.wording import shown_title
 from steward.ports.chance import Chance
@@ -20,6 +21,7 @@ from steward.service.ending import free_slot
 from steward.service.loading import Loaded, Loader
 from steward.service.messages import notification
 from steward.service.superseding import LIVE_PREVIEW, supersede
+from steward.service.triggering import trigger_changed
 from steward.service.views.suggestions import (
     context_summary,
     decision_view,
@@ -67,9 +69,10 @@ class Storing:
         preview = self._preview(tx, trigger, loaded, chosen)
         where = {"user_id": trigger.user_id, "live_slot": preview.live_slot, "status": LIVE_PREVIEW}
         if (older := await tx.one(PreviewRow, where)) is not None:
-            await supersede(tx, trigger.user_id, older.preview_id, "newer_preview", preview.preview_id)
+            await supersede(tx, older, "newer_preview", preview.preview_id)
             await leave_dialogue(tx, trigger, older.preview_id)
         await tx.insert(preview)
+        tx.tell(_made(preview, trigger, chosen))
         await end_trigger(tx, trigger, {"status": "preview_generated", "last_error_code": None, **_completed(tx)})
         await show_in_dialogue(tx, trigger, preview, loaded.choices)
         if chosen.found.decision.should_notify and trigger.notify:
@@ -122,7 +125,23 @@ async def end_trigger(tx: Writing, trigger: TriggerRow, values: dict[str, object
     """Write the end of a try under its lease, and the lease's; False where it was lost."""
     mine = {"trigger_id": trigger.trigger_id, "lease_epoch": trigger.lease_epoch, "status": "processing"}
     ended = {"next_try_at": None, "lease_owner": None, "lease_until": None, **values}
-    return bool(await tx.change(TriggerRow, mine, ended))
+    if not await tx.change(TriggerRow, mine, ended):
+        return False
+    if "status" in values:
+        code = values["last_error_code"]
+        tx.tell(trigger_changed(trigger, str(values["status"]), None if code is None else str(code)))
+    return True
+
+
+def _made(preview: PreviewRow, trigger: TriggerRow, chosen: Chosen) -> PreviewMade:
+    return PreviewMade(
+        preview.preview_id,
+        preview.trigger_id,
+        preview.trace_id,
+        preview.status,
+        (preview.generated_at - trigger.requested_at).total_seconds(),
+        tuple((one.type, one.method) for one in chosen.candidates),
+    )
 
 
 def _completed(tx: Writing) -> dict[str, object]:

@@ -7,6 +7,7 @@ Source: spec/scheduling.md ST-39.
 from collections.abc import Sequence
 from typing import Final
 
+from steward.domain.facts import DialogueChanged, PreviewEnded
 from steward.ports.rows.answer import DialogueRow
 from steward.ports.rows.calendar import EventRow, TaskRow
 from steward.ports.rows.suggestion import PreviewRow
@@ -17,9 +18,9 @@ LIVE_PREVIEW: Final = Is("in", ("ready", "pending"))
 LIVE_DIALOGUE: Final = Is("in", ("waiting_user_reply", "rerunning", "ready_preview"))
 
 
-async def supersede(tx: Writing, user_id: str, preview_id: str, reason: str, successor: str | None = None) -> bool:
+async def supersede(tx: Writing, preview: PreviewRow, reason: str, successor: str | None = None) -> bool:
     """End a preview for the sake of another, or of nothing: whether it was live still."""
-    where = {"preview_id": preview_id, "user_id": user_id, "status": LIVE_PREVIEW}
+    where = {"preview_id": preview.preview_id, "user_id": preview.user_id, "status": LIVE_PREVIEW}
     values = {
         "status": "superseded",
         "status_reason": reason,
@@ -27,7 +28,10 @@ async def supersede(tx: Writing, user_id: str, preview_id: str, reason: str, suc
         "ended_at": tx.now,
         "superseded_by": successor,
     }
-    return bool(await tx.change(PreviewRow, where, values))
+    if not await tx.change(PreviewRow, where, values):
+        return False
+    tx.tell(PreviewEnded(preview.preview_id, preview.trigger_id, preview.trace_id, "superseded", reason))
+    return True
 
 
 async def end_previews_of_task(tx: Writing, task: TaskRow, blocks: Sequence[EventRow]) -> None:
@@ -38,10 +42,8 @@ async def end_previews_of_task(tx: Writing, task: TaskRow, blocks: Sequence[Even
     targets = (task.task_id, *(block.event_id for block in blocks))
     where = {"user_id": task.user_id, "target_id": Is("in", targets), "status": LIVE_PREVIEW}
     for preview in await tx.all(PreviewRow, where):
-        await supersede(tx, preview.user_id, preview.preview_id, "target_completed")
+        await supersede(tx, preview, "target_completed")
         await free_slot(tx, preview.user_id, preview.trigger_id)
-        await tx.change(
-            DialogueRow,
-            {"user_id": task.user_id, "current_preview_id": preview.preview_id, "status": LIVE_DIALOGUE},
-            {"status": "failed", "lease_until": None, "version": Raise()},
-        )
+        shown = {"user_id": task.user_id, "current_preview_id": preview.preview_id, "status": LIVE_DIALOGUE}
+        if await tx.change(DialogueRow, shown, {"status": "failed", "lease_until": None, "version": Raise()}):
+            tx.tell(DialogueChanged(preview.trace_id, "failed", preview_id=preview.preview_id))

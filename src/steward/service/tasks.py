@@ -71,6 +71,14 @@ class Tasks:
 
         return await self._storage.read(work)
 
+    async def brief(self, caller: Caller, task_id: str) -> dict[str, Any]:
+        """The task as a line of text wants it: its job and its blocks are not looked for. Raises NotFound."""
+
+        async def work(tx: Reading) -> dict[str, Any]:
+            return task_view(await _own(tx, caller.user_id, task_id), None, (), tx.now)
+
+        return await self._storage.read(work)
+
     async def list(
         self,
         caller: Caller,

@@ -35,6 +35,8 @@ class Identity:
     role: Role
     locale: Locale
     scopes: frozenset[str]
+    name: str
+    zone: str
 
 
 class Tokens:
@@ -74,7 +76,7 @@ class Tokens:
 
         identity, note = await self._storage.read(look)
         if note:
-            await self._storage.write(lambda tx: tx.change(TokenRow, {"hash": found}, {"last_used_at": tx.now}))
+            await self._storage.note(lambda tx: tx.change(TokenRow, {"hash": found}, {"last_used_at": tx.now}))
         return identity
 
     async def revoke(self, user_id: str, name: str) -> int:
@@ -93,7 +95,9 @@ async def identity_of(tx: Reading, user_id: str, scopes: frozenset[str]) -> Iden
     if person is None:
         raise Unauthenticated
     allowed = scopes if person.role == "admin" else scopes - {"admin"}
-    return Identity(user_id, cast("Role", person.role), cast("Locale", person.locale), allowed)
+    return Identity(
+        user_id, cast("Role", person.role), cast("Locale", person.locale), allowed, person.name, person.zone
+    )
 
 
 def secret_text(chance: Chance, count: int) -> str:

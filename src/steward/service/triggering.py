@@ -4,25 +4,24 @@ Invariant: a trigger and its message are there together or not at all, and two l
 Source: spec/scheduling.md ST-4, ST-19, ST-20.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from steward.domain.facts import DedupeHit, TriggerChanged
 from steward.domain.ids import row_id
 from steward.domain.triggering import DEDUPE_WINDOW, Asked, dedupe_key, dedupe_until
 from steward.ports.chance import Chance
 from steward.ports.rows.suggestion import TriggerRow
-from steward.ports.storage import Writing
+from steward.ports.storage import Is, Writing
 from steward.service.messages import triggered
 from steward.service.problems import IdempotencyMismatch
 
 
 @dataclass(frozen=True, slots=True)
 class NewTrigger:
-    """What is to be made; `feedback_round` tells apart the triggers of one feedback (ST-53).
-
-    `slot_is_free`: the caller has read in this transaction that nobody holds its dedupe slot.
-    """
+    """What is to be made; `feedback_round` tells apart the triggers of one feedback (ST-53)."""
 
     user_id: str
     asked: Asked
@@ -34,7 +33,6 @@ class NewTrigger:
     request_hash: str | None = None
     notify: bool = True
     payload: Any = None
-    slot_is_free: bool = False
 
     @property
     def dedupe_key(self) -> str:
@@ -64,17 +62,37 @@ async def create_trigger(tx: Writing, wanted: NewTrigger, chance: Chance, *, win
         if known is not None and known.request_hash != wanted.request_hash:
             raise IdempotencyMismatch(wanted.idempotency_key)
         if known is not None:
+            tx.tell(DedupeHit(known.trigger_id, "key", known.trace_id))
             return Made(known, dedupe_hit=True)
     slot = {**key, "dedupe_slot": wanted.dedupe_key}
-    held = None if wanted.slot_is_free else await tx.one(TriggerRow, slot)
+    held = await tx.one(TriggerRow, slot)
     if held is not None and not is_over(held, wanted.asked.mock_now or tx.now):
+        tx.tell(DedupeHit(held.trigger_id, "slot", held.trace_id))
         return Made(held, dedupe_hit=True)
-    if held is not None:
-        await tx.change(TriggerRow, slot, {"dedupe_slot": None})
-    row = trigger_row(wanted, row_id("trg", chance.uuid7()), tx.now, window)
-    await tx.insert(row)
-    await tx.add(triggered(row, chance))
+    (row,) = await add_triggers(tx, [wanted], [] if held is None else [held], chance, window=window)
     return Made(row, dedupe_hit=False)
+
+
+async def add_triggers(
+    tx: Writing, wanted: Sequence[NewTrigger], over: Sequence[TriggerRow], chance: Chance, *, window: timedelta
+) -> list[TriggerRow]:
+    """Add triggers of one person, each with its message; those that are `over` leave their slots to them. Raises Taken."""
+    if over:
+        old = {"user_id": over[0].user_id, "trigger_id": Is("in", tuple(row.trigger_id for row in over))}
+        await tx.change(TriggerRow, old, {"dedupe_slot": None})
+    rows = [trigger_row(one, row_id("trg", chance.uuid7()), tx.now, window) for one in wanted]
+    await tx.insert_all(rows)
+    await tx.add(*(triggered(row, chance) for row in rows))
+    for row in rows:
+        tx.tell(trigger_changed(row, row.status))
+    return rows
+
+
+def trigger_changed(trigger: TriggerRow, status: str, code: str | None = None) -> TriggerChanged:
+    """What telemetry is told where the trigger comes to this state."""
+    return TriggerChanged(
+        trigger.trigger_id, trigger.trigger_type, trigger.source, status, trigger.trace_id, code, trigger.attempts
+    )
 
 
 def is_over(held: TriggerRow, effective_now: datetime) -> bool:

@@ -11,13 +11,14 @@ from typing import Any, Final
 
 from steward.domain.errors import NotFound
 from steward.domain.ids import row_id
-from steward.domain.suggestion import suggest
 from steward.domain.triggering import DEDUPE_WINDOW, DRY_RUN
 from steward.ports.chance import Chance
 from steward.ports.rows.suggestion import PreviewRow, TriggerRow
+from steward.ports.solver import Solver
 from steward.ports.storage import Reading, Storage, Taken, Writing
 from steward.service.answer import Answer, Caller, Keyed
 from steward.service.answer import keyed as under_key
+from steward.service.choosing import suggestion_of
 from steward.service.loading import Loaded, Loader
 from steward.service.problems import SuggestionsOff
 from steward.service.rounds import Wakeup
@@ -42,13 +43,21 @@ class Triggers:
     """A person's triggers. `news` is woken whenever a trigger has come to an end in this process."""
 
     def __init__(
-        self, *, storage: Storage, chance: Chance, loader: Loader, settings: TriggerSettings, news: Wakeup
+        self,
+        *,
+        storage: Storage,
+        chance: Chance,
+        loader: Loader,
+        settings: TriggerSettings,
+        news: Wakeup,
+        solver: Solver | None = None,
     ) -> None:
         self._storage = storage
         self._chance = chance
         self._loader = loader
         self._settings = settings
         self._news = news
+        self._solver = solver
 
     async def create(
         self,
@@ -117,9 +126,7 @@ class Triggers:
             return trigger, await self._loader.load(tx, trigger)
 
         trigger, loaded = await self._storage.read(work)
-        found = await asyncio.to_thread(
-            suggest, loaded.context, makeup_exists=loaded.makeup_exists, limits=loaded.offering
-        )
+        found = await suggestion_of(loaded, self._solver)
         return {
             "context": context_summary(loaded.context, trigger, found),
             "observation": observation_view(found.observation),

@@ -6,15 +6,17 @@ Invariant: every row of the apply is restored, or none; a second undo changes no
 from collections.abc import Mapping
 from dataclasses import replace
 
-from steward.domain.errors import UndoNotPossible
+from steward.domain.errors import StewardError, UndoNotPossible
+from steward.domain.facts import UndoEnded
 from steward.ports.chance import Chance
 from steward.ports.rows.answer import ApplyRow
 from steward.ports.storage import Storage, Writing
+from steward.ports.telemetry import UNHEARD, Telemetry
 from steward.service.answer import Answer, Caller, Keyed
 from steward.service.answer import keyed as under_key
 from steward.service.apply_messages import ApplyMessages
 from steward.service.changing import raise_revision, take_back
-from steward.service.confirming import ApplySettings
+from steward.service.confirming import ApplySettings, apply_changed
 from steward.service.ending import end_seen
 from steward.service.fields import read_fields
 from steward.service.person import Defaults, profile_of
@@ -27,9 +29,17 @@ from steward.service.views.applies import undone_view
 class Undoing:
     """The one use case that takes an apply back."""
 
-    def __init__(self, *, storage: Storage, chance: Chance, defaults: Defaults, settings: ApplySettings) -> None:
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        chance: Chance,
+        defaults: Defaults,
+        settings: ApplySettings,
+        telemetry: Telemetry = UNHEARD,
+    ) -> None:
         self._storage, self._chance = storage, chance
-        self._defaults, self._settings = defaults, settings
+        self._defaults, self._settings, self._telemetry = defaults, settings, telemetry
 
     async def undo(
         self,
@@ -47,7 +57,12 @@ class Undoing:
         async def work(tx: Writing) -> Answer:
             return await self._undo(tx, caller, preview_id)
 
-        return await under_key(self._storage, caller, keyed, "previews.undo", work)
+        try:
+            with self._telemetry.working("undo", caller.trace_id, preview_id=preview_id):
+                return await under_key(self._storage, caller, keyed, "previews.undo", work)
+        except StewardError as error:
+            self._telemetry.tell(UndoEnded(preview_id, error.code))
+            raise
 
     async def _undo(self, tx: Writing, caller: Caller, preview_id: str) -> Answer:
         preview = await own_preview(tx, caller.user_id, preview_id)
@@ -66,4 +81,6 @@ class Undoing:
         await end_seen(tx, preview, "undone")
         messages = ApplyMessages(caller, preview, trigger, self._chance)
         await tx.add(messages.undone(undone, restored, cancelled))
+        tx.tell(apply_changed(undone, preview, "undone"))
+        tx.tell(UndoEnded(preview_id, "undone"))
         return Answer(200, undone_view(undone, restored, cancelled), resource_id=apply.apply_id)

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from sqlalchemy import bindparam, func, literal, literal_column, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from steward.storage.asking import Asking
 from steward.storage.engine import READS
 from steward.storage.limits import Limits, milliseconds
 from steward.storage.tables.calendar import CALENDAR
@@ -28,15 +28,15 @@ class Begins(Protocol):
         """Options of a connection that only reads."""
         ...
 
-    async def reading(self, connection: AsyncConnection) -> datetime:
+    async def reading(self, asking: Asking) -> datetime:
         """Begin to read, everything at one moment."""
         ...
 
-    async def writing(self, connection: AsyncConnection) -> datetime:
+    async def writing(self, asking: Asking) -> datetime:
         """Begin to write."""
         ...
 
-    async def locking(self, connection: AsyncConnection, user_id: str) -> datetime | None:
+    async def locking(self, asking: Asking, user_id: str) -> datetime | None:
         """Begin to write under a person's lock; None where there is no such person."""
         ...
 
@@ -53,22 +53,24 @@ class PostgresBegins:
             ("statement_timeout", limits.statement), ("lock_timeout", limits.lock),
             ("idle_in_transaction_session_timeout", limits.resting),
         )  # fmt: skip
-        self._limits = tuple(func.set_config(name, str(milliseconds(span)), literal(True)) for name, span in spans)
+        given = [func.set_config(name, str(milliseconds(span)), literal(True)) for name, span in spans]
+        self._limited, self._begun = select(*given), select(self._clock, *given)
+        self._person = select(self._clock).select_from(self._locked)
 
-    async def reading(self, connection: AsyncConnection) -> datetime:
+    async def reading(self, asking: Asking) -> datetime:
         """The snapshot is that of this statement."""
-        return await self.writing(connection)
+        return await self.writing(asking)
 
-    async def writing(self, connection: AsyncConnection) -> datetime:
+    async def writing(self, asking: Asking) -> datetime:
         """READ COMMITTED."""
-        moment: datetime = (await connection.execute(select(self._clock, *self._limits))).one()[0]
+        moment: datetime = (await asking.rows(self._begun, {}))[0][0]
         return moment
 
-    async def locking(self, connection: AsyncConnection, user_id: str) -> datetime | None:
+    async def locking(self, asking: Asking, user_id: str) -> datetime | None:
         """The clock is asked above the lock, in the same statement."""
-        await connection.execute(select(*self._limits))
-        found = await connection.execute(select(self._clock).select_from(self._locked), {"person": user_id})
-        return found.scalar_one_or_none()
+        await asking.rows(self._limited, {})
+        found = await asking.rows(self._person, {"person": user_id})
+        return found[0][0] if found else None
 
 
 class MysqlBegins:
@@ -76,43 +78,45 @@ class MysqlBegins:
 
     options: Mapping[str, Any] = MappingProxyType({})
     _clock = literal_column("SYSDATE(6)", Instant())
+    _now = select(_clock)
+    _person = _now.select_from(CALENDAR).where(PERSON).with_for_update()
 
-    async def reading(self, connection: AsyncConnection) -> datetime:
+    async def reading(self, asking: Asking) -> datetime:
         """The snapshot is that of the first row read."""
-        await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        return await self.writing(connection)
+        await asking.connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        return await self.writing(asking)
 
-    async def writing(self, connection: AsyncConnection) -> datetime:
+    async def writing(self, asking: Asking) -> datetime:
         """READ COMMITTED."""
-        moment: datetime = (await connection.execute(select(self._clock))).scalar_one()
+        moment: datetime = (await asking.rows(self._now, {}))[0][0]
         return moment
 
-    async def locking(self, connection: AsyncConnection, user_id: str) -> datetime | None:
+    async def locking(self, asking: Asking, user_id: str) -> datetime | None:
         """SYSDATE is the time when the row was had, where NOW is that of the statement's begin."""
-        query = select(self._clock).select_from(CALENDAR).where(PERSON).with_for_update()
-        return (await connection.execute(query, {"person": user_id})).scalar_one_or_none()
+        found = await asking.rows(self._person, {"person": user_id})
+        return found[0][0] if found else None
 
 
 class SqliteBegins:
     """The file's one writer needs no lock but its BEGIN IMMEDIATE; the clock is given."""
 
     options: Mapping[str, Any] = MappingProxyType({READS: True})
+    _person = select(literal(1)).select_from(CALENDAR).where(PERSON)
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
 
-    async def reading(self, connection: AsyncConnection) -> datetime:
+    async def reading(self, asking: Asking) -> datetime:
         """The snapshot is that of the first row read."""
-        return await self.writing(connection)
+        return await self.writing(asking)
 
-    async def writing(self, connection: AsyncConnection) -> datetime:  # noqa: ARG002 - SQLite has no clock of its own
+    async def writing(self, asking: Asking) -> datetime:  # noqa: ARG002 - SQLite has no clock of its own
         """The one writer."""
         return self._clock()
 
-    async def locking(self, connection: AsyncConnection, user_id: str) -> datetime | None:
+    async def locking(self, asking: Asking, user_id: str) -> datetime | None:
         """The one writer, where there is such a person."""
-        found = await connection.execute(select(literal(1)).select_from(CALENDAR).where(PERSON), {"person": user_id})
-        return None if found.scalar_one_or_none() is None else self._clock()
+        return self._clock() if await asking.rows(self._person, {"person": user_id}) else None
 
 
 def begins_on(dialect: str, clock: Callable[[], datetime], limits: Limits) -> Begins:

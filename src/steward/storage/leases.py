@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from steward.ports.rows.calendar import SourceRow
 from steward.ports.rows.suggestion import JobRow, TriggerRow
 from steward.ports.storage import Leased
-from steward.storage.rows import COLUMNS, reading, row_of
+from steward.storage.rows import COLUMNS, row_of
+from steward.storage.statements import reading
 from steward.storage.tables import TABLES
 
 DUE: Final[dict[type[Any], str]] = {
@@ -34,7 +35,7 @@ async def take(
     if connection.dialect.name == "postgresql":
         return await _take_at_once(connection, now, kind, statuses, owner, lease, limit)
     table = TABLES[kind]
-    query = reading(kind).where(*_free(kind, statuses, now), table.c[DUE[kind]] <= now)
+    query = reading(table).where(*_free(kind, statuses, now), table.c[DUE[kind]] <= now)
     query = query.order_by(table.c[DUE[kind]], _key(table)).limit(limit).with_for_update(skip_locked=True)
     found = [row_of(kind, row) for row in await connection.execute(query)]
     if found:

@@ -19,9 +19,12 @@ class OutboxMessages:
         self._outbox = outbox
         self._check = check
 
-    async def __call__(self, connection: AsyncConnection, message: OutgoingMessage) -> None:
-        """Add it: its key is the person, its message id follows from its type and its row."""
-        made = Message(
+    async def __call__(self, connection: AsyncConnection, *messages: OutgoingMessage) -> None:
+        """Add them: the key of each is the person, its message id follows from its type and its row."""
+        await self._outbox.add(connection, *map(self._made, messages))
+
+    def _made(self, message: OutgoingMessage) -> Message:
+        return Message(
             message.type,
             self._check(message.type, message.body),
             key=message.user_id,
@@ -30,4 +33,3 @@ class OutboxMessages:
             causation_id=message.causation_id,
             traceparent=message.traceparent,
         )
-        await self._outbox.add(connection, made)

@@ -8,33 +8,34 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, cast
 
-from sqlalchemy import CursorResult, Delete, Executable, delete, func, insert, select, tuple_, update
-from sqlalchemy.dialects.mysql import limit as mysql_limit
+from sqlalchemy import CursorResult, Executable, Select, Update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from steward.ports.storage import OutgoingMessage, Row
+from steward.domain.facts import Fact
+from steward.ports.storage import OutgoingMessage, Raise, Row
+from steward.storage.asking import Asking, Rows, Values
 from steward.storage.faults import taken
-from steward.storage.rows import changed, criteria, ordering, reading, row_of, written
+from steward.storage.rows import UPDATED, changed, equal_to, row_of, written
+from steward.storage.statements import LIMIT, Shape, asked, changing, counting, deleting, finding, inserting
 from steward.storage.tables import TABLES
-from steward.storage.types import MYSQL
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 
 
 class AddMessage(Protocol):
-    """Adds a message to the outbox in the transaction of a connection."""
+    """Adds messages to the outbox in the transaction of a connection."""
 
-    async def __call__(self, connection: AsyncConnection, message: OutgoingMessage) -> None:
-        """Add it."""
+    async def __call__(self, connection: AsyncConnection, *messages: OutgoingMessage) -> None:
+        """Add them."""
 
 
 class AlchemyReading:
     """As `ports.storage.Reading`."""
 
-    def __init__(self, connection: AsyncConnection, now: datetime) -> None:
-        self._connection = connection
+    def __init__(self, asking: Asking, now: datetime) -> None:
+        self._asking, self._connection = asking, asking.connection
         self._now = now
 
     @property
@@ -49,33 +50,37 @@ class AlchemyReading:
 
     async def one(self, kind: type[R], where: Mapping[str, object]) -> R | None:
         """The row, or None."""
-        found = (await self._run(reading(kind).where(*criteria(kind, where)).limit(1))).first()
-        return None if found is None else row_of(kind, found)
+        found = await self.all(kind, where, limit=1)
+        return found[0] if found else None
 
     async def all(
         self, kind: type[R], where: Mapping[str, object], *, order: Sequence[str] = (), limit: int | None = None
     ) -> list[R]:
         """The rows that fit."""
-        query = reading(kind).where(*criteria(kind, where)).limit(limit)
-        found = await self._run(query.order_by(*ordering(kind, order, self._connection.dialect.name)))
-        return [row_of(kind, row) for row in found]
+        table = TABLES[kind]
+        shape, values = asked(table, where)
+        query = finding(table, shape, tuple(order), limit is not None, self._connection.dialect.name)
+        if limit is not None:
+            values[LIMIT] = limit
+        return [row_of(kind, row) for row in await self._rows(query, values)]
 
     async def count(self, kind: type[Row], where: Mapping[str, object]) -> int:
         """How many rows fit."""
-        query = select(func.count()).select_from(TABLES[kind]).where(*criteria(kind, where))
-        return int((await self._run(query)).scalar_one())
+        shape, values = asked(TABLES[kind], where)
+        return int((await self._rows(counting(TABLES[kind], shape), values))[0][0])
 
-    async def _run(self, statement: Executable, values: Any = None) -> CursorResult[Any]:  # noqa: ANN401 - parameters
-        return cast("CursorResult[Any]", await self._connection.execute(statement, values))
+    async def _rows(self, query: Select[Any], values: Values) -> Rows:
+        return await self._asking.rows(query, values)
 
 
 class AlchemyWriting(AlchemyReading):
     """As `ports.storage.Writing`."""
 
-    def __init__(self, connection: AsyncConnection, now: datetime, add: AddMessage) -> None:
-        super().__init__(connection, now)
+    def __init__(self, asking: Asking, now: datetime, add: AddMessage) -> None:
+        super().__init__(asking, now)
         self._add = add
         self._spoilt = False
+        self.told: list[Fact] = []
 
     async def insert(self, row: Row) -> None:
         """Write a new row."""
@@ -86,25 +91,45 @@ class AlchemyWriting(AlchemyReading):
         if rows:
             kind = type(rows[0])
             values = [written(row, self._now) for row in rows]
-            await self._written(kind, insert(TABLES[kind]), values if len(values) > 1 else values[0])
+            await self._written(kind, inserting(TABLES[kind]), values if len(values) > 1 else values[0])
 
     async def change(self, kind: type[Row], where: Mapping[str, object], values: Mapping[str, object]) -> int:
         """Give these columns these values in every row that fits."""
-        statement = update(TABLES[kind]).where(*criteria(kind, where)).values(changed(kind, values, self._now))
-        return (await self._written(kind, statement)).rowcount
+        shape, fitting = asked(TABLES[kind], where)
+        statement = _change(kind, shape, values)
+        return (await self._written(kind, statement, fitting | changed(kind, values, self._now))).rowcount
+
+    async def change_each(
+        self, kind: type[Row], changes: Sequence[tuple[Mapping[str, object], Mapping[str, object]]]
+    ) -> int:
+        """Change many rows of one kind, each by its own equalities."""
+        if not changes:
+            return 0
+        where, values = changes[0]
+        statement = _change(kind, tuple((name, "==") for name in where), values)
+        each = [equal_to(kind, where) | changed(kind, values, self._now) for where, values in changes]
+        return (await self._written(kind, statement, each)).rowcount
 
     async def delete(self, kind: type[Row], where: Mapping[str, object], *, limit: int | None = None) -> int:
         """Delete rows that fit."""
-        return (await self._written(kind, self._deletion(kind, where, limit))).rowcount
+        shape, fitting = asked(TABLES[kind], where)
+        return (
+            await self._written(kind, deleting(TABLES[kind], shape, limit, self._connection.dialect.name), fitting)
+        ).rowcount
 
-    async def add(self, message: OutgoingMessage) -> None:
-        """Add a message to the outbox in this transaction."""
+    async def add(self, *messages: OutgoingMessage) -> None:
+        """Add messages to the outbox in this transaction."""
         self.check()
-        await self._add(self._connection, message)
+        await self._add(self._connection, *messages)
+
+    def tell(self, fact: Fact) -> None:
+        """Keep it until the commit, in `told`."""
+        self.told.append(fact)
 
     async def savepoint(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do the work so that an exception in it takes back only what it wrote."""
+        """Do the work so that an exception in it takes back only what it wrote, and what it told."""
         self.check()
+        told = len(self.told)
         try:
             async with self._connection.begin_nested():
                 result = await work()
@@ -112,6 +137,7 @@ class AlchemyWriting(AlchemyReading):
                 return result
         except BaseException:
             self._spoilt = False
+            del self.told[told:]
             raise
 
     def check(self) -> None:
@@ -119,9 +145,13 @@ class AlchemyWriting(AlchemyReading):
         if self._spoilt:
             raise RuntimeError("a Taken ends the transaction, or the savepoint, in which it was raised")
 
+    async def _rows(self, query: Select[Any], values: Values) -> Rows:
+        self.check()
+        return await super()._rows(query, values)
+
     async def _run(self, statement: Executable, values: Any = None) -> CursorResult[Any]:  # noqa: ANN401 - parameters
         self.check()
-        return await super()._run(statement, values)
+        return cast("CursorResult[Any]", await self._connection.execute(statement, values))
 
     async def _written(self, kind: type[Row], statement: Executable, values: Any = None) -> CursorResult[Any]:  # noqa: ANN401 - parameters
         try:
@@ -133,11 +163,9 @@ class AlchemyWriting(AlchemyReading):
             self._spoilt = True
             raise found from error
 
-    def _deletion(self, kind: type[Row], where: Mapping[str, object], limit: int | None) -> Delete:
-        table, fitting = TABLES[kind], criteria(kind, where)
-        if limit is None:
-            return delete(table).where(*fitting)
-        if self._connection.dialect.name in MYSQL:
-            return delete(table).where(*fitting).ext(mysql_limit(limit))
-        key = tuple_(*table.primary_key)
-        return delete(table).where(key.in_(select(*table.primary_key).where(*fitting).limit(limit)))
+
+def _change(kind: type[Row], shape: Shape, values: Mapping[str, object]) -> Update:
+    raised = {name for name, value in values.items() if isinstance(value, Raise)}
+    return changing(
+        TABLES[kind], shape, (UPDATED, *(name for name in values if name not in raised)), tuple(sorted(raised))
+    )

@@ -5,6 +5,7 @@ compared byte for byte, JSON canonical. Source: spec/scheduling.md §2; OB-98.
 """
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 UTF8_BYTES: Final = 4
 """Bytes of a character at most."""
+VISIBLE: Final = re.compile(r"[\x21-\x7e]*")
 
 
 class Characters(TypeDecorator[str]):
@@ -53,8 +55,7 @@ class Key(Characters):
 
     def fault(self, value: str) -> str | None:
         """Why this value has no place in the column."""
-        visible = all("\x21" <= character <= "\x7e" for character in value)
-        return super().fault(value) if visible else "other characters than visible ASCII"
+        return super().fault(value) if VISIBLE.fullmatch(value) else "other characters than visible ASCII"
 
 
 class WideKey(Characters):

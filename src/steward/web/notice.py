@@ -33,4 +33,10 @@ def refused(code: str, reader: Reader, lines: Sequence[str] = (), href: str = ""
     """Why it was not done, by the code of its problem."""
     name = f"title.{code}"
     title = reader.text(name if has_message(name) else "title.internal_error")
-    return Notice("refused", title, lines, href, link)
+    return Notice("refused", title, lines or hints(code, reader), href, link)
+
+
+def hints(code: str, reader: Reader) -> list[str]:
+    """What a person may make of the problem with this code, and do about it, where there is something to say."""
+    name = f"hint.{code}"
+    return [reader.text(name)] if has_message(name) else []

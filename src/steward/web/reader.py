@@ -7,7 +7,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from steward.domain.profile import Locale
-from steward.domain.wording import day_text
+from steward.domain.wording import date_text, day_text
 from steward.web.catalog import message
 
 
@@ -61,6 +61,21 @@ class Reader:
             return text
         return f"{text} {found.year}" if self.locale == "en" else f"{found.year}年{text}"
 
+    def days(self, first: date, last: date) -> str:
+        """`23 – 29 Nov`: from one day to another, without weekdays."""
+        start, end = date_text(first, self.locale), date_text(last, self.locale)
+        if self.locale == "en":
+            if first.month == last.month:
+                start = str(first.day)
+            return f"{start} – {end}" if last.year == self.today.year else f"{start} – {end} {last.year}"
+        if first.month == last.month:
+            end = f"{last.day}日"
+        return f"{start}–{end}" if first.year == self.today.year else f"{first.year}年{start}–{end}"
+
+    def clock(self, moment: object) -> str:
+        """`18:00` today, `Mon 23 Nov, 18:00` on another day."""
+        return self.time(moment) if self.local(moment).date() == self.today else self.moment(moment)
+
     def moment(self, moment: object) -> str:
         """`Mon 23 Nov, 18:00`."""
         return self.text("time.moment", day=self.day(moment), time=self.time(moment))
@@ -76,6 +91,10 @@ class Reader:
         """`Mon 23 Nov 10:30–12:00`."""
         return f"{self.day(start)} {self.span(start, end)}"
 
+    def length(self, place: Mapping[str, object]) -> int:
+        """Minutes from `start` to `end`."""
+        return int((self.local(place["end"]) - self.local(place["start"])).total_seconds()) // 60
+
     def minutes(self, count: int) -> str:
         """`90 min`, `2 h`, `2 h 30 min`; below two hours in minutes."""
         hours, rest = divmod(int(count), 60)
@@ -88,9 +107,3 @@ class Reader:
     def field(self, moment: object) -> str:
         """As a form's field for a local time has it: `2026-11-23T18:00`."""
         return "" if moment is None else f"{self.local(moment):%Y-%m-%dT%H:%M}"
-
-
-def settings_of(body: Mapping[str, object]) -> tuple[Locale, str]:
-    """Locale and zone of a body of `/settings`."""
-    locale: Locale = "en" if body.get("locale") == "en" else "zh-CN"
-    return locale, str(body.get("zone") or "Asia/Shanghai")

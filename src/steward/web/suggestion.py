@@ -113,8 +113,7 @@ def why(preview: Body, reader: Reader) -> str:
     """The one sentence of reason: the issue's, else the trigger's."""
     issues = preview.get("issues") or ()
     code = issues[0]["code"] if issues else ""
-    name = f"issue.{code}"
-    return reader.text(name if code in _ISSUES else f"trigger.{preview['trigger_type']}")
+    return reader.text(f"issue.{code}" if code in _ISSUES else f"trigger.{preview['trigger_type']}")
 
 
 def source(preview: Body, reader: Reader) -> str:
@@ -127,7 +126,7 @@ def source(preview: Body, reader: Reader) -> str:
 
 
 _ISSUES: Final = frozenset({
-    "feedback_target_unknown", "no_valid_time_window", "deadline_passed", "no_free_slot", "capacity_insufficient",
+    "no_valid_time_window", "deadline_passed", "no_free_slot", "capacity_insufficient",
     "fragmented_capacity", "can_add_task_pool_to_schedule", "need_makeup_block",
 })  # fmt: skip
 
@@ -143,12 +142,16 @@ def _choice(number: int, item: Body, preview: Body, reader: Reader, best: object
     to = reader.time(shifted[0][0]["to"]["start"]) if shifted else ""
     minutes = sum(change["duration_minutes"] for change in added)
     cost = item.get("cost") or {}
+    kept = shifted[0][0]["duration_minutes"] if shifted else 0
+    lost = reader.length(shifted[0][0]["from"]) - kept if shifted else 0
+    given = cost.get("given_up_minutes") or 0
     values = {
         "when": when,
         "names": names,
         "to": to,
         "minutes": reader.minutes(minutes),
-        "given": reader.minutes(cost.get("given_up_minutes") or 0),
+        "wanted": reader.minutes(minutes + given - lost),
+        "kept": reader.minutes(kept),
         "late": reader.minutes(cost.get("late_minutes") or 0),
         "parts": len(added),
         "count": len(shifted),
@@ -215,8 +218,9 @@ def _hours(places: Sequence[Body], reader: Reader) -> tuple[int, int]:
 
 
 def target_title(preview: Body, reader: Reader) -> str:
-    """What the suggestion is about."""
-    return str((preview.get("context_summary") or {}).get("target_title") or reader.text("preview.untitled"))
+    """What the suggestion is about; of a question the question itself."""
+    named = (preview.get("context_summary") or {}).get("target_title")
+    return str(named or preview.get("explanation_text") or reader.text("preview.untitled"))
 
 
 def proposed_blocks(previews: Sequence[Body], reader: Reader) -> list[Block]:

@@ -18,7 +18,7 @@ UNITS_AN_HOUR: Final = 60 // UNIT_MINUTES
 HOURS: Final = 24
 UNITS: Final = HOURS * UNITS_AN_HOUR
 LANES_MAX: Final = 6
-SHORT_UNITS: Final = 7
+SHORT_UNITS: Final = 10
 """Up to this a block has room for one line."""
 USUAL_HOURS: Final = (8, 20)
 

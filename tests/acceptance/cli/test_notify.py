@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from outrider import Catalog, Message, Outbox
-from outrider.bootstrap.notifying import declare_notifications
+from outrider.bootstrap.notification_catalog import declare_notifications
 from outrider.testing.feishu import FakeFeishu, Fault, FaultKind
 from outrider.testing.schema import create_tables
 from tests.acceptance.cli.conftest import PROGRAM, Shop
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(90)  # it starts the program five times
 
 CATALOG = """
 from outrider import Catalog
-from outrider.bootstrap.notifying import declare_notifications
+from outrider.bootstrap.notification_catalog import declare_notifications
 
 catalog = Catalog("shop")
 declare_notifications(catalog, ["shop"])

@@ -118,3 +118,71 @@ def test_the_demo_on_servers_is_the_same(tmp_path: Path, postgres_url: str) -> N
     refused = demo(tmp_path, *options)
     assert "not a demo's" in refused.communicate(timeout=PLAY_SECONDS)[1]
     assert refused.returncode == 2
+
+
+OWN_CALENDAR = """\
+BEGIN:VCALENDAR
+PRODID:-//Microsoft Corporation//Outlook 16.0 MIMEDIR//EN
+VERSION:2.0
+METHOD:PUBLISH
+X-WR-CALNAME:Calendar
+BEGIN:VTIMEZONE
+TZID:Customized Time Zone
+BEGIN:STANDARD
+DTSTART:16010101T000000
+TZOFFSETFROM:+0800
+TZOFFSETTO:+0800
+END:STANDARD
+END:VTIMEZONE
+BEGIN:VEVENT
+UID:meeting@office
+DTSTAMP:20260101T000000Z
+DTSTART;TZID="Customized Time Zone":20260105T090000
+DTEND;TZID="Customized Time Zone":20260105T103000
+RRULE:FREQ=WEEKLY;BYDAY=MO
+SUMMARY;LANGUAGE=en-us:Team meeting with a title that is long enough to be fo
+ lded over two lines
+X-MICROSOFT-CDO-BUSYSTATUS:BUSY
+BEGIN:VALARM
+TRIGGER:-PT15M
+ACTION:DISPLAY
+DESCRIPTION:Reminder
+END:VALARM
+END:VEVENT
+BEGIN:VEVENT
+UID:lost@office
+DTSTAMP:20260101T000000Z
+DTSTART;TZID=Nowhere/At all:20260105T160000
+DTEND;TZID=Nowhere/At all:20260105T170000
+SUMMARY:Lost
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+@pytest.mark.timeout(PLAY_SECONDS)
+def test_the_demo_with_ones_own_calendar(tmp_path: Path) -> None:
+    """ST-69: the lines follow from the file, whatever it is called; what is refused is told with its reason."""
+    file = tmp_path / "mine & theirs.ics"
+    file.write_bytes(b"\xef\xbb\xbf" + OWN_CALENDAR.replace("\n", "\r\n").encode())
+    playing = demo(tmp_path, "--once", "--locale", "en", "--calendar", str(file))
+    said, words = playing.communicate(timeout=PLAY_SECONDS)
+    assert playing.returncode == 0, f"{said}\n{words[-4000:]}"
+    assert re.search(
+        r"^ 3 calendar    mine & theirs\.ics: \d+ busy, 0 not busy, 1 refused; by hand: 4 blocks$", said, re.MULTILINE
+    )
+    assert "refused lost@office: its time zone Nowhere/At all is not known" in said
+    assert re.search(r"^ 8 candidates  move_one: (?!.*09:00)", said, re.MULTILINE)  # the meeting stands there
+    assert re.search(r"^16 ledger .* 0 waiting, 0 dead$", said, re.MULTILINE)
+
+
+@pytest.mark.timeout(PLAY_SECONDS)
+def test_the_demo_says_what_is_no_calendar(tmp_path: Path) -> None:
+    """ST-69: in a line, as a wrong argument, and nothing is left behind."""
+    (tmp_path / "page.ics").write_text("<html>Please sign in</html>", encoding="utf-8")
+    playing = demo(tmp_path, "--once", "--locale", "en", "--calendar", "page.ics")
+    words = playing.communicate(timeout=PLAY_SECONDS)[1]
+    assert "page.ics: not an iCalendar text" in words
+    assert "Traceback" not in words
+    assert playing.returncode == 2
+    assert not (tmp_path / ".demo").exists()

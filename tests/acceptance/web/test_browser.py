@@ -137,8 +137,40 @@ def all_pages(served: Served) -> None:
                 ".filter(e => e.getBoundingClientRect().height < 43.5).map(e => e.outerHTML.slice(0, 80))"
             )
             assert small == [], path
+            assert nameless(page) == [], path
             assert page.evaluate("document.querySelector('body a').className") == "skip"
             assert page.evaluate("document.title") != "stolen"
+        assert page.console == []
+
+
+def nameless(page: Page) -> list[str]:
+    """What can be operated and has no name for who does not see it."""
+    nodes = page.call("Accessibility.getFullAXTree")["nodes"]
+    roles = {"link", "button", "textbox", "combobox", "checkbox", "radio", "spinbutton", "searchbox"}
+    found = [(one["role"]["value"], one.get("name", {}).get("value", "")) for one in nodes if not one["ignored"]]
+    return [role for role, name in found if role in roles and not name.strip()]
+
+
+async def test_a_page_that_waits_comes_again_by_itself(served: Served) -> None:
+    """ST-58: where scripts run; without them a link does it."""
+    await asyncio.to_thread(waiting, served)
+
+
+def waiting(served: Served) -> None:
+    served.do(event(served.stage, "Lecture", "2026-11-24T09:00:00+08:00", "2026-11-24T12:00:00+08:00"))
+    wanted = {"title": "Lab report", "priority_group": 2, "duration_minutes": 90}
+    task = served.do(served.stage.call("POST", "/tasks", wanted)).json()["task_id"]
+    asked = {"trigger_type": "important_urgent_task", "target_type": "task_pool", "target_id": task}
+    trigger = served.do(served.stage.call("POST", "/triggers", asked)).json()["trigger_id"]
+    with browsing() as page:
+        page.shape(*PHONE)
+        signed_in(page, served)
+        page.open(f"{served.url}/triggers/{trigger}")
+        assert page.text("h1") == "One moment"
+        served.do(served.stage.steward.accept(trigger, "usr_ada"))
+        served.do(served.stage.steward.preparer.prepare_once())
+        page.wait_until(lambda: "Lab report" in page.text())
+        assert page.evaluate("location.pathname").startswith("/previews/")
         assert page.console == []
 
 

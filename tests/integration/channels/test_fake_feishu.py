@@ -5,10 +5,13 @@ Nothing here goes through our channels: requests are written by hand, from refer
 
 import base64
 import json
+import socket
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -316,3 +319,31 @@ async def test_every_code_of_the_reference_can_be_met(feishu: FakeFeishu) -> Non
         result = await sent(feishu, token, None)
         assert (result.status, said(result)["code"], "x-tt-logid" in result.headers) == (status, code, True)
     assert feishu.posts == ()
+
+
+def test_a_call_that_lies_in_the_socket_came_when_it_came() -> None:
+    """§14: a process that gets no processor reads late what came in time, and does not say that it came late."""
+    reading, go_on = threading.Event(), threading.Event()
+
+    def choose(endpoint: str) -> None:  # noqa: ARG001  the script's signature
+        reading.set()
+        go_on.wait(20)
+
+    with FakeFeishu() as feishu, ExitStack() as stack:
+        path = urlsplit(feishu.add_bot().url).path
+        feishu.script.choose = choose
+        host, port = feishu.address.split(":")
+        body = json.dumps(text("hello")).encode()
+        head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n"
+        calls = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(2)]
+        calls[0].sendall(head.encode() + body)
+        assert reading.wait(20)
+        calls[1].sendall(head.encode() + body)
+        threading.Event().wait(0.1)
+        read_at = datetime.now(UTC)
+        go_on.set()
+        for call in calls:
+            call.settimeout(20)
+            assert call.recv(100).startswith(b"HTTP/1.1 200")
+        _, two = feishu.calls
+    assert two.at < read_at, "and not when it was read"

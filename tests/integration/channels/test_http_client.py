@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpcore2
 import pytest
 
 from outrider.channels.http.client import GuardedClient
+from outrider.channels.http.network import CheckedNetwork, Progress, WatchedStream
 from outrider.ports.http import HttpAnswer, HttpFailure, HttpRequest
 from outrider.testing.services.certificates import Authority
 from tests.unit.channels.test_ssrf_corpus import REFUSED_BY_FORM, Names
@@ -236,3 +238,16 @@ async def test_tls_is_held_to_the_host_and_not_to_the_address(tmp_path: Path) ->
             else:
                 assert failed(result) == ("tls", False)
             assert failed(await server.client().exchange(request, PATIENT)) == ("tls", False)
+
+
+async def test_nothing_is_written_once_time_has_run_out() -> None:
+    """NT-17, NT-22: where the loop is late to its own timers, what has not been sent is not sent late, and that is known."""
+    progress = Progress()
+    past = asyncio.get_running_loop().time() - 1
+    async with serving(saying(b"")) as server:
+        network = CheckedNetwork(["127.0.0.1"], past + 60, progress)
+        stream = WatchedStream(await network.connect_tcp(FAKE, server.port), progress, past)
+        with pytest.raises(httpcore2.WriteTimeout):
+            await stream.write(b"POST / HTTP/1.1\r\n\r\n")
+        await stream.aclose()
+    assert not progress.written

@@ -12,7 +12,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from outrider.bootstrap.notifying import SERVICE, NotifierParts, Notifying, declare_notifications, notifier_parts
+from outrider.bootstrap.notification_catalog import SERVICE, declare_notifications
+from outrider.bootstrap.notifying import NotifierParts, Notifying, notifier_parts
 from outrider.bootstrap.outbox import Outbox
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.wiring import site

@@ -13,7 +13,8 @@ from outrider import Catalog, Message, Outbox
 from outrider.admin.doctor import examine
 from outrider.bootstrap.examination import connections_needed
 from outrider.bootstrap.migrations import make_roles
-from outrider.bootstrap.notifying import Notifying, declare_notifications, notifier_parts
+from outrider.bootstrap.notification_catalog import declare_notifications
+from outrider.bootstrap.notifying import Notifying, notifier_parts
 from outrider.bootstrap.pruning import retention
 from outrider.bootstrap.settings import make
 from outrider.bootstrap.wiring import site

@@ -5,10 +5,11 @@ import os
 import signal
 from typing import Any
 
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import Engine, Select, event, make_url
 
 from steward.service.confirming import ApplySettings, Confirming
 from steward.service.person import Defaults
+from steward.storage.asking import PsycopgAsking, Rows, Values
 from steward.storage.limits import USUAL
 from tests.integration.steward.parts import NOON, SetChance, storage_on
 from tests.integration.steward.stories import CALLER
@@ -24,6 +25,13 @@ def confirm_and_die(url: str, preview_id: str, candidate_id: str, base_version: 
         if left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    asked = PsycopgAsking.rows
+
+    async def rows(self: PsycopgAsking, query: Select[Any], values: Values) -> Rows:
+        step()  # of a query that is asked of the driver itself SQLAlchemy tells nothing
+        return await asked(self, query, values)
+
+    PsycopgAsking.rows = rows  # type: ignore[method-assign]  # in this process, which dies
     event.listen(Engine, "before_cursor_execute", step)
     event.listen(Engine, "commit", step)
     asyncio.run(_confirm(url, preview_id, candidate_id, base_version, statement))

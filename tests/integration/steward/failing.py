@@ -33,7 +33,8 @@ class FailingWriting:
             return inner
 
         async def called(kind: Any, where: Where | None = None, **more: Any) -> Any:  # noqa: ANN401  as it was
-            if kind is self._kind or isinstance(kind, self._kind):
+            one = kind[0] if isinstance(kind, list) else kind
+            if one is self._kind or isinstance(one, self._kind):
                 raise Unavailable("the disk is gone")
             return await inner(kind, *(() if where is None else (where,)), **more)
 

@@ -11,8 +11,10 @@ from outrider.testing.clock import ManualClock
 from steward.domain.selection import Selection, select_by_rule
 from steward.ports.chance import Chance
 from steward.ports.ledger import MessageLine, NotificationLine
+from steward.ports.replies import ReplyReader
 from steward.ports.rows.calendar import EventRow
 from steward.ports.selector import CandidateSelector, SelectionRequest
+from steward.ports.solver import Solver
 from steward.ports.storage import R, Reading, Storage, Writing
 from steward.service.accepting import Accepting
 from steward.service.answer import Caller, Keyed
@@ -71,6 +73,8 @@ class Stage:
     chance: Chance
     ledger: SetLedger = field(default_factory=SetLedger)
     selector: CandidateSelector = field(default_factory=RuleSelector)
+    replies: ReplyReader | None = None
+    solver: Solver | None = None
     defaults: Defaults = field(default_factory=Defaults)
     accepted: set[str] = field(default_factory=set)
     trigger_settings: TriggerSettings = field(default_factory=TriggerSettings)
@@ -88,7 +92,12 @@ class Stage:
     @property
     def triggers(self) -> Triggers:
         return Triggers(
-            storage=self.storage, chance=self.chance, loader=self.loader, settings=self.trigger_settings, news=Wakeup()
+            storage=self.storage,
+            chance=self.chance,
+            loader=self.loader,
+            settings=self.trigger_settings,
+            news=Wakeup(),
+            solver=self.solver,
         )
 
     @property
@@ -97,7 +106,7 @@ class Stage:
 
     @property
     def dialogues(self) -> Dialogues:
-        return Dialogues(storage=self.storage, chance=self.chance)
+        return Dialogues(storage=self.storage, chance=self.chance, defaults=self.defaults, replies=self.replies)
 
     @property
     def reconciler(self) -> Reconciler:
@@ -115,6 +124,7 @@ class Stage:
             selector=self.selector,
             settings=self.prepare_settings,
             told=told,
+            solver=self.solver,
         )
 
     async def task(self, **values: object) -> dict[str, Any]:

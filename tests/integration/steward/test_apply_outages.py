@@ -97,8 +97,8 @@ async def test_apply_messages_commit_with_the_rows(story: Story, sent: Callable[
     """ST-4: no apply without its message."""
 
     class Mute(_Counted):
-        async def add(self, message: OutgoingMessage) -> None:
-            raise Unavailable(message.type)
+        async def add(self, *messages: OutgoingMessage) -> None:
+            raise Unavailable(messages)
 
     class Muted(Stumbling):
         async def change(self, user_id: str, work: Callable[[Writing], Awaitable[T]]) -> T:

@@ -9,6 +9,7 @@ import pytest
 
 from outrider.testing.clock import ManualClock
 from steward.domain.errors import NotFound, ValidationFailed
+from steward.ports.replies import ReplyRequest
 from steward.ports.rows.answer import DialogueRow, FeedbackRow
 from steward.ports.rows.suggestion import PreviewRow, TriggerRow
 from steward.ports.storage import Storage
@@ -174,6 +175,53 @@ async def test_a_title_that_one_block_has_is_enough(stage: Stage, sent: Messages
     answer = await stage.dialogues.reply(ANNA, dialogue.dialogue_id, {"text": said})
     assert answer.body["status"] == "rerunning"
     assert (await stage.rows(TriggerRow))[-1].target_id == "evt_late"
+
+
+class Reader:
+    """Reads every reply as this block, and lets others write meanwhile."""
+
+    def __init__(self, stage: Stage, named: str | None) -> None:
+        self.asked: list[ReplyRequest] = []
+        self._stage, self._named = stage, named
+
+    async def read(self, request: ReplyRequest) -> str | None:
+        self.asked.append(request)
+        await self._stage.task(urgency_threshold_at=None, title=f"Another {len(self.asked)}")
+        return self._named
+
+
+async def test_words_that_no_title_settles_are_read_by_the_model(stage: Stage, sent: Messages) -> None:
+    """ST-3, ST-52: asked with the listed blocks while no transaction is open; what it names is prepared."""
+    dialogue = await asked(stage, sent)
+    reader = stage.replies = Reader(stage, "evt_old")
+    answer = await stage.dialogues.reply(ANNA, dialogue.dialogue_id, {"text": "what I read yesterday"})
+    assert answer.body["status"] == "rerunning"
+    assert (await stage.rows(TriggerRow))[-1].target_id == "evt_old"
+    [request] = reader.asked
+    assert [choice.choice_id for choice in request.choices] == ["evt_late", "evt_old", "evt_ahead"]
+    assert (request.text, request.now, request.profile.user_id) == ("what I read yesterday", NOON, ANNA.user_id)
+
+
+@pytest.mark.parametrize("said", [{"text": "letters"}, {"choice_id": "evt_none"}, {"choice_id": "evt_old"}])
+async def test_the_model_is_asked_of_nothing_else(stage: Stage, sent: Messages, said: dict[str, str]) -> None:
+    """ST-52: not where an id or a title says enough, and an id is no words."""
+    dialogue = await asked(stage, sent)
+    reader = stage.replies = Reader(stage, "evt_ahead")
+    await stage.dialogues.reply(ANNA, dialogue.dialogue_id, said)
+    assert not reader.asked
+
+
+@pytest.mark.parametrize("named", [None, "evt_lecture", "evt_none"])
+async def test_what_the_model_does_not_know_is_asked_again(stage: Stage, sent: Messages, named: str | None) -> None:
+    """ST-52, ST-54: it may only name a listed block; a repeat under the same key asks it nothing."""
+    dialogue = await asked(stage, sent)
+    await stage.event("evt_lecture", NOON, NOON + HOUR)
+    reader = stage.replies = Reader(stage, named)
+    for _ in range(2):
+        answer = await stage.dialogues.reply(ANNA, dialogue.dialogue_id, {"text": "hm"}, keyed=keyed("k-1"))
+        assert (answer.body["status"], answer.body["rounds"]) == ("waiting_user_reply", 1)
+    assert len(reader.asked) == 1
+    assert len(await stage.rows(TriggerRow)) == 1
 
 
 class BrokenSelector(RuleSelector):

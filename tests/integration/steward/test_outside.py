@@ -38,7 +38,7 @@ async def serving(reply: Callable[[bytes], bytes]) -> AsyncIterator[int]:
 async def fetched(reply: Callable[[bytes], bytes], **known: str) -> object:
     async with serving(reply) as port:
         client = guarded_client(allow=[f"127.0.0.1:{port}"])
-        return await GuardedFeeds(client, 100).fetch(f"http://127.0.0.1:{port}/a.ics", **known)
+        return await GuardedFeeds(lambda: client, 100).fetch(f"http://127.0.0.1:{port}/a.ics", **known)
 
 
 async def test_a_feed_is_read_with_what_it_is_known_by() -> None:
@@ -75,7 +75,7 @@ async def test_a_feed_that_cannot_be_had_has_a_reason(reply: bytes, reason: str)
 @pytest.mark.parametrize("url", ["http://calendar.example/a.ics", "https://127.0.0.1/a.ics", "https://10.0.0.1/a.ics"])
 async def test_only_https_to_public_addresses_is_called(url: str) -> None:
     """§18, NT-43: by their form alone."""
-    feeds = GuardedFeeds(guarded_client(), 100)
+    feeds = GuardedFeeds(guarded_client, 100)
     assert feeds.problem(url)
     failure = await feeds.fetch(url)
     assert isinstance(failure, FeedFailure)

@@ -216,6 +216,25 @@ async def test_a_calendar_that_never_rests_is_counted_in_the_end(stage: Stage, s
     assert trigger.dedupe_slot is not None
 
 
+async def test_uncounted_tries_outlive_their_preparer(stage: Stage, storage: AlchemyStorage, sent: Messages) -> None:
+    """ST-21: three in all, each by a process of its own; one that dies between them counts, and takes none away."""
+    stage.selector = ChangingSelector(stage)
+    await stage.task(deadline_at=instant_text(NINE + 9 * HOUR))
+    await stage.scanner().scan_once()
+    await stage.accept(sent)
+    await stage.preparer("first").prepare_once()
+    lease = PrepareSettings().lease
+    await storage.take(TriggerRow, ("processing",), "dead", lease, 4)
+    stage.clock.advance(lease + timedelta(seconds=1))
+    for owner in ("second", "third"):
+        await stage.preparer(owner).prepare_once()
+        trigger = await stage.row(TriggerRow)
+        assert (trigger.status, trigger.attempts) == ("processing", 1)
+    await stage.preparer("fourth").prepare_once()
+    trigger = await stage.row(TriggerRow)
+    assert (trigger.status, trigger.last_error_code, trigger.attempts) == ("failed", "base_version_changed", 2)
+
+
 class BrokenSelector(RuleSelector):
     async def select(self, request: SelectionRequest) -> Selection:
         await super().select(request)

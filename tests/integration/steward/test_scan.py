@@ -117,7 +117,7 @@ async def test_a_dry_run_of_the_scan_writes_nothing(stage: Stage, sent: Callable
     [
         (TaskRow, "all", "task_read_failed"),
         (EventRow, "all", "schedule_read_failed"),
-        (TriggerRow, "insert", "trigger_publish_failed"),
+        (TriggerRow, "insert_all", "trigger_publish_failed"),
     ],
 )
 async def test_storage_error_keeps_the_job_pending(

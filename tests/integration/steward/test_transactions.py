@@ -23,6 +23,7 @@ from steward.ports.storage import (
     Unavailable,
     Writing,
 )
+from steward.storage.engine import open_pool
 from steward.storage.storage import AlchemyStorage
 from tests.integration.steward.parts import NOON, PERSON, Database, Sent
 
@@ -64,6 +65,21 @@ async def test_rows_and_message_commit_or_roll_back_together(anywhere: Database)
     assert (await titles(anywhere.storage), await messages(anywhere)) == (["Lab report"], before + 1)
 
 
+async def test_many_rows_are_changed_at_once_each_by_its_own_key(anywhere: Database) -> None:
+    """ST-4, ST-5: a row that is no longer as it was is not changed, and not counted."""
+    await anywhere.storage.change(PERSON, lambda tx: tx.insert_all([task(f"tsk_{number}") for number in range(4)]))
+
+    def to(number: int, version: int) -> tuple[dict[str, object], dict[str, object]]:
+        return {"task_id": f"tsk_{number}", "version": version}, {"title": f"Task {number}", "version": 7}
+
+    async def work(tx: Writing) -> tuple[int, int, int]:
+        three = await tx.change_each(TaskRow, [to(0, 1), to(1, 2), to(2, 1), to(3, 1)])
+        return three, await tx.change_each(TaskRow, [to(1, 1)]), await tx.change_each(TaskRow, [])
+
+    assert await anywhere.storage.change(PERSON, work) == (3, 1, 0)
+    assert await titles(anywhere.storage) == [f"Task {number}" for number in range(4)]
+
+
 async def test_message_ids_follow_from_row_ids(storage: AlchemyStorage, sent: Callable[[], list[Sent]]) -> None:
     """ST-65, ST-66: the id is computed from type and row; the trace is the correlation id, and what led to it is named."""
     requested = OutgoingMessage(
@@ -78,8 +94,8 @@ async def test_message_ids_follow_from_row_ids(storage: AlchemyStorage, sent: Ca
 
     async def work(tx: Writing) -> None:
         await tx.add(requested)
-        await tx.add(requested)
-        await tx.add(PROMOTE)
+        await tx.add(requested, PROMOTE)
+        await tx.add()
 
     await storage.change(PERSON, work)
     first, second = sent()
@@ -239,6 +255,21 @@ async def test_a_connection_that_is_lost_leaves_nothing(anywhere: Database) -> N
     with pytest.raises(Unavailable):
         await anywhere.storage.change(PERSON, work)
     assert await titles(anywhere.storage) == []
+
+
+async def test_a_connection_that_died_while_it_rested_is_replaced(anywhere: Database) -> None:
+    """H20: nobody is told of it."""
+    if anywhere.dialect != "postgresql":
+        pytest.skip("a file has no connection to lose, and MariaDB's is asked each time")
+    engine, number = open_pool(anywhere.url, ping_after=0), 0
+    for _ in range(2):
+        async with engine.connect() as connection:
+            number = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+        async with anywhere.engine.connect() as connection:
+            await connection.execute(text("SELECT pg_terminate_backend(:id, 5000)"), {"id": number})
+    async with engine.connect() as connection:
+        assert (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one() != number
+    await engine.dispose()
 
 
 async def test_a_savepoint_takes_back_only_its_own(anywhere: Database) -> None:

@@ -31,7 +31,6 @@ def test_one_probe_a_wait_and_each_wait_twice_the_one_before() -> None:
     for number in range(9):
         assert not breaker.admits("other", now)
         now += breaker.delay(now, 0.0)
-        assert breaker.probe_due(now)
         assert breaker.admits(number, now)
         assert breaker.admits(number, now)
         assert not breaker.admits("other", now)
@@ -50,6 +49,16 @@ def test_the_first_that_waits_is_in_time_for_the_probe_and_the_others_behind_it(
     assert breaker.admits("probe", 1.0)
     assert breaker.delay(1.0, 0.5) == 2.0
     assert breaker.delay(1.0, 0.5) == 3.0
+
+
+def test_a_probe_is_wanted_from_elsewhere_only_where_none_that_waits_comes() -> None:
+    """OB-60, OB-68: the source stays paused for a probe that waits already; not for ever, if that one never asks."""
+    breaker = opened()
+    assert [breaker.wants_probe(now) for now in (0.9, 1.0)] == [False, True]
+    assert breaker.delay(0.25, 0.5) == 0.75
+    assert [breaker.wants_probe(now) for now in (1.0, 1.9, 2.0)] == [False, False, True]
+    assert breaker.admits("probe", 1.0)
+    assert [breaker.wants_probe(now) for now in (2.9, 3.0)] == [False, True]
 
 
 def test_a_success_closes_it_and_counting_begins_anew() -> None:

@@ -81,7 +81,7 @@ def test_every_route_of_the_router_is_in_the_table_with_its_roles(tmp_path: Path
 
     for roles in (frozenset[Role](), frozenset[Role]({"texts"})):
         with pytest.raises(ValueError, match="names no role"):
-            Route("GET", "/secret", roles, anything)
+            Route("GET", "/secret", roles, anything, {})
 
 
 async def test_foreign_rows_are_404(town: Town) -> None:

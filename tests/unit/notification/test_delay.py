@@ -1,12 +1,14 @@
 """How long a record waits."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from outrider.core.errors import ConfigurationError
 from outrider.core.notification.content import Priority
 from outrider.core.notification.retry_after import retry_after
-from outrider.notification.delay import delay, last_begin, off_the_hour, within_window
+from outrider.notification.delay import delay, last_begin, last_byte, off_the_hour, within_window
 from outrider.notification.policy import NotificationPolicy
 from tests.unit.notification.builders import HOUR, KEYED, KEYLESS, MINUTE, NOW
 
@@ -73,3 +75,29 @@ def test_a_try_begins_only_while_the_provider_knows_our_key() -> None:
     assert within_window(POLICY, KEYED, NOW, NOW + 80 * MINUTE, NOW + 54.5 * MINUTE) is None
     margin = NotificationPolicy(window_margin=10 * MINUTE)
     assert last_begin(margin, KEYED, NOW) == NOW + 50 * MINUTE
+
+
+def test_a_call_ends_while_the_provider_knows_our_key() -> None:
+    """NT-22: what begins in time is cut before the window ends, by half of the margin for its way; a long call begins
+    sooner.
+    """
+    assert last_byte(POLICY, KEYED, NOW) == NOW + 57.5 * MINUTE
+    assert last_byte(POLICY, KEYED, None) is None
+    assert last_byte(POLICY, KEYLESS, NOW) is None
+    short = replace(KEYED, dedupe_window=timedelta(seconds=24))
+    assert last_begin(POLICY, short, NOW) == NOW + timedelta(seconds=18), "5 s of a call, 1 s of its way"
+    assert last_byte(POLICY, short, NOW) == NOW + timedelta(seconds=23)
+    for window in (12, 24, 60, 61, 3_600):
+        traits = replace(KEYED, dedupe_window=timedelta(seconds=window))
+        begins, ends = last_begin(POLICY, traits, NOW), last_byte(POLICY, traits, NOW)
+        assert begins is not None
+        assert ends is not None
+        assert begins + traits.timeout <= ends < NOW + timedelta(seconds=window)
+
+
+def test_a_window_too_short_for_a_call_is_refused_at_the_start() -> None:
+    """NT-22: the margin alone would leave something, a call and its way do not."""
+    inbox = replace(KEYED, dedupe_window=None)
+    POLICY.check_channels({"inbox": inbox, "app": replace(KEYED, dedupe_window=timedelta(seconds=6))})
+    with pytest.raises(ConfigurationError, match=r"window_margin and the timeout of app"):
+        POLICY.check_channels({"app": replace(KEYED, dedupe_window=timedelta(seconds=5))})

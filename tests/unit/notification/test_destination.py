@@ -160,3 +160,12 @@ def test_a_person_pauses_and_resumes() -> None:
     assert then(row, OK).state == State.PAUSED
     again = resumed(then(row, DOWN, DOWN), (), NOW)
     assert (again.state, again.failures, again.reason, again.version) == (State.CLOSED, 0, None, 3)
+
+
+def test_success_after_success_leaves_the_row_as_it_is() -> None:
+    """NT-23: a row that every sender locks is written for what counts; that all is well is noted once a minute or so."""
+    noted = then(FRESH, OK)
+    assert noted.last_success_at == NOW
+    assert then(noted, OK, at=MINUTE / 2) == noted
+    assert then(noted, OK, at=2 * MINUTE).last_success_at == NOW + 2 * MINUTE
+    assert then(replace(noted, failures=2), OK, at=MINUTE / 2).failures == 0

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from outrider.core.events import TelemetryEvent
 from outrider.core.events.notifying import (
     NotificationAttemptFinished,
     NotificationAttemptStarted,
@@ -378,3 +379,29 @@ async def test_a_rehearsal_counts_and_changes_nothing(clock: ManualClock) -> Non
     assert (await made.read(skipped), await made.read(waits)) == before
     assert (bot.calls, made.sink.mark()) == ([], mark)
     assert (await made.notifier.sweep()).sent == 2
+
+
+async def test_a_call_after_a_stall_still_ends_within_the_window(clock: ManualClock) -> None:
+    """NT-22: a process that stands still between `begin` and its call has less time for it, and never the provider's."""
+    made, (bot,) = office(clock, replace(KEYED, dedupe_window=MINUTE), retry_base=SECOND)
+    await made.give_address("c0")
+    await made.ask("c0")
+    bot.answer(Outcome.UNKNOWN)
+    left: list[float] = []
+    answers, emit = bot.send, made.sink.emit
+
+    async def send(request: SendRequest, deadline: float) -> SendResult:
+        left.append(deadline - clock.boottime())
+        return await answers(request, deadline)
+
+    def stall(event: TelemetryEvent) -> None:
+        emit(event)
+        if isinstance(event, NotificationAttemptStarted):
+            made.later(4 * SECOND)
+
+    bot.send, made.sink.emit = send, stall  # type: ignore[method-assign]
+    await made.notifier.sweep()
+    made.later(47 * SECOND)
+    assert (await made.notifier.sweep()).sent == 1
+    assert left[0] > 2.5, "nothing is ambiguous yet"
+    assert left[1] <= 2.5, "51 s and a stall of 4 s, and the last byte leaves at 57.5 s"

@@ -95,3 +95,17 @@ async def test_who_leaves_disturbs_nobody() -> None:
     assert await leader == 2
     with pytest.raises(asyncio.CancelledError):
         await leaver
+
+
+async def test_while_more_will_come_soon_it_waits_a_little() -> None:
+    """Until there are as many as go together, or a moment has passed."""
+    driven = Driven()
+    together = Together([driven.drive], doubled, lambda: True)
+    first = asyncio.ensure_future(together.do(-1))
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert driven.batches == []
+    others = [asyncio.ensure_future(together.do(number)) for number in range(TOGETHER_MAX - 1)]
+    await asyncio.gather(first, *others)
+    assert [len(batch) for batch in driven.batches] == [TOGETHER_MAX]
+    assert await together.do(7) == 14, "nobody else comes"

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from steward.domain.choices import choices_of, resolve
+from steward.domain.choices import Choice, choices_of, resolve
 from steward.domain.errors import ValidationFailed
 from steward.domain.job import AddJob
 from steward.domain.resuggesting import Resuggestion, decide_resuggestion
+from steward.domain.span import Span
 from steward.domain.triggering import Asked, check_asked, dedupe_key, dedupe_until
 from steward.domain.trying import next_try
 from tests.unit.steward.builders import NOON, event, task
@@ -104,7 +105,10 @@ def test_choices_are_the_blocks_near_now() -> None:
     assert [one.start_at - NOON for one in few] == [-5 * HOUR, 10 * HOUR]
 
 
-CHOICES = [("evt_1", "Read chapter 4"), ("evt_2", "Letters"), ("evt_3", "Read chapter 4")]
+CHOICES = [
+    Choice(f"evt_{number}", title, Span(0, 60))
+    for number, title in enumerate(["Read chapter 4", "Letters", "Read chapter 4", "写信", "C++"], 1)
+]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +120,10 @@ CHOICES = [("evt_1", "Read chapter 4"), ("evt_2", "Letters"), ("evt_3", "Read ch
         ("Read chapter 4", None),
         ("etters", None),
         ("letters and read chapter 4", None),
+        ("It was letters.", "evt_2"),
+        ("loveletters", None),
+        ("我说的是写信那一项", "evt_4"),
+        ("the c++ one", "evt_5"),
         ("", None),
         ("evt_9", None),
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from outrider.core.errors import ConfigurationError
 from outrider.runtime.system_clock import SystemClock
+from steward.bootstrap import solving
 from steward.bootstrap.chance import SystemChance
 from steward.bootstrap.database import limits_of, url_of
 from steward.bootstrap.derive import derived
@@ -15,7 +16,9 @@ from steward.bootstrap.faults import SettingsWrong
 from steward.bootstrap.keys import keys_of
 from steward.bootstrap.settings import Read, load
 from steward.bootstrap.settings_model import Settings, known_keys
+from steward.bootstrap.solving import solver_of
 from steward.domain.ids import base32
+from steward.solvers.apart import ApartSolver
 
 POSTGRES = "postgresql://steward:secret@db.example/day"
 
@@ -267,3 +270,13 @@ def test_every_key_has_a_section_of_the_specification() -> None:
         "database", "broker", "http", "web", "defaults", "scan", "reconcile", "trigger", "prepare", "search", "solver",
         "preview", "selector", "calendar", "retention",
     }  # fmt: skip
+
+
+def test_a_solver_without_its_library_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ST-34, section 16: a setting that would change nothing says so at the start, with the extra that is missing."""
+    settings = load({"solver.kind": "cpsat", "solver.moves_max": 5}, environment={}).settings.solver
+    assert isinstance(solver_of(settings), ApartSolver)
+    assert solver_of(load({}, environment={}).settings.solver) is None
+    monkeypatch.setattr(solving, "find_spec", lambda _: None)
+    with pytest.raises(SettingsWrong, match=r"solver\.kind: .* pip install 'outrider\[solver\]'"):
+        solver_of(settings)

@@ -264,7 +264,7 @@ def value(name: str, hint: object, named: set[str]) -> object:
         return {"order.placed": (0.5,)} if hint == Mapping[str, tuple[float, ...]] else (SECRET,)
     known: dict[object, object] = {
         str: "text" if name in named else SECRET, int: 1, int | None: 1, float: 0.5, float | None: 0.5, bool: True,
-        tuple[str, ...]: (SECRET,), Mapping[str, int]: {"orders.outbox": 1}, Gauges: GAUGES,
-        Totals: TOTALS,
+        tuple[str, ...]: (SECRET,), Mapping[str, int]: {"orders.outbox": 1}, Gauges: GAUGES, Any: GAUGES,
+        Totals: TOTALS, events.Level: "info",
     }  # fmt: skip
     return known[hint]

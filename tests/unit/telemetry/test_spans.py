@@ -143,3 +143,23 @@ def test_without_a_provider_nothing_is_active() -> None:
 )
 def test_the_environment_asks_for_traces_as_everywhere(environment: dict[str, str], wanted: bool) -> None:
     assert wants_traces(environment) is wanted
+
+
+def test_an_applications_work_belongs_to_the_trace_that_it_is_told(exporter: InMemorySpanExporter) -> None:
+    """OB-93: and within a span of that trace to that one; an add within it is its child."""
+    spans = spans_to(exporter)
+    with spans.working("prepare", TRACEPARENT, {"steward.trigger_id": "trg_1"}):
+        with spans.working("again", TRACEPARENT, {}):
+            pass
+        with spans.adding("orders"):
+            pass
+    again, add, prepare = exporter.get_finished_spans()
+    assert prepare.context is not None
+    assert prepare.parent is not None
+    assert (prepare.context.trace_id, prepare.parent.span_id, said(prepare)) == (
+        TRACE, PARENT, {"steward.trigger_id": "trg_1"}
+    )  # fmt: skip
+    for inner in (again, add):
+        assert inner.context is not None
+        assert inner.parent is not None
+        assert (inner.context.trace_id, inner.parent.span_id) == (TRACE, prepare.context.span_id)

@@ -29,10 +29,10 @@ class Progress:
 
 
 class WatchedStream(httpcore2.AsyncNetworkStream):
-    """A stream that tells `Progress` what passes."""
+    """A stream that tells `Progress` what passes, and takes nothing more to send once `ends_at` of the loop is past."""
 
-    def __init__(self, stream: httpcore2.AsyncNetworkStream, progress: Progress) -> None:
-        self._stream, self._progress = stream, progress
+    def __init__(self, stream: httpcore2.AsyncNetworkStream, progress: Progress, ends_at: float) -> None:
+        self._stream, self._progress, self._ends_at = stream, progress, ends_at
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  the library's signature
         """Read, and note the end."""
@@ -42,7 +42,9 @@ class WatchedStream(httpcore2.AsyncNetworkStream):
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  the same
-        """Note, then write."""
+        """Note, then write: nothing late, even where the loop comes late to its timers (NT-22)."""
+        if asyncio.get_running_loop().time() >= self._ends_at:
+            raise httpcore2.WriteTimeout
         self._progress.stage, self._progress.written = "send", True
         await self._stream.write(buffer, timeout)
 
@@ -58,7 +60,8 @@ class WatchedStream(httpcore2.AsyncNetworkStream):
     ) -> httpcore2.AsyncNetworkStream:
         """Begin TLS under the host's own name; its handshake carries nothing of the request."""
         self._progress.stage = "tls"
-        return WatchedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout), self._progress)
+        stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        return WatchedStream(stream, self._progress, self._ends_at)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401  the library's signature
         """What the socket says of itself."""
@@ -92,5 +95,5 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failed = error
             else:
-                return WatchedStream(stream, self._progress)
+                return WatchedStream(stream, self._progress, self._ends_at)
         raise failed

@@ -44,7 +44,7 @@ async def send(
     at: Annotated[str | None, typer.Option(metavar="TIME", help="When: RFC 3339, or from now as 2h.")] = None,
     body: Annotated[Path | None, typer.Option(metavar="FILE", help="Further fields as JSON; - is stdin.")] = None,
 ) -> int:
-    """Accept a request as `notification.requested` would be; a running notifier sends it."""
+    """Accept a request, as its message would be. A running notifier sends it."""
     said: dict[str, Any] = {
         "recipient_id": recipient, "kind": kind, "requested_at": SystemClock().now(), "summary_text": summary,
         "title": title, "target_url": url, "priority": priority, "locale": locale, "dedupe_key": dedupe_key,
@@ -72,7 +72,7 @@ async def send(
 async def test(
     call: Call, recipient: Recipient, channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="By which way.")]
 ) -> int:
-    """Send a fixed text to a recipient's address now; a success switches address and destination on again."""
+    """Send a fixed text to a recipient's address now. A success switches address and destination on again."""
     async with operations(call) as verbs:
         tried = await verbs.channels.test(recipient, channel)
     if call.out.as_json:

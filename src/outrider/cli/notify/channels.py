@@ -26,6 +26,8 @@ SHOWN = (
     "channel", "configured", "enabled", "state", "reason", "webhook_url_mask", "auth_type", "has_bearer_token",
     "has_sign_secret", "last_test_status", "version",
 )  # fmt: skip
+UNSET: Final = SHOWN[:2]
+"""What is to be shown of a channel without settings."""
 
 Recipient = Annotated[str, typer.Argument(metavar="RECIPIENT", help="Whose settings.")]
 Name = Annotated[str, typer.Argument(metavar="CHANNEL", help="Of which channel.")]
@@ -51,7 +53,7 @@ async def list_(call: Call, recipient: Recipient) -> None:
     if call.out.as_json:
         call.out.json({"items": found})
         return
-    call.out.table(SHOWN, [[getattr(one, name) for name in SHOWN] for one in found])
+    call.out.table(SHOWN, [[_told(one, name) for name in SHOWN] for one in found])
 
 
 @command(app, "set", examples=SET, changes=True)
@@ -115,6 +117,11 @@ async def _put(call: Call, recipient: str, channel: str, said: dict[str, Any], d
         call.out.json({"dry_run": call.dry_run, **_shown(view)})
     call.out.say(f"{channel} of {recipient} {'would be ' if call.dry_run else ''}{done}")
     return DONE
+
+
+def _told(view: ChannelView, name: str) -> Any:  # noqa: ANN401  whatever the field holds
+    """What is told of a field; of a channel without settings that it has none."""
+    return getattr(view, name) if view.configured or name in UNSET else None
 
 
 def _shown(view: ChannelView) -> dict[str, Any]:

@@ -76,7 +76,7 @@ async def show(
     record_id: Id,
     texts: Annotated[bool, typer.Option("--texts", help="Its words, too, and what was sent and answered.")] = False,
 ) -> None:
-    """A record's state and its attempts; no texts unless they are asked for."""
+    """A record's state and its attempts. No texts unless they are asked for."""
     async with operations(call) as verbs:
         view = await _found(verbs, record_id, texts=texts)
     facts = {name: getattr(view, name) for name in (*FACTS, *(TEXTS if texts else ()))}
@@ -103,7 +103,7 @@ async def replay(
     rate: Annotated[int, typer.Option(min=1, max=10_000, help="Records a second.")] = 100,
     cursor: Annotated[str | None, typer.Option(metavar="TEXT", help="Go on where an interrupted one stopped.")] = None,
 ) -> int:
-    """Send ended records again: one, or at least one filter; oldest first. What may not be replayed so is left alone."""
+    """Send ended records again. One, or at least one filter; oldest first. What may not be replayed so is left alone."""
     wanted, reason = chosen(filters), call.reason()
     if (record_id is None) == wanted.is_empty:
         raise typer.BadParameter("name one record, or at least one filter", param_hint="--id or filters")
@@ -121,7 +121,7 @@ async def replay(
 
 @command(app, "cancel", examples=CANCEL, writes=True)
 async def cancel(call: Call, record_id: Id) -> int:
-    """Withdraw a record that waits; one that is being sent, or has ended, is refused."""
+    """Withdraw a record that waits. One that is being sent, or has ended, is refused."""
     reason = call.reason()
     async with operations(call) as verbs:
         act = lambda: verbs.records.cancel(record_id, reason)  # noqa: E731  asked for once
@@ -141,7 +141,7 @@ async def resolve(
     record_id: Id,
     status: Annotated[End, typer.Option("--as", help="The person was told, or was not.")],
 ) -> int:
-    """Say what became of an unknown record; `--reason` is kept with it."""
+    """Say what became of an unknown record. `--reason` is kept with it."""
     reason = call.reason()
     end: Told = Status.SENT if status is End.SENT else Status.DEAD
     async with operations(call) as verbs:

@@ -49,7 +49,7 @@ def token(
     recipient: Annotated[str, typer.Option("--recipient", metavar="ID", help="Who calls with it.")],
     role: Annotated[list[str], typer.Option("--role", metavar="ROLE", help="recipient, service, operator or texts.")],
 ) -> None:
-    """Make a token and show it, once; only its hash goes into the settings."""
+    """Make a token and show it, once. Only its hash goes into the settings."""
     if wrong := sorted(set(role) - ROLES):
         raise typer.BadParameter(f"{wrong[0]} is none of {', '.join(sorted(ROLES))}", param_hint="--role")
     if not 0 < len(recipient) <= 64 or not recipient.isascii() or ":" in recipient or " " in recipient:  # noqa: PLR2004

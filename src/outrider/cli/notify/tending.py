@@ -47,7 +47,7 @@ def words() -> None:
 async def sweep(
     call: Call, limit: Annotated[int | None, typer.Option(min=1, help="Records that are tried at most.")] = None
 ) -> int:
-    """One pass: recover, reopen, look up, and try due records (`notification.batch`); 3 where one could not be tried."""
+    """One pass: recover, reopen, look up, try. At most `notification.batch` due records; 3 where one could not be tried."""
     made = site(call.settings())
     async with made.session():  # says SchemaMismatch in words
         pass
@@ -64,7 +64,7 @@ async def sweep(
 
 @command(app, "stats", examples=STATS)
 async def stats(call: Call) -> None:
-    """How much there is: records by channel, status and hold, destinations by channel and state."""
+    """Count records and destinations. Records by channel, status and hold, destinations by channel and state."""
     async with operations(call) as verbs:
         totals = await verbs.stats()
     if call.out.as_json:
@@ -76,12 +76,13 @@ async def stats(call: Call) -> None:
     rows = [[getattr(one, name) if name != "oldest_due" or one.oldest_due else None for name in columns]
             for one in totals.records]  # fmt: skip
     call.out.table(columns, rows, title="Records")
-    call.out.table(("channel", "state", "count"), totals.destinations, title="Destinations")
+    if totals.destinations:
+        call.out.table(("channel", "state", "count"), totals.destinations, title="Destinations")
 
 
 @command(app, "rekey", examples=REKEY, writes=True)
 async def rekey(call: Call) -> int:
-    """Seal every secret under the first key; resumable, and safe beside running notifiers. 3 where one does not open."""
+    """Seal every secret under the first key. Resumable, and safe beside running notifiers; 3 where one does not open."""
     reason = call.options["reason"] or BY_HAND
     made = site(call.settings())
     async with made.session():  # says SchemaMismatch in words

@@ -5,7 +5,9 @@ is a contract with operators (docs/reference/events.md). Source: spec/outbox.md 
 """
 
 from outrider.core.events.base import (
+    ApplicationEvent,
     LaneEvent,
+    Level,
     MessageEvent,
     TelemetryEvent,
 )
@@ -95,6 +97,7 @@ from outrider.core.events.running import (
 
 __all__ = [
     "AdvanceRefused",
+    "ApplicationEvent",
     "BatchRead",
     "BreakerClosed",
     "BreakerOpened",
@@ -113,6 +116,7 @@ __all__ = [
     "LaneTaken",
     "LeaseLost",
     "LeaseRenewed",
+    "Level",
     "LogPruned",
     "MessageAdded",
     "MessageDied",

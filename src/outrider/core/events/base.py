@@ -1,6 +1,9 @@
-"""What every telemetry event has, and those of a lane and of a message."""
+"""What every telemetry event has, those of a lane and of a message, and what an application tells of itself."""
 
 from dataclasses import dataclass
+from typing import Any, Literal
+
+Level = Literal["debug", "info", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +31,13 @@ class MessageEvent(TelemetryEvent):
     type: str
     destination: str
     log_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationEvent(TelemetryEvent):
+    """What an application that is built on Outrider tells of itself: `said` is a dataclass of its own, whose name and fields
+    are those of the log line; `level` is the line's. It holds no body and no secret either.
+    """
+
+    said: Any
+    level: Level = "info"

@@ -7,7 +7,7 @@ import asyncio
 import math
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -92,10 +92,23 @@ class Gate:
         self._unsafe = Limits(http.rate, http.burst, clock.boottime)
         self._tests = Limits(TESTS_A_MINUTE / 60, TESTS_A_MINUTE, clock.boottime)
 
-    async def answer(self, request: Request, roles: frozenset[Role], endpoint: Endpoint, *, is_test: bool) -> Response:
-        """Run the endpoint for a caller with one of `roles`. Never raises but for cancellation."""
+    async def answer(
+        self,
+        request: Request,
+        roles: frozenset[Role],
+        endpoint: Endpoint,
+        *,
+        is_test: bool,
+        instead: Sequence[str] = (),
+    ) -> Response:
+        """Run the endpoint for a caller with one of `roles`. Never raises but for cancellation.
+
+        `instead` are the methods of an address of its own that only looks like one of this route.
+        """
         request_id = str(uuid7(self._clock.now_ms(), self._clock.random_bytes(RANDOM_BYTES)))
         try:
+            if instead:
+                raise Problem("method_not_allowed", allow=instead)  # noqa: TRY301  every refusal is answered below
             response = await endpoint(await self._admitted(request, roles, is_test=is_test))
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is, the caller gets an answer
             response = self._refused(error, request, request_id)

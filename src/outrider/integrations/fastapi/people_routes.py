@@ -2,6 +2,7 @@
 
 from starlette.responses import JSONResponse, Response
 
+from outrider.integrations.fastapi import answers, bodies
 from outrider.integrations.fastapi.gate import Call
 from outrider.integrations.fastapi.preconditions import version_etag, version_seen
 from outrider.integrations.fastapi.problems import Problem
@@ -135,22 +136,27 @@ def _shown(view: ChannelView) -> Response:
 _RECIPIENT, _OTHERS = roles("recipient"), roles("service", "operator")
 _OF_OTHER = "/recipients/{recipient_id}/channels/{channel}"
 _IF_MATCH = {"If-Match": False}
+_URL = ("unsafe_url",)
 
 PEOPLE = (
-    Route("GET", "/channels", _RECIPIENT, list_channels),
-    Route("GET", "/channels/{channel}", _RECIPIENT, get_channel),
-    Route("PUT", "/channels/{channel}", _RECIPIENT, put_channel, headers=_IF_MATCH),
-    Route("DELETE", "/channels/{channel}", _RECIPIENT, delete_channel),
-    Route("POST", "/channels/{channel}/test", _RECIPIENT, try_channel, is_test=True),
-    Route("GET", _OF_OTHER, _OTHERS, get_other_channel),
-    Route("PUT", _OF_OTHER, _OTHERS, put_other_channel, headers=_IF_MATCH),
-    Route("DELETE", _OF_OTHER, _OTHERS, delete_other_channel),
-    Route("GET", "/preferences", _RECIPIENT, get_preferences),
-    Route("PUT", "/preferences", _RECIPIENT, put_preferences, headers=_IF_MATCH),
-    Route("GET", "/inbox", _RECIPIENT, list_inbox, query=("unread", "limit", "cursor")),
-    Route("GET", "/inbox/count", _RECIPIENT, count_inbox),
-    Route("GET", "/inbox/stream", _RECIPIENT, stream_inbox, headers={"Last-Event-ID": False}),
-    Route("POST", "/inbox/read-all", _RECIPIENT, read_inbox),
-    Route("POST", "/inbox/{id}/read", _RECIPIENT, read_item),
-    Route("DELETE", "/inbox/{id}", _RECIPIENT, archive_item),
-)
+    Route("GET", "/channels", _RECIPIENT, list_channels, answers.CHANNELS),
+    Route("GET", "/channels/{channel}", _RECIPIENT, get_channel, answers.CHANNEL, tagged=True),
+    Route("PUT", "/channels/{channel}", _RECIPIENT, put_channel, answers.CHANNEL, bodies.PERSONAL, headers=_IF_MATCH,
+          codes=_URL, tagged=True),
+    Route("DELETE", "/channels/{channel}", _RECIPIENT, delete_channel, answers.DELETED),
+    Route("POST", "/channels/{channel}/test", _RECIPIENT, try_channel, answers.TRIED, bodies.NOTHING, is_test=True),
+    Route("GET", _OF_OTHER, _OTHERS, get_other_channel, answers.CHANNEL, tagged=True),
+    Route("PUT", _OF_OTHER, _OTHERS, put_other_channel, answers.CHANNEL, bodies.ANY_CHANNEL, headers=_IF_MATCH,
+          codes=_URL, tagged=True),
+    Route("DELETE", _OF_OTHER, _OTHERS, delete_other_channel, answers.DELETED),
+    Route("GET", "/preferences", _RECIPIENT, get_preferences, answers.PREFERENCES, tagged=True),
+    Route("PUT", "/preferences", _RECIPIENT, put_preferences, answers.PREFERENCES, bodies.PREFERENCES, headers=_IF_MATCH,
+          tagged=True),
+    Route("GET", "/inbox", _RECIPIENT, list_inbox, answers.INBOX, query=("unread", "limit", "cursor")),
+    Route("GET", "/inbox/count", _RECIPIENT, count_inbox, answers.UNREAD),
+    Route("GET", "/inbox/stream", _RECIPIENT, stream_inbox, bodies.TEXT, headers={"Last-Event-ID": False},
+          gives="text/event-stream"),
+    Route("POST", "/inbox/read-all", _RECIPIENT, read_inbox, answers.READ_ALL),
+    Route("POST", "/inbox/{id}/read", _RECIPIENT, read_item, answers.READ),
+    Route("DELETE", "/inbox/{id}", _RECIPIENT, archive_item, answers.ARCHIVED),
+)  # fmt: skip

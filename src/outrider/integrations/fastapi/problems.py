@@ -57,14 +57,15 @@ class FieldError:
 
 
 class Problem(Exception):
-    """A call is refused. `more` are further members of the answer."""
+    """A call is refused. `more` are further members of the answer, `allow` the methods that its address takes."""
 
     def __init__(
         self, code: str, detail: str = "", errors: Sequence[FieldError] = (), *,
-        more: Mapping[str, Any] = MappingProxyType({}), retry_after: int | None = None,
+        more: Mapping[str, Any] = MappingProxyType({}), retry_after: int | None = None, allow: Sequence[str] = (),
     ) -> None:  # fmt: skip
         super().__init__(code, detail)
-        self.code, self.detail, self.errors, self.more, self.retry_after = code, detail, errors, more, retry_after
+        self.code, self.detail, self.errors, self.more = code, detail, errors, more
+        self.retry_after, self.allow = retry_after, allow
 
 
 def problem_of(error: Exception) -> Problem:
@@ -111,6 +112,8 @@ def answer_of(problem: Problem, request_id: str, languages: str = "") -> JSONRes
         **problem.more,
     }  # fmt: skip
     headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after is not None else {}
+    if problem.allow:
+        headers["Allow"] = ", ".join(problem.allow)
     if status == 401:  # noqa: PLR2004  says how to sign in
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(body, status, headers, MEDIA_TYPE)

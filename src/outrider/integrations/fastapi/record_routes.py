@@ -2,6 +2,7 @@
 
 from starlette.responses import JSONResponse, Response
 
+from outrider.integrations.fastapi import answers, bodies
 from outrider.integrations.fastapi.gate import Call, once
 from outrider.integrations.fastapi.preconditions import record_etag, record_seen
 from outrider.integrations.fastapi.reading import (
@@ -24,6 +25,7 @@ from outrider.notification.states import Status
 _REPLAY = ("filter", "mode", "dry_run", "cursor")
 _IF_MATCH = {"If-Match": True}
 _KEY = {"Idempotency-Key": True}
+_STATE = ("state_conflict",)
 
 
 async def ask(call: Call) -> Response:
@@ -131,15 +133,17 @@ def _without_attempts(view: RecordView) -> object:
 _OPERATOR, _SERVICE = roles("operator"), roles("service")
 
 RECORDS = (
-    Route("POST", "/records", _SERVICE, ask, status=202, headers=_KEY),
-    Route("GET", "/records", _OPERATOR, list_records, query=(*FILTERS, "limit", "cursor")),
-    Route("POST", "/records/replay", _OPERATOR, replay_records, headers=_KEY),
-    Route("GET", "/records/{id}", _OPERATOR, get_record),
-    Route("GET", "/records/{id}/attempts", _OPERATOR, get_attempts),
-    Route("POST", "/records/{id}/replay", _OPERATOR, replay_record, headers=_IF_MATCH),
-    Route("POST", "/records/{id}/resolve", _OPERATOR, resolve_record, headers=_IF_MATCH),
-    Route("POST", "/records/{id}/cancel", _SERVICE | _OPERATOR, cancel_record),
-    Route("GET", "/destinations", _OPERATOR, list_destinations),
-    Route("POST", "/destinations/{key}/pause", _OPERATOR, pause_destination),
-    Route("POST", "/destinations/{key}/resume", _OPERATOR, resume_destination),
-)
+    Route("POST", "/records", _SERVICE, ask, answers.ASKED, bodies.ASKED, status=202, headers=_KEY),
+    Route("GET", "/records", _OPERATOR, list_records, answers.RECORDS, query=(*FILTERS, "limit", "cursor")),
+    Route("POST", "/records/replay", _OPERATOR, replay_records, answers.REPLAYED, bodies.REPLAY_MATCHING, headers=_KEY),
+    Route("GET", "/records/{id}", _OPERATOR, get_record, answers.RECORD, tagged=True),
+    Route("GET", "/records/{id}/attempts", _OPERATOR, get_attempts, answers.ATTEMPTS),
+    Route("POST", "/records/{id}/replay", _OPERATOR, replay_record, answers.RECORD, bodies.REPLAY, headers=_IF_MATCH,
+          codes=_STATE, tagged=True),
+    Route("POST", "/records/{id}/resolve", _OPERATOR, resolve_record, answers.RECORD, bodies.RESOLVE, headers=_IF_MATCH,
+          codes=_STATE, tagged=True),
+    Route("POST", "/records/{id}/cancel", _SERVICE | _OPERATOR, cancel_record, answers.ENDED, bodies.REASON, codes=_STATE),
+    Route("GET", "/destinations", _OPERATOR, list_destinations, answers.DESTINATIONS),
+    Route("POST", "/destinations/{key}/pause", _OPERATOR, pause_destination, answers.PAUSED, bodies.REASON),
+    Route("POST", "/destinations/{key}/resume", _OPERATOR, resume_destination, answers.RESUMED, bodies.REASON),
+)  # fmt: skip

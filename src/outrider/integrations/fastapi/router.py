@@ -3,8 +3,7 @@
 Invariant: a route is there with its roles or not at all: one that names none is refused when the router is made (X4).
 """
 
-import re
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -12,6 +11,7 @@ from starlette.responses import Response
 
 from outrider.bootstrap.notifier import SiteNotifier
 from outrider.integrations.fastapi.gate import Gate
+from outrider.integrations.fastapi.openapi import described
 from outrider.integrations.fastapi.people_routes import PEOPLE
 from outrider.integrations.fastapi.record_routes import RECORDS
 from outrider.integrations.fastapi.routes import Route
@@ -19,7 +19,9 @@ from outrider.ports.http import Authenticator
 
 PREFIX: Final = "/api/v1/notification"
 ROUTES: Final = (*PEOPLE, *RECORDS)
-_PART: Final = re.compile(r"\{(\w+)\}")
+_PATHS: Final = {route.path for route in ROUTES if "{" not in route.path}
+FIXED: Final = {path: [route.method for route in ROUTES if route.path == path] for path in _PATHS}
+"""Addresses without a part that varies, with their methods: `/inbox/count` is no item, whatever DELETE `/inbox/{id}` says."""
 
 
 def notification_router(notifier: SiteNotifier, authenticator: Authenticator, prefix: str = PREFIX) -> APIRouter:
@@ -37,17 +39,10 @@ def notification_router(notifier: SiteNotifier, authenticator: Authenticator, pr
 
 def _add(router: APIRouter, gate: Gate, route: Route) -> None:
     async def endpoint(request: Request) -> Response:
-        return await gate.answer(request, route.roles, route.endpoint, is_test=route.is_test)
+        instead = [] if route.path in FIXED else FIXED.get(route.path.format(**request.path_params), [])
+        return await gate.answer(request, route.roles, route.endpoint, is_test=route.is_test, instead=instead)
 
-    parameters = [_parameter("path", name, required=True) for name in _PART.findall(route.path)]
-    parameters += [_parameter("query", name) for name in route.query]
-    parameters += [_parameter("header", name, required=required) for name, required in route.headers.items()]
     router.add_api_route(
         route.path, endpoint, methods=[route.method], name=route.endpoint.__name__, summary=route.endpoint.__doc__,
-        response_model=None, status_code=route.status,
-        openapi_extra={"parameters": parameters, "x-roles": sorted(route.roles)},
+        response_model=None, status_code=route.status, openapi_extra=described(route),
     )  # fmt: skip
-
-
-def _parameter(where: str, name: str, *, required: bool = False) -> dict[str, Any]:
-    return {"in": where, "name": name, "required": required, "schema": {"type": "string"}}

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from socket import socket
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from outrider.bootstrap.notifier import SiteNotifier
 from outrider.bootstrap.settings_notification import Notification
@@ -28,6 +29,7 @@ from outrider.runtime.supervisor import Supervisor
 
 RANDOM_BYTES: Final = 10
 CODES: Final = {404: "not_found", 405: "method_not_allowed"}
+METHODS: Final = ("GET", "PUT", "POST", "DELETE")
 LONGEST_HEAD: Final = 16_384
 CALLS_MAX: Final = 1_000
 """Connections and calls at a time; one more is 503."""
@@ -119,7 +121,10 @@ def app_of(notifier: SiteNotifier, authenticator: TokenAuthenticator, metrics: C
     async def refused(request: Request, error: Exception) -> Response:
         code = CODES.get(error.status_code, "invalid_request") if isinstance(error, HTTPException) else "internal_error"
         request_id = str(uuid7(clock.now_ms(), clock.random_bytes(RANDOM_BYTES)))
-        return answer_of(Problem(code), request_id, request.headers.get("accept-language", ""))
+        problem = Problem(code, allow=_allowed(app, request) if code == "method_not_allowed" else ())
+        answer = answer_of(problem, request_id, request.headers.get("accept-language", ""))
+        answer.headers["X-Request-Id"] = request_id
+        return answer
 
     async def livez() -> Response:
         return JSONResponse({"alive": True})
@@ -138,7 +143,29 @@ def app_of(notifier: SiteNotifier, authenticator: TokenAuthenticator, metrics: C
     app.add_exception_handler(HTTPException, refused)
     for path, endpoint in (("/livez", livez), ("/readyz", readyz), ("/metrics", exposition)):
         app.add_api_route(path, endpoint, include_in_schema=False)
+    _describe(app)
     return app
+
+
+def _allowed(app: FastAPI, request: Request) -> list[str]:
+    """The methods that this address takes, of whichever route."""
+    if (own := app.openapi()["paths"].get(request.url.path)) is not None:
+        return [method.upper() for method in own]
+    scopes = {method: {**request.scope, "method": method} for method in METHODS}
+    return [one for one, scope in scopes.items() if any(it.matches(scope)[0] is Match.FULL for it in app.routes)]
+
+
+def _describe(app: FastAPI) -> None:
+    """The document says how to sign in."""
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = make()
+        document.setdefault("components", {})["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"bearer": []}]
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _is_loopback(host: str) -> bool:

@@ -23,6 +23,8 @@ NAMES_MAX: Final = 50
 NAME_MAX: Final = 64
 _LOCALE: Final = re.compile(r"[A-Za-z0-9-]{1,16}")
 _NAME: Final = re.compile(r"[\x21-\x7e]{1,64}")
+_TIME: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+_SPAN: Final = ("weekday", "start", "end")
 _MUTED: Final = ("channels", "kinds")
 _FIELDS: Final = frozenset({"zone", "locale", "quiet", "order", "muted"})
 
@@ -101,7 +103,7 @@ def _faults(said: Mapping[str, Any], zone: object, locale: object, channels: Map
         yield "quiet", "validation_failed", "must be a list of {weekday 0…6, start HH:MM, end HH:MM}"
     if (order := said.get("order")) is not None and not _are_names(order, channels):
         yield "order", "validation_failed", "must be a list of channels, each once"
-    muted = said.get("muted") or {}
+    muted = {} if said.get("muted") is None else said["muted"]
     if not isinstance(muted, dict) or muted.keys() - set(_MUTED):
         yield "muted", "validation_failed", "must have channels and kinds alone"
     elif not _are_names(muted.get("channels", []), channels) or not _are_names(muted.get("kinds", []), None):
@@ -115,7 +117,8 @@ def _is_quiet(value: object) -> bool:
         read_spans(value)
     except ValueError:
         return False
-    return all(one.keys() == {"weekday", "start", "end"} for one in value)
+    times = [one[name] for one in value for name in ("start", "end")]
+    return all(_TIME.fullmatch(one) for one in times) and all(len(one) == len(_SPAN) for one in value)
 
 
 def _are_names(value: object, known: Mapping[str, Any] | None) -> bool:

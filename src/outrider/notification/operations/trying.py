@@ -10,9 +10,10 @@ from outrider.core.notification.codes import Code, ErrorClass, Outcome
 from outrider.core.notification.content import Content, Payload
 from outrider.core.notification.sending import SendRequest, SendResult
 from outrider.core.text import clean_text
+from outrider.notification.calling import called, rendered
 from outrider.notification.content_key import freeze, provider_key
 from outrider.notification.opening import opened
-from outrider.notification.sender import Desk, called, rendered
+from outrider.notification.sender import Desk
 from outrider.notification.store.people import AddressRow
 from outrider.ports.channel import Channel
 

@@ -60,11 +60,16 @@ class PostgresSession:
     async def _execute(self, statement: Statement) -> Rows:
         query = self._texts.query(statement.name, "pyformat")
         with translated():
-            if statement.many is not None:
-                return await self._execute_many(query.raw, statement.many) if statement.many else ()
-            cursor = self._connection.cursor(binary=True)
-            await cursor.execute(query.raw, statement.params)
-            return LazyRows(cursor.pgresult, Transformer(self._connection)) if cursor.pgresult else ()
+            if statement.many is None:
+                return await self._execute_one(query.raw, statement.params)
+            if query.together and len(statement.many) > 1:
+                return await self._execute_one(query.together, _arrays(statement.many))
+            return await self._execute_many(query.raw, statement.many) if statement.many else ()
+
+    async def _execute_one(self, query: bytes, params: Mapping[str, Any]) -> Rows:
+        cursor = self._connection.cursor(binary=True)
+        await cursor.execute(query, params)
+        return LazyRows(cursor.pgresult, Transformer(self._connection)) if cursor.pgresult else ()
 
     async def _execute_many(self, query: bytes, many: Sequence[Mapping[str, Any]]) -> Rows:
         """Execute for one after the other, all but the last in a pipeline.
@@ -79,11 +84,19 @@ class PostgresSession:
             for number in first:
                 await cursors[number].execute(query, many[number], prepare=True)
         await cursors[last].execute(query, many[last], prepare=True)
+        results = [cursor.pgresult for cursor in cursors if cursor.pgresult]
+        if len(results) == 1:
+            return LazyRows(results[0], Transformer(self._connection))
         rows: list[TupleRow] = []
-        for cursor in cursors:
-            if cursor.description:
-                rows.extend(await cursor.fetchall())
+        for result in results:
+            rows.extend(LazyRows(result, Transformer(self._connection)))
         return rows
+
+
+def _arrays(many: Sequence[Mapping[str, Any]]) -> dict[str, list[Any] | None]:
+    """What each parameter is in all sets; None where it is NULL in all, for then an array says no type."""
+    columns = {name: [given[name] for given in many] for name in many[0]}
+    return {name: None if values.count(None) == len(values) else values for name, values in columns.items()}
 
 
 class PostgresStorage:

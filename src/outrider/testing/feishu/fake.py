@@ -27,11 +27,13 @@ from outrider.testing.feishu.wire import Answer, Request, json_answer
 class FakeFeishu:
     """A Feishu on a free port of 127.0.0.1, plain http: give `address` to `ssrf.allow`. A context manager.
 
-    `skew` is how far its clock is ahead of `clock`. `script` says what the next calls meet. Safe from any thread.
+    `skew` is how far its clock is ahead of `clock`. `script` says what the next calls meet. Safe from any thread. By the
+    system's clock a call's time is when its last byte came, as the kernel knows, however late this process reads it.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
+        self._is_real = clock is None
         self._lock = threading.RLock()
         self._bots: dict[str, Bot] = {}
         self._flows: dict[str, Flow] = {}
@@ -136,12 +138,13 @@ class FakeFeishu:
     def _date(self) -> str:
         return format_datetime(self._now(), usegmt=True)
 
-    def _handle(self, request: Request) -> tuple[Answer, Fault | None]:
+    def _handle(self, request: Request, lain: float) -> tuple[Answer, Fault | None]:
         with self._lock:
             endpoint = _endpoint(request)
             if endpoint is None:
                 return Answer(404), None
-            entry, now = self.script.next(endpoint), self._now()
+            now = self._now() - timedelta(seconds=lain if self._is_real else 0)
+            entry = self.script.next(endpoint)
             fault = entry if isinstance(entry, Fault) else None
             if isinstance(entry, Answer) or (fault and (not fault.handled or fault.kind is FaultKind.DROP)):
                 answer, handled = (entry if isinstance(entry, Answer) else Answer()), Handled("")

@@ -4,6 +4,8 @@ Invariant: the port stays the same from `start` to `stop`; while refusing nobody
 """
 
 import asyncio
+import socket
+import struct
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -16,7 +18,11 @@ START_SECONDS = 20.0
 DRAIN_SECONDS = 0.05
 DRAINS_MAX = 100
 
-Handle = Callable[[Request], tuple[Answer, Fault | None]]
+LAST_DATA_AT = 52
+"""Where Linux's TCP_INFO says how many milliseconds ago the last data came."""
+
+Handle = Callable[[Request, float], tuple[Answer, Fault | None]]
+"""Takes a request, and for how many seconds it has lain in the socket."""
 
 
 class Server:
@@ -104,7 +110,7 @@ class Server:
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
                 request = await read_request(reader, peer[0] if peer else "")
-                answer, fault = self._handle(request)
+                answer, fault = self._handle(request, _lain(writer))
                 await self._answer(reader, writer, answer, fault)
         finally:
             writer.close()
@@ -127,3 +133,12 @@ class Server:
                 await self._sleep(fault.seconds)
         writer.write(whole)
         await writer.drain()
+
+
+def _lain(writer: asyncio.StreamWriter) -> float:
+    """For how many seconds the last of what was read had been there, as the kernel knows; 0 where it does not say."""
+    connection, info = writer.get_extra_info("socket"), getattr(socket, "TCP_INFO", None)
+    if connection is None or info is None:
+        return 0.0
+    told = connection.getsockopt(socket.IPPROTO_TCP, info, LAST_DATA_AT + 4)
+    return float(struct.unpack_from("=I", told, LAST_DATA_AT)[0]) / 1000 if len(told) >= LAST_DATA_AT + 4 else 0.0

@@ -26,8 +26,9 @@ async def answered(stage: Stage, suggested: Suggested, *, exact: bool) -> None:
     preview = suggested.preview
     able = [one for one in preview["candidates"] if one["changes"]]
     if not able:
-        why = preview["selected_candidate_id"]
+        why = ", ".join(issue["code"] for issue in preview["issues"]) or preview["selected_candidate_id"]
         stage.tell(line(stage.locale, 12, "confirm", said(stage.locale, "nothing", why=why)))
+        await _ledger(stage, suggested, exact=exact)
         return
     before = await _calendar(stage, preview)
     chosen = next((one for one in able if one["candidate_id"] == preview["selected_candidate_id"]), able[0])

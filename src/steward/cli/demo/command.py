@@ -16,9 +16,9 @@ from steward.cli.demo.answering import answered
 from steward.cli.demo.day import ZONE, calendar_text, moment, the_day
 from steward.cli.demo.play import import_calendar, notified, suggestion, waiting
 from steward.cli.demo.setting_up import Wanted, emptied, made, running
-from steward.cli.demo.stage import Differs
+from steward.cli.demo.stage import Differs, Unplayable
 from steward.cli.demo.words import line, said, title_line
-from steward.cli.frame import Call, command, new_app
+from steward.cli.frame import DONE, FAILED, Call, command, new_app
 from steward.domain.profile import LOCALES, Locale
 from steward.domain.wording import day_text
 
@@ -59,15 +59,17 @@ def demo(
 
 
 def play(wanted: Wanted, calendar: Path | None, *, once: bool) -> int:
-    """Play it; 1 where a line differs. SIGTERM ends it as SIGINT does: no process of it is left behind."""
+    """Play it; exit 1 where a line differs. SIGTERM ends it as SIGINT does: no process of it is left behind."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with emptied(wanted.folder, keep=wanted.keep):
         try:
             asyncio.run(_play(wanted, calendar, once=once))
         except Differs as difference:
             wanted.tell(said(wanted.locale, "differs", what=difference.what))
-            return 1
-    return 0
+            return FAILED
+        except Unplayable as problem:
+            raise typer.BadParameter(str(problem), param_hint="--calendar") from None
+    return DONE
 
 
 def _teller() -> Callable[[str], None]:

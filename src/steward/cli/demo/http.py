@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 API = "/api/v1"
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = 200.0
+"""A little more than the reading of a calendar may take."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from steward.cli.demo.day import (
@@ -18,12 +19,13 @@ from steward.cli.demo.day import (
     moment,
 )
 from steward.cli.demo.http import Reply
-from steward.cli.demo.stage import Differs, Stage
-from steward.cli.demo.words import line, said
+from steward.cli.demo.stage import Differs, Stage, Unplayable
+from steward.cli.demo.words import line, more_line, said
 from steward.domain.wording import day_text
 
 CREATED: Final = 201
 OK: Final = 200
+REFUSED_SHOWN: Final = 5
 TRIGGERED: Final = "active_schedule.triggered"
 PROMOTE: Final = "task.urgency.promote.requested"
 
@@ -38,10 +40,13 @@ class Suggested:
 
 
 async def import_calendar(stage: Stage, name: str, text: bytes, day: date, *, own: bool) -> None:
-    """Line 3: the file, then the four blocks by hand; of those, with a person's own file, only what fits it."""
-    imported = expect(
-        await stage.api.post(f"/calendars/import?name={name}", text, key="demo-import", kind="calendar"), OK
-    )
+    """Line 3: the file, and the four blocks by hand; of those, with one's own file, only what fits it. Raises Unplayable."""
+    path = f"/calendars/import?{urlencode({'name': name})}"
+    reply = await stage.api.post(path, text, key="demo-import", kind="calendar")
+    if own and reply.status != OK:
+        reason = next((one["reason"] for one in reply.body.get("errors", ())), reply.body["title"])
+        raise Unplayable(said(stage.locale, "unreadable", file=name, reason=reason))
+    imported = expect(reply, OK)
     made = 0
     for planned in BLOCKS:
         if own and await _collides(stage, day, planned):
@@ -50,6 +55,8 @@ async def import_calendar(stage: Stage, name: str, text: bytes, day: date, *, ow
         made += 1
     counts = {"busy": imported["busy"], "not_busy": imported["not_busy"], "refused": imported["refused_count"]}
     stage.tell(line(stage.locale, 3, "calendar", said(stage.locale, "calendar", file=name, blocks=made, **counts)))
+    for one in imported["refused"][:REFUSED_SHOWN]:
+        stage.tell(more_line(said(stage.locale, "refused", uid=one["uid"] or "-", reason=one["reason"])))
 
 
 async def suggestion(stage: Stage, day: date) -> Suggested:

@@ -27,6 +27,10 @@ class Differs(Exception):
         self.what = what
 
 
+class Unplayable(Exception):
+    """The play cannot be given with what the person gave; the text says why."""
+
+
 @dataclass
 class Stage:
     """`tell` prints a line; `count` gives the rows of a table."""

@@ -32,6 +32,8 @@ TEXTS: Final[Mapping[Locale, Mapping[str, str]]] = {
         "schema": "{database}, at head",
         "server": "{url}, broker {broker}, {processes}",
         "calendar": "{file}: {busy} busy, {not_busy} not busy, {refused} refused; by hand: {blocks} blocks",
+        "refused": "refused {uid}: {reason}",
+        "unreadable": "{file}: {reason}",
         "task": '{task_id} "{title}" {minutes} min, due {due}, urgent in {seconds} s',
         "job": "{job_id} {status}, written with the task",
         "scan": "due: {trigger_id} + {messages}, one transaction",
@@ -62,6 +64,8 @@ TEXTS: Final[Mapping[Locale, Mapping[str, str]]] = {
         "schema": "{database}，已是最新",
         "server": "{url}，消息通道 {broker}，{processes}",
         "calendar": "{file}：占用 {busy} 项，不占用 {not_busy} 项，拒绝 {refused} 项；手动安排 {blocks} 项",
+        "refused": "已拒绝 {uid}：{reason}",
+        "unreadable": "{file}：{reason}",
         "task": "{task_id} “{title}” {minutes} 分钟，截止 {due}，{seconds} 秒后变为紧急",
         "job": "{job_id} {status}，与任务一同写入",
         "scan": "到期：{trigger_id} + {messages}，同一事务",
@@ -93,6 +97,11 @@ TEXTS: Final[Mapping[Locale, Mapping[str, str]]] = {
 def line(locale: Locale, number: int, label: str, text: str) -> str:
     """One numbered line."""
     return f"{number:>2} {_padded(LABELS[locale][label])}{text}"
+
+
+def more_line(text: str) -> str:
+    """What belongs to the line above."""
+    return " " * (LABEL_COLUMNS + 3) + text
 
 
 def said(locale: Locale, key: str, **fields: object) -> str:

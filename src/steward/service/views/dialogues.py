@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from steward.domain.choices import Choice
+from steward.domain.span import Span, seconds
 from steward.ports.rows.answer import DialogueRow
+from steward.service.instants import parse_instant
 
 
 def dialogue_view(dialogue: DialogueRow) -> dict[str, Any]:
@@ -23,3 +26,15 @@ def dialogue_view(dialogue: DialogueRow) -> dict[str, Any]:
         "failed_reason": state["failed_reason"],
         "version": dialogue.version,
     }
+
+
+def choices_from(dialogue: DialogueRow) -> list[Choice]:
+    """What may be answered, as decisions know it."""
+    return [
+        Choice(
+            one["choice_id"],
+            one["title"],
+            Span(*(seconds(parse_instant(one[name], name)) for name in ("start_at", "end_at"))),
+        )
+        for one in dialogue.state_json["choices"]
+    ]

@@ -93,6 +93,8 @@ def _steps(context: Context, found: Suggestion, selection: Selection | None) -> 
     if found.found is not None:
         search = {"nodes": found.found.nodes, "steps": found.found.steps, "complete": found.found.complete}
         steps.append({"step": "search", **search})
+    if found.solved is not None:
+        steps.append({"step": "solve", "moved": found.solved.answer.moved, "complete": found.solved.complete})
     if selection is not None:
         steps.append({"step": "select", "source": selection.source, "candidate_id": selection.candidate_id})
     return steps

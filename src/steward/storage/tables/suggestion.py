@@ -8,6 +8,8 @@ TRIGGER_TYPES: Final = ("important_urgent_task", "unfinished_feedback")
 TARGET_TYPES: Final = ("task_pool", "schedule_event", "task_item")
 SOURCES: Final = ("worker_due_job", "api_trigger", "user_feedback")
 """Of stored triggers: `api_dry_run` is never stored."""
+JOB_STATES: Final = ("pending", "triggered", "canceled", "skipped", "failed")
+PREVIEW_STATES: Final = ("pending", "ready", "applied", "ignored", "expired", "superseded", "failed", "undone")
 
 JOB: Final = table(
     "steward_job",
@@ -17,7 +19,7 @@ JOB: Final = table(
     whole("generation", default=0),
     small("round", default=0),
     key("trigger_type", default="important_urgent_task", among=TRIGGER_TYPES),
-    key("status", 32, default="pending", among=("pending", "triggered", "canceled", "skipped", "failed")),
+    key("status", 32, default="pending", among=JOB_STATES),
     instant("trigger_at"),
     instant("next_scan_at"),
     key("dedupe_key", 191),
@@ -85,10 +87,7 @@ PREVIEW: Final = table(
     key("trigger_type", among=TRIGGER_TYPES),
     key("target_type", among=TARGET_TYPES),
     key("target_id", null=True),
-    key(
-        "status", 32, default="pending",
-        among=("pending", "ready", "applied", "ignored", "expired", "superseded", "failed", "undone"),
-    ),
+    key("status", 32, default="pending", among=PREVIEW_STATES),
     key("status_reason", null=True),
     key("live_slot", 191, null=True),
     key("selected_candidate_id"),

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from steward.http.app import create_app
 from steward.http.cookies import Cookies
+from tests.integration.declared import assert_as_declared
 
 ORIGIN = "http://127.0.0.1:8765"
 API = "/api/v1"
@@ -108,8 +109,11 @@ class Stage:
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         if content is not None:
             sent.setdefault("content-type", "application/json")
-            return await self.client.request(method, API + path, content=content, headers=sent)
-        return await self.client.request(method, API + path, json=body, headers=sent)
+            answer = await self.client.request(method, API + path, content=content, headers=sent)
+        else:
+            answer = await self.client.request(method, API + path, json=body, headers=sent)
+        assert_as_declared(self.app, answer)
+        return answer
 
     async def browser(self, user_id: str = "usr_ada") -> Browser:
         """A browser that is signed in."""

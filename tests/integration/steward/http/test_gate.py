@@ -45,7 +45,7 @@ async def test_route_by_scope_matrix(stage: Stage) -> None:
 async def test_a_route_without_a_scope_cannot_be_made(stage: Stage) -> None:
     """ST-57: deny by default; every address of the application is a route or a page, or says nothing of a person."""
     with pytest.raises(ValueError, match="names no scope"):
-        Route("GET", "/anything", "", list_tasks)
+        Route("GET", "/anything", "", list_tasks, {})
     known = {(API + route.path) for route in ROUTES} | {page.path for page in PAGES}
     open_to_all = {"/livez", "/readyz", "/metrics", "/problems/{code}", "/static/{name}", f"{API}/openapi.json"}
     for one in stage.app.routes:

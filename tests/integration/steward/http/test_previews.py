@@ -207,3 +207,27 @@ async def test_lists_and_bad_days(stage: Stage) -> None:
     for path in ("/previews/prv_none", "/tasks/tsk_none", "/triggers/trg_none", "/nothing"):
         assert (await browser.get(path)).status_code == 404
     assert (await browser.get("/tasks?status=completed")).status_code == 200
+
+
+async def test_a_question_is_answered_on_its_page(stage: Stage) -> None:
+    """ST-52, ST-59: by words or by a block; what is unclear is asked again, saying so, and after three rounds it is over."""
+    task = (await stage.call("POST", "/tasks", {"title": "Read", "priority_group": 3, "duration_minutes": 60})).json()
+    blocks = [("Letters", "17"), ("Read chapter 4", "18")]
+    for title, hour in blocks:
+        times = (f"2026-11-23T{hour}:00:00+08:00", f"2026-11-23T{hour}:50:00+08:00")
+        await event(stage, title, *times, task_id=task["task_id"], mobility="flexible")
+    made = (await stage.call("POST", "/feedback", {"kind": "unfinished"})).json()
+    await stage.steward.accept(made["trigger_id"], "usr_ada")
+    await stage.steward.preparer.prepare_once()
+    found = (await stage.call("GET", f"/triggers/{made['trigger_id']}")).json()
+    browser, path = await stage.browser(), f"/previews/{found['preview_id']}"
+    page = await browser.get(path)
+    assert "<h1>Which block did you not finish?</h1>" in page.text
+    assert "could not be told apart" not in page.text
+    chosen = re.findall(r'name="choice_id" id="r\d" value="([^"]+)"', page.text)[0]
+    assert (
+        await browser.send(f"{path}/reply", choice_id=chosen, text="one of them")
+    ).status_code == 303  # words go first
+    assert "could not be told apart" in (await browser.get(path)).text
+    assert (await browser.send(f"{path}/reply", text="letters")).status_code == 303
+    assert "working it out again" in (await browser.get(path)).text

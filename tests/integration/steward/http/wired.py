@@ -100,7 +100,7 @@ class Wired:
         loader = Loader(defaults=defaults, settings=LoadSettings())
         self.confirming = Confirming(**every, defaults=defaults, settings=apply)
         self.undoing = Undoing(**every, defaults=defaults, settings=apply)
-        self.dialogues = Dialogues(**every)
+        self.dialogues = Dialogues(**every, defaults=defaults)
         self.events = Events(**every, listing=listing, defaults=defaults)
         self.exporting = Exporting(storage=storage, writer=ICalendarWriter(), limits=ImportLimits())
         self.feedback = Feedback(**every)

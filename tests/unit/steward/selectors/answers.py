@@ -9,7 +9,8 @@ from steward.ports.model import ModelQuestion
 from steward.ports.rows.person import ModelUseRow
 from steward.ports.selector import SelectionRequest
 from steward.ports.storage import Is, Storage, Taken
-from steward.selectors.by_model import Limits, ModelSelector
+from steward.selectors.by_model import ModelSelector
+from steward.selectors.limited import LimitedModel, Limits
 from tests.unit.steward.days import DEMO, context, outcome
 
 CONTEXT = context(DEMO)
@@ -83,12 +84,21 @@ def chosen(number: int = 1, **fields: str) -> ModelAnswer:
     return ModelAnswer(CANDIDATES[number].candidate_id, "select_candidate", **fields)
 
 
+def limited(
+    model: Any,  # noqa: ANN401  a model or none
+    table: UseTable | None = None,
+    clock: Clock | None = None,
+    **limits: Any,  # noqa: ANN401  any limit
+) -> LimitedModel:
+    storage = cast("Storage", table or UseTable())
+    said = Limits(**{"timeout": timedelta(seconds=10)} | limits)
+    return LimitedModel(model=model, storage=storage, clock=clock or Clock(), limits=said)
+
+
 def selector(
     model: Any,  # noqa: ANN401  a model or none
     table: UseTable | None = None,
     clock: Clock | None = None,
     **limits: Any,  # noqa: ANN401  any limit
 ) -> ModelSelector:
-    storage = cast("Storage", table or UseTable())
-    said = Limits(**{"timeout": timedelta(seconds=10)} | limits)
-    return ModelSelector(model=model, storage=storage, clock=clock or Clock(), limits=said)
+    return ModelSelector(limited(model, table, clock, **limits))

@@ -1,6 +1,7 @@
 """Pages from plain values: whole in both languages, without inline script or style, usable without either."""
 
 import re
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import steward.web
 from steward.domain.profile import Locale
 from steward.web.catalog import LOCALES, messages
 from steward.web.pages import assets, render
+from steward.web.suggestion import target_title, why
 from tests.unit.steward.web.bodies import preview_body, reader
 from tests.unit.steward.web.views import VIEWS, preview
 
@@ -94,6 +96,43 @@ def test_every_form_posts_with_its_token_and_a_key_of_its_own(name: str) -> None
     assert tokens == forms
     assert len(keys) == len(set(keys))
     assert len(keys) == forms or name == "sign_in"
+
+
+LABELLED = re.compile(r'<(?:a|button) [^>]*aria-label="([^"]*)"[^>]*>([^<]*)<')
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("name", VIEWS)
+def test_what_is_called_by_its_visible_name_hears(name: str, locale: Locale) -> None:
+    """ST-60: the name for who does not see a control has the words that others see on it."""
+    template, values = VIEWS[name]
+    who = reader(locale)
+    for label, seen in LABELLED.findall(render(template, who, **values(who))):
+        assert seen.strip() in {"‹", "›"} or seen.strip().casefold() in label.casefold()
+
+
+def test_a_question_is_its_own_title() -> None:
+    """ST-51, ST-59: and why it is asked stands above it."""
+    who = reader()
+    body = preview_body("en") | {"explanation_text": "Which block did you not finish?", "context_summary": {}}
+    assert target_title(body, who) == "Which block did you not finish?"
+    assert why(body | {"issues": [{"code": "feedback_target_unknown"}]}, who) == "Your task is becoming urgent"
+
+
+@pytest.mark.parametrize(
+    ("locale", "first", "last", "said"),
+    [
+        ("en", date(2026, 11, 23), date(2026, 11, 29), "23 – 29 Nov"),
+        ("en", date(2026, 11, 30), date(2026, 12, 6), "30 Nov – 6 Dec"),
+        ("en", date(2027, 1, 4), date(2027, 1, 10), "4 – 10 Jan 2027"),
+        ("zh-CN", date(2026, 11, 23), date(2026, 11, 29), "11月23日–29日"),
+        ("zh-CN", date(2026, 11, 30), date(2026, 12, 6), "11月30日–12月6日"),
+        ("zh-CN", date(2027, 1, 4), date(2027, 1, 10), "2027年1月4日–10日"),
+    ],
+)
+def test_a_week_is_named_by_its_days(locale: Locale, first: date, last: date, said: str) -> None:
+    """ST-60."""
+    assert reader(locale).days(first, last) == said
 
 
 @pytest.mark.parametrize("locale", LOCALES)

@@ -176,7 +176,7 @@ def problem(reader: Reader) -> Values:
 
 
 def working(reader: Reader) -> Values:
-    return {"said": reader.text("working.trigger"), "href": "/triggers/trg_1"}
+    return {"said": reader.text("working.trigger"), "href": "/triggers/trg_1", "waits": True}
 
 
 VIEWS: dict[str, tuple[str, Callable[[Reader], Values]]] = {

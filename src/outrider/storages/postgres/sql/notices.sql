@@ -54,6 +54,16 @@ SELECT {a_record}, clock_timestamp() AS clock_at
 FROM {record} WHERE id = :id
 FOR UPDATE
 
+-- many: lock_notification
+SELECT r.*, clock_timestamp() AS clock_at
+FROM unnest(CAST(:id AS uuid[])) WITH ORDINALITY AS g (wanted, place)
+CROSS JOIN LATERAL (
+    SELECT {a_record}
+    FROM {record} WHERE id = g.wanted
+    FOR UPDATE
+) AS r
+ORDER BY g.place
+
 -- name: write_notification
 UPDATE {record} SET
     status = :status, hold = :hold, attempt_count = :attempt_count, attempt_no = :attempt_no,
@@ -236,10 +246,30 @@ INSERT INTO {attempt} (
     :record_id, :attempt_no, :generation, :epoch, :owner, :form, :provider_key, :destination_key, :started_at
 )
 
+-- many: insert_notification_attempt
+INSERT INTO {attempt} (
+    record_id, attempt_no, generation, epoch, owner, form, provider_key, destination_key, started_at
+)
+SELECT * FROM unnest(
+    CAST(:record_id AS uuid[]), CAST(:attempt_no AS integer[]), CAST(:generation AS integer[]), CAST(:epoch AS bigint[]),
+    CAST(:owner AS text[]), CAST(:form AS text[]), CAST(:provider_key AS text[]), CAST(:destination_key AS bytea[]),
+    CAST(:started_at AS timestamptz[])
+)
+
 -- name: lock_notification_attempt
 SELECT {an_attempt}
 FROM {attempt} WHERE record_id = :record_id AND attempt_no = :attempt_no
 FOR UPDATE
+
+-- many: lock_notification_attempt
+SELECT a.*
+FROM unnest(CAST(:record_id AS uuid[]), CAST(:attempt_no AS integer[])) WITH ORDINALITY AS g (wanted, number, place)
+CROSS JOIN LATERAL (
+    SELECT {an_attempt}
+    FROM {attempt} WHERE record_id = g.wanted AND attempt_no = g.number
+    FOR UPDATE
+) AS a
+ORDER BY g.place
 
 -- name: finish_notification_attempt
 UPDATE {attempt} SET

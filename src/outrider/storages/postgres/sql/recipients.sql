@@ -20,6 +20,17 @@ FROM {address} WHERE recipient_id = :recipient_id ORDER BY channel
 SELECT {an_address}
 FROM {address} WHERE recipient_id = :recipient_id AND channel = :channel
 
+-- many: read_notification_address
+-- OFFSET keeps each of them a look at the index.
+SELECT a.*
+FROM unnest(CAST(:recipient_id AS text[]), CAST(:channel AS text[])) WITH ORDINALITY AS g (whose, wanted, place)
+CROSS JOIN LATERAL (
+    SELECT {an_address}
+    FROM {address} WHERE recipient_id = g.whose AND channel = g.wanted
+    OFFSET 0
+) AS a
+ORDER BY g.place
+
 -- name: lock_notification_address
 SELECT {an_address}
 FROM {address} WHERE recipient_id = :recipient_id AND channel = :channel
@@ -71,6 +82,13 @@ SELECT p.recipient_id, p.zone, p.locale, p.quiet_json, p.order_json, p.muted_jso
     clock_timestamp() AS clock_at
 FROM (SELECT 1 AS one) AS o LEFT JOIN {preference} AS p ON p.recipient_id = :recipient_id
 
+-- many: read_notification_preference
+SELECT p.recipient_id, p.zone, p.locale, p.quiet_json, p.order_json, p.muted_json, p.version, p.updated_at,
+    clock_timestamp() AS clock_at
+FROM unnest(CAST(:recipient_id AS text[])) WITH ORDINALITY AS g (whose, place)
+LEFT JOIN LATERAL (SELECT * FROM {preference} WHERE recipient_id = g.whose OFFSET 0) AS p ON true
+ORDER BY g.place
+
 -- name: write_notification_preference
 INSERT INTO {preference} AS p (
     recipient_id, zone, locale, quiet_json, order_json, muted_json, updated_at
@@ -86,10 +104,30 @@ ON CONFLICT (recipient_id) DO UPDATE SET
 SELECT {a_destination}
 FROM {destination} WHERE key = :key
 
+-- many: read_destinations
+SELECT d.*
+FROM unnest(CAST(:key AS bytea[])) WITH ORDINALITY AS g (wanted, place)
+CROSS JOIN LATERAL (
+    SELECT {a_destination}
+    FROM {destination} WHERE key = g.wanted
+    OFFSET 0
+) AS d
+ORDER BY g.place
+
 -- name: lock_destinations
 SELECT {a_destination}
 FROM {destination} WHERE key = :key
 FOR UPDATE
+
+-- many: lock_destinations
+SELECT d.*
+FROM unnest(CAST(:key AS bytea[])) WITH ORDINALITY AS g (wanted, place)
+CROSS JOIN LATERAL (
+    SELECT {a_destination}
+    FROM {destination} WHERE key = g.wanted
+    FOR UPDATE
+) AS d
+ORDER BY g.place
 
 -- name: insert_destination
 INSERT INTO {destination} (key, channel, label) VALUES (:key, :channel, :label)
