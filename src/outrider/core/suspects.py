@@ -28,10 +28,11 @@ SUSPECT_AGAIN: Final = "suspect_again"
 SUSPECT_LAST: Final = "suspect_last"
 """Causes of a row that is tried alone: not yet, once, twice. Each is written before the try that it counts, so that it is
 true whether or not the process lives to see the outcome."""
+SUSPECTED: Final = frozenset({SUSPECT, SUSPECT_AGAIN, SUSPECT_LAST})
 SILENT: Final = "silent"
 """Cause of a row whose message got no answer while others of its destination did."""
 NEXT: Final = {SUSPECT: SUSPECT_AGAIN, SUSPECT_AGAIN: SUSPECT_LAST}
-ALONE: Final = frozenset({SUSPECT, SUSPECT_AGAIN, SUSPECT_LAST, SILENT})
+ALONE: Final = SUSPECTED | {SILENT}
 """Causes of rows that are tried with nothing beside them."""
 SILENT_TRIES: Final = 3
 """Tries without an answer, after which the next key's head tries too."""
@@ -84,12 +85,13 @@ def silent_delay(policy: RetryPolicy, failing_for: timedelta, chance: float) -> 
 def park_suspect(cursor: Cursor, log_id: int, delay: timedelta) -> Steps[LogRow | None]:
     """Give the marked message a row, due `delay` from now, in a transaction that has locked the lane.
 
-    Statement `find_suspect`, params `subscription_id`, `log_id` → at most one row: id, message id text, kind, key, status
-    and attempts of the delivery that it has (None: none). None where it is finished or dead already, or gone.
+    Statement `find_suspect`, params `subscription_id`, `log_id` → at most one row: id, message id text, kind, key, status,
+    attempts and cause of the delivery that it has (None: none). None where it is finished or dead already, or gone, and where
+    it is a suspect: then it died in a try alone, and what that try left in its row stands.
     """
     params = {"subscription_id": cursor.key.subscription_id, "log_id": log_id}
     rows = yield Statement("find_suspect", params)
-    if not rows or rows[0][4] not in {None, Status.WAITING, Status.RETRYING, Status.PARKED}:
+    if not rows or rows[0][4] not in {None, Status.WAITING, Status.RETRYING, Status.PARKED} or rows[0][6] in SUSPECTED:
         return None
     row: LogRow = (*rows[0][:4], b"", "", None)
     new = NewDelivery(row, Status.RETRYING, SUSPECT, attempts=rows[0][5] or 0, delay=delay, refused=CRASHED)

@@ -14,6 +14,7 @@ from outrider.relay.settings import RelaySettings
 from tests.integration.relay.rig import QUICK, Recorder, Rig, topic_of
 
 SOON = RetryPolicy(delays=(0.01,), jitter="none", suspect_delays=(0.001, 0.001))
+LATER = RetryPolicy(delays=(0.01,), jitter="none", suspect_delays=(60.0, 60.0))
 SHORT = timedelta(milliseconds=10)
 SILENT = Unknown("broker.unavailable", "no answer")
 
@@ -46,12 +47,14 @@ class Deadly(Recorder):
 async def dies(rig: Rig, retry: RetryPolicy = QUICK, size: int = 10, lease: timedelta = timedelta(seconds=15)) -> bool:
     """Run a relay until it dies or has no more to do; what it held is free afterwards. Says whether it died."""
     settings = RelaySettings(batch_size=size, retry=retry, publish_timeout=SHORT, lease=lease)
+    died = False
     try:
         await rig.relay(settings).run_once()
-    except (Killed, BaseExceptionGroup):
+    except* Killed:
+        died = True
+    if died:
         rig.database.run("UPDATE {outbox_cursor} SET lease_until = NULL, owner = NULL")
-        return True
-    return False
+    return died
 
 
 @pytest.fixture
@@ -123,6 +126,19 @@ async def test_a_suspect_is_dead_only_if_each_try_alone_kills_again(rig: Rig, de
     rows = rig.database.rows("SELECT status, error_code FROM {outbox_delivery} ORDER BY log_id")
     assert rows[0] == ("dead", "suspect.crash")
     assert deadly.ids() == [behind]
+
+
+@pytest.mark.usefixtures("deadly")
+async def test_tries_alone_count_where_the_lane_dies_at_each_start(rig: Rig) -> None:
+    """OB-36: the mark that a try alone leaves finds a suspect, whose tries are counted already and go on from there."""
+    with rig.database.begin() as tx:
+        tx.add("a", body="poison")
+    deaths = []
+    for _ in range(7):
+        deaths.append(await dies(rig, LATER))
+        rig.database.run("UPDATE {outbox_delivery} SET next_retry_at = updated_at")
+    assert deaths == [True, True, False, True, True, False, False]
+    assert len(rig.events.of(SuspectFound)) == len(rig.events.of(MessageDied)) == 1
 
 
 async def test_an_innocent_suspect_is_delivered_at_its_next_try(rig: Rig, deadly: Deadly) -> None:

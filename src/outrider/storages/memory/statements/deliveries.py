@@ -104,10 +104,10 @@ def finish_delivery(db: MemoryAccess, params: Params) -> Rows:
 
 
 def find_suspect(db: MemoryAccess, params: Params) -> Rows:
-    """The first four columns of the log row, then status and attempts of its delivery."""
+    """The first four columns of the log row, then status, attempts and cause of its delivery."""
     row = db.get("outbox_message", params["log_id"])
     stored = db.get("outbox_delivery", params["subscription_id"], params["log_id"])
-    own = (None, None) if stored is None else (stored["status"], stored["attempts"])
+    own = (None, None, None) if stored is None else (stored["status"], stored["attempts"], stored["cause"])
     return [] if row is None else [(*log_row(db, row, None)[:4], *own)]
 
 

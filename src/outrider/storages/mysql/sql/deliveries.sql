@@ -143,7 +143,7 @@ WHERE NOT EXISTS (
 ORDER BY f.log_id LIMIT :limit
 
 -- name: find_suspect
-SELECT {row_columns_short}, d.status, d.attempts
+SELECT {row_columns_short}, d.status, d.attempts, d.cause
 FROM {outbox_message} AS m
 LEFT JOIN {outbox_delivery} AS d ON d.subscription_id = :subscription_id AND d.log_id = m.id
 WHERE m.id = :log_id

@@ -221,7 +221,8 @@ UNION ALL SELECT 'connections', (SELECT sum(numbackends) FROM pg_stat_database) 
     (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user))
 UNION ALL (
     SELECT 'snapshot', a.pid || ' ' || coalesce(nullif(a.application_name, ''), a.usename, '?') || ', ' || coalesce(a.state, '?')
-        || ' ' || CAST(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start)) AS integer)
+        -- a session that is only beginning has a snapshot and neither transaction nor query yet
+        || ' ' || CAST(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start, a.backend_start)) AS integer)
     FROM pg_stat_activity AS a
     WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid() AND a.backend_type IN ('client backend', 'walsender')
     ORDER BY age(a.backend_xmin) DESC, a.xact_start, a.pid LIMIT 5)
@@ -269,7 +270,7 @@ FROM (VALUES ('{outrider_meta}'), ('{outbox_message}'), ('{outbox_subscription}'
         ('{outrider_process}'), ('{outrider_audit}')) AS t (name)
 UNION ALL (
     SELECT 'snapshot_age_us', '',
-           CAST(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start)) * 1000000 AS bigint)
+           CAST(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start, a.backend_start)) * 1000000 AS bigint)
     FROM pg_stat_activity AS a
     WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
     ORDER BY age(a.backend_xmin) DESC, a.pid LIMIT 1)

@@ -142,7 +142,7 @@ RETURNING log_id
 -- name: find_suspect
 SELECT m.id, CAST(m.message_id AS text),
     m.type || chr(31) || m.version || chr(31) || m.topic || chr(31) || m.content_type || chr(31) || m.max_retry,
-    m.message_key, d.status, d.attempts
+    m.message_key, d.status, d.attempts, d.cause
 FROM {outbox_message} AS m
 LEFT JOIN {outbox_delivery} AS d ON d.subscription_id = :subscription_id AND d.log_id = m.id
 WHERE m.id = :log_id

@@ -149,7 +149,7 @@ SELECT m.id, lower(substr(hex(m.message_id), 1, 8) || '-' || substr(hex(m.messag
         || substr(hex(m.message_id), 13, 4) || '-' || substr(hex(m.message_id), 17, 4) || '-'
         || substr(hex(m.message_id), 21)),
     m.type || char(31) || m.version || char(31) || m.topic || char(31) || m.content_type || char(31) || m.max_retry,
-    m.message_key, d.status, d.attempts
+    m.message_key, d.status, d.attempts, d.cause
 FROM {outbox_message} AS m
 LEFT JOIN {outbox_delivery} AS d ON d.subscription_id = :subscription_id AND d.log_id = m.id
 WHERE m.id = :log_id
