@@ -54,7 +54,8 @@ async def _read_all(database: str, namespace: str) -> float:
     rows = 0
     started = time.perf_counter()
     async with Supervisor() as tasks:
-        reading = ReadAhead(session, adapter("log_reader", "postgresql")(), cursor, SystemClock(), tasks)
+        log = adapter("log_reader", "postgresql")()
+        reading = ReadAhead(session, log, cursor, lambda: cursor.position, SystemClock(), tasks)
         while True:
             batch = await reading.read(chosen.relay.batch_size, ahead=True)
             rows += len(list(batch.rows))
