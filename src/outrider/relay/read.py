@@ -4,6 +4,8 @@ Invariant: the log is read once, in order, each read from the position behind th
 wait for another is put into the pipeline unsent. Source: spec/outbox.md OB-37, OB-42, OB-43.
 """
 
+from typing import Final
+
 from outrider.core import deliveries
 from outrider.core.backoff import PollBackoff
 from outrider.core.events import BatchRead, MessageUnparked, TickOpened
@@ -22,6 +24,8 @@ from outrider.relay.settings import WATCH_SECONDS, RelaySettings
 from outrider.relay.sort import beside_suspects
 from outrider.relay.tell import Tell
 from outrider.runtime.supervisor import wait_for_event
+
+GATHER_SECONDS: Final = 0.005
 
 
 class Reading:
@@ -70,6 +74,7 @@ class Reading:
             log = await self._read_log()
             if due or log:
                 self._idle.reset()
+                await self._gather()
             elif self._once and pipeline.quiet and not pipeline.release_wanted:
                 break
             else:
@@ -77,6 +82,13 @@ class Reading:
                 await wait_for_event(pipeline.wake, self._idle.next())
         await self._log.rest()
         pipeline.close()
+
+    async def _gather(self) -> None:
+        """Give more messages time to come where the last read took all there were: while others commit all the time, a read
+        for every few of their messages takes from them what it costs.
+        """
+        if not self._busy and not self._once:
+            await self._clock.sleep(GATHER_SECONDS)
 
     async def _read_due(self) -> list[deliveries.Due]:
         pipeline = self._pipeline
