@@ -111,13 +111,18 @@ class Confirming:
         row = _blank(tx, request, preview)
         try:
             decided = await decide_confirm(tx, request, preview, trigger, profile, self._settings.horizon)
-            ids = await tx.savepoint(lambda: self._write(tx, decided, profile, row))
+            ids = await self._write(tx, decided, profile, row)
         except StewardError as error:
             return await self._refuse(tx, caller, error, row, preview, messages, takes_over=known is not None)
         return await self._keep(tx, decided, ids, row, preview, messages, takes_over=known is not None)
 
     async def _write(self, tx: Writing, decided: Decided, profile: Profile, row: ApplyRow) -> dict[str, str]:
-        return await write_changes(tx, decided.writes, profile, row.preview_id, row.apply_id, self._chance)
+        """The ids of new events, by change. A refusal, which only a moved event can bring, takes all of it back."""
+
+        async def write() -> dict[str, str]:
+            return await write_changes(tx, decided.writes, profile, row.preview_id, row.apply_id, self._chance)
+
+        return await (tx.savepoint(write) if decided.writes.shifts else write())
 
     async def _keep(
         self,

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     Table,
     Update,
+    any_,
     bindparam,
     delete,
     false,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.mysql import limit as mysql_limit
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from steward.ports.storage import Is
 from steward.storage.rows import CHARACTERS, COLUMNS, TO, WAS
@@ -64,14 +66,14 @@ def reading(table: Table) -> Select[Any]:
 @cache
 def finding(table: Table, shape: Shape, order: tuple[str, ...], limited: bool, dialect: str) -> Select[Any]:
     """The query of the rows that fit; `limited` has the parameter `limit`."""
-    query = reading(table).where(*criteria(table, shape)).order_by(*ordering(table, order, dialect))
+    query = reading(table).where(*criteria(table, shape, dialect)).order_by(*ordering(table, order, dialect))
     return query.limit(bindparam(LIMIT, type_=Integer())) if limited else query
 
 
 @cache
-def counting(table: Table, shape: Shape) -> Select[Any]:
+def counting(table: Table, shape: Shape, dialect: str) -> Select[Any]:
     """How many rows fit."""
-    return select(func.count()).select_from(table).where(*criteria(table, shape))
+    return select(func.count()).select_from(table).where(*criteria(table, shape, dialect))
 
 
 @cache
@@ -81,18 +83,18 @@ def inserting(table: Table) -> Insert:
 
 
 @cache
-def changing(table: Table, shape: Shape, plain: tuple[str, ...], raised: tuple[str, ...]) -> Update:
+def changing(table: Table, shape: Shape, plain: tuple[str, ...], raised: tuple[str, ...], dialect: str) -> Update:
     """The statement that gives columns the parameters `to_…`; those that are raised become themselves plus theirs."""
     columns = table.c
     values: dict[str, Any] = {name: bindparam(TO + name) for name in plain}
     values |= {name: columns[name] + bindparam(TO + name, type_=columns[name].type) for name in raised}
-    return update(table).where(*criteria(table, shape)).values(values)
+    return update(table).where(*criteria(table, shape, dialect)).values(values)
 
 
 @cache
 def deleting(table: Table, shape: Shape, limit: int | None, dialect: str) -> Delete:
     """The statement that deletes rows that fit."""
-    fitting = criteria(table, shape)
+    fitting = criteria(table, shape, dialect)
     if limit is None:
         return delete(table).where(*fitting)
     if dialect in MYSQL:
@@ -101,9 +103,9 @@ def deleting(table: Table, shape: Shape, limit: int | None, dialect: str) -> Del
     return delete(table).where(key.in_(select(*table.primary_key).where(*fitting).limit(limit)))
 
 
-def criteria(table: Table, shape: Shape) -> list[ColumnElement[bool]]:
+def criteria(table: Table, shape: Shape, dialect: str) -> list[ColumnElement[bool]]:
     """The conditions of a shape, all of which must hold."""
-    return [_condition(table.c[name], sign) for name, sign in shape]
+    return [_condition(table.c[name], sign, dialect) for name, sign in shape]
 
 
 def ordering(table: Table, order: Sequence[str], dialect: str) -> list[ColumnElement[Any]]:
@@ -119,7 +121,7 @@ def ordering(table: Table, order: Sequence[str], dialect: str) -> list[ColumnEle
     return made
 
 
-def _condition(column: Column[Any], sign: str) -> ColumnElement[bool]:
+def _condition(column: Column[Any], sign: str, dialect: str) -> ColumnElement[bool]:
     match sign:
         case "null":
             return column.is_(None)
@@ -127,6 +129,8 @@ def _condition(column: Column[Any], sign: str) -> ColumnElement[bool]:
             return column.is_not(None)
         case "never":
             return false()
+        case "in" if dialect == "postgresql":  # one text, however many values
+            return column == any_(bindparam(WAS + column.name, type_=ARRAY(column.type)))
         case "in":
             return column.in_(bindparam(WAS + column.name, expanding=True))
     found: ColumnElement[bool] = SIGNS[sign](column, bindparam(WAS + column.name))

@@ -6,15 +6,15 @@ committed: PostgreSQL would refuse, and the others shall not differ. Source: spe
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import CursorResult, Executable, Select, Update
+from sqlalchemy import Select, Update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from steward.domain.facts import Fact
 from steward.ports.storage import OutgoingMessage, Raise, Row
-from steward.storage.asking import Asking, Rows, Values
+from steward.storage.asking import Asking, Change, Rows, Values
 from steward.storage.faults import taken
 from steward.storage.rows import UPDATED, changed, equal_to, row_of, written
 from steward.storage.statements import LIMIT, Shape, asked, changing, counting, deleting, finding, inserting
@@ -36,6 +36,7 @@ class AlchemyReading:
 
     def __init__(self, asking: Asking, now: datetime) -> None:
         self._asking, self._connection = asking, asking.connection
+        self._dialect = self._connection.dialect.name
         self._now = now
 
     @property
@@ -59,7 +60,7 @@ class AlchemyReading:
         """The rows that fit."""
         table = TABLES[kind]
         shape, values = asked(table, where)
-        query = finding(table, shape, tuple(order), limit is not None, self._connection.dialect.name)
+        query = finding(table, shape, tuple(order), limit is not None, self._dialect)
         if limit is not None:
             values[LIMIT] = limit
         return [row_of(kind, row) for row in await self._rows(query, values)]
@@ -67,7 +68,7 @@ class AlchemyReading:
     async def count(self, kind: type[Row], where: Mapping[str, object]) -> int:
         """How many rows fit."""
         shape, values = asked(TABLES[kind], where)
-        return int((await self._rows(counting(TABLES[kind], shape), values))[0][0])
+        return int((await self._rows(counting(TABLES[kind], shape, self._dialect), values))[0][0])
 
     async def _rows(self, query: Select[Any], values: Values) -> Rows:
         return await self._asking.rows(query, values)
@@ -96,8 +97,8 @@ class AlchemyWriting(AlchemyReading):
     async def change(self, kind: type[Row], where: Mapping[str, object], values: Mapping[str, object]) -> int:
         """Give these columns these values in every row that fits."""
         shape, fitting = asked(TABLES[kind], where)
-        statement = _change(kind, shape, values)
-        return (await self._written(kind, statement, fitting | changed(kind, values, self._now))).rowcount
+        statement = _change(kind, shape, values, self._dialect)
+        return await self._written(kind, statement, fitting | changed(kind, values, self._now))
 
     async def change_each(
         self, kind: type[Row], changes: Sequence[tuple[Mapping[str, object], Mapping[str, object]]]
@@ -106,16 +107,14 @@ class AlchemyWriting(AlchemyReading):
         if not changes:
             return 0
         where, values = changes[0]
-        statement = _change(kind, tuple((name, "==") for name in where), values)
+        statement = _change(kind, tuple((name, "==") for name in where), values, self._dialect)
         each = [equal_to(kind, where) | changed(kind, values, self._now) for where, values in changes]
-        return (await self._written(kind, statement, each)).rowcount
+        return await self._written(kind, statement, each)
 
     async def delete(self, kind: type[Row], where: Mapping[str, object], *, limit: int | None = None) -> int:
         """Delete rows that fit."""
         shape, fitting = asked(TABLES[kind], where)
-        return (
-            await self._written(kind, deleting(TABLES[kind], shape, limit, self._connection.dialect.name), fitting)
-        ).rowcount
+        return await self._written(kind, deleting(TABLES[kind], shape, limit, self._dialect), fitting)
 
     async def add(self, *messages: OutgoingMessage) -> None:
         """Add messages to the outbox in this transaction."""
@@ -149,13 +148,10 @@ class AlchemyWriting(AlchemyReading):
         self.check()
         return await super()._rows(query, values)
 
-    async def _run(self, statement: Executable, values: Any = None) -> CursorResult[Any]:  # noqa: ANN401 - parameters
+    async def _written(self, kind: type[Row], change: Change, values: Values | Sequence[Values]) -> int:
         self.check()
-        return cast("CursorResult[Any]", await self._connection.execute(statement, values))
-
-    async def _written(self, kind: type[Row], statement: Executable, values: Any = None) -> CursorResult[Any]:  # noqa: ANN401 - parameters
         try:
-            return await self._run(statement, values)
+            return await self._asking.changed(change, values)
         except IntegrityError as error:
             found = taken(error, TABLES[kind])
             if found is None:
@@ -164,8 +160,7 @@ class AlchemyWriting(AlchemyReading):
             raise found from error
 
 
-def _change(kind: type[Row], shape: Shape, values: Mapping[str, object]) -> Update:
+def _change(kind: type[Row], shape: Shape, values: Mapping[str, object], dialect: str) -> Update:
     raised = {name for name, value in values.items() if isinstance(value, Raise)}
-    return changing(
-        TABLES[kind], shape, (UPDATED, *(name for name in values if name not in raised)), tuple(sorted(raised))
-    )
+    plain = (UPDATED, *(name for name in values if name not in raised))
+    return changing(TABLES[kind], shape, plain, tuple(sorted(raised)), dialect)

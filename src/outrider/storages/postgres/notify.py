@@ -92,9 +92,7 @@ class PostgresNotify:
                 connection = psycopg.connect(
                     self._url, autocommit=True, connect_timeout=5, application_name="outrider-notify"
                 )
-            sent = connection.pgconn.exec_(
-                self._text
-            )  # `execute` costs who commits much more
+            sent = connection.pgconn.exec_(self._text)  # `execute` costs who commits much more
         except psycopg.Error:
             sent = None
         if sent is not None and sent.status == pq.ExecStatus.COMMAND_OK:
