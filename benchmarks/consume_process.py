@@ -7,13 +7,14 @@ import json
 import sys
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from confluent_kafka import Consumer, Message
 
 from benchmarks.handler_process import EFFECT
 from outrider.brokers.kafka.config import KafkaSettings, consumer_config
+from outrider.brokers.kafka.headers import RecordHeaders
 
 BATCH = 50
 WAIT_SECONDS = 1.0
@@ -41,11 +42,11 @@ def consume(given: dict[str, Any]) -> float:
             left -= len(batch)
     seconds = time.perf_counter() - started
     consumer.close()
-    return given["messages"] / seconds
+    return float(given["messages"] / seconds)
 
 
 def _id(message: Message) -> str:
-    headers = message.headers() or ()
+    headers = cast("RecordHeaders", message.headers() or ())
     return next(value.decode() for name, value in headers if name == "ce_id" and isinstance(value, bytes))
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import uvloop
@@ -47,7 +47,7 @@ class Drain:
 
 
 Worker = Callable[[str, Drain, dict[str, Any]], Awaitable[None]]
-Fill = Callable[[str, int], Awaitable[None]]
+Fill = Callable[[str, int], Coroutine[Any, Any, None]]
 
 
 def main(fill: Fill, work: Worker) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import count
 from typing import Any, Protocol
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]  # ships no types
 import psycopg
 
 from benchmarks.enqueue_async import AsyncpgShop, AsyncPsycopgShop, AsyncSessionShop, AsyncSides

@@ -70,7 +70,7 @@ class Bench:
                 part.answer()
         for part in self._committing:
             part.tell(f"{COMMIT_SECONDS} {name}")
-        return sum(part.answer()["committed"] for part in self._committing) / COMMIT_SECONDS
+        return float(sum(part.answer()["committed"] for part in self._committing) / COMMIT_SECONDS)
 
     @contextmanager
     def _serving(self, database: str, broker: str) -> Iterator[None]:

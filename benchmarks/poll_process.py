@@ -37,7 +37,7 @@ def poll(given: dict[str, Any]) -> dict[str, float]:
         message = consumer.poll(POLL_SECONDS)
         now = time.monotonic()
         if message is not None and message.error() is None:
-            seen[json.loads(message.value())["order_id"]] = now
+            seen[json.loads(message.value() or b"")["order_id"]] = now
     consumer.close()
     return seen
 

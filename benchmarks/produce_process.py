@@ -37,7 +37,7 @@ def produce(bootstrap_servers: str, topic: str, namespace: str, messages: int) -
 
     started = time.perf_counter()
     for number in range(messages):
-        headers = [
+        headers: list[tuple[str, str | bytes | None]] = [
             ("ce_specversion", b"1.0"),
             ("ce_source", source.encode()),
             ("ce_type", TYPE.encode()),

@@ -136,6 +136,11 @@ class Rig:
             part.end()
             self.running.remove(part)
 
+    def end_parts(self) -> None:
+        """End the processes that still run."""
+        for part in list(self.running):
+            part.end()
+
 
 @contextmanager
 def rig() -> Iterator[Rig]:
@@ -143,5 +148,5 @@ def rig() -> Iterator[Rig]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outrider-bench-")))
         made = Rig(stack, folder)
-        stack.callback(lambda: [part.end() for part in list(made.running)])
+        stack.callback(made.end_parts)
         yield made

@@ -86,7 +86,7 @@ def _worker(rig: Rig, environment: dict[str, str], number: int) -> Victim:
 
 def _await_working(worker: Victim) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while WORKING not in worker.log_tail():
+    while not worker.said(WORKING):
         if not worker.running or time.monotonic() > deadline:
             raise Stuck(f"{worker.name} did not start:\n{worker.log_tail()}")
         time.sleep(POLL_SECONDS)

@@ -73,10 +73,10 @@ class PsycopgAsking(AlchemyAsking):
 
     async def changed(self, change: Change, values: Values | Sequence[Values]) -> int:
         """Many are sent together."""
-        many = not isinstance(values, Mapping)
-        told = _told(change, self._dialect, tuple(values[0] if many else values) if change.is_insert else None)
+        first = values if isinstance(values, Mapping) else values[0]
+        told = _told(change, self._dialect, tuple(first) if change.is_insert else None)
         with self._errors(told):
-            if not many:
+            if isinstance(values, Mapping):
                 return int((await self._driver.execute(told.text, told.given(values))).rowcount)
             async with self._driver.cursor() as cursor:
                 await cursor.executemany(told.text, [told.given(each) for each in values])

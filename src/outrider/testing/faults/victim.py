@@ -101,6 +101,10 @@ class Victim:
             self._process.kill()
             return self._process.wait()
 
+    def said(self, text: str) -> bool:
+        """Whether it, or one before it of the same name, has written `text` to stdout or stderr."""
+        return text in self._log.read_text(errors="replace")
+
     def log_tail(self, lines: int = 30) -> str:
         """The last lines that it and those before it of the same name wrote."""
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
