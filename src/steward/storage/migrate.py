@@ -51,11 +51,13 @@ def _upgrade(connection: Connection) -> list[str]:
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK_NUMBER})
     elif name in MYSQL:
         connection.execute(text("SELECT GET_LOCK(:name, :seconds)"), {"name": LOCK, "seconds": WAIT_SECONDS})
+        connection.execute(text("SET max_error_count = 0"))  # else the driver logs that Alembic's key keeps no name
     try:
         with EnvironmentContext(Config(), found, fn=steps) as context:
             context.configure(connection=connection, version_table=VERSION_TABLE)
             context.run_migrations()
     finally:
         if name in MYSQL:
+            connection.execute(text("SET max_error_count = DEFAULT"))
             connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": LOCK})
     return ran
