@@ -3,6 +3,18 @@
 Invariant: `outrider --help` loads nothing but this frame; a command's module is imported when it is called.
 """
 
-from outrider.cli.main import main
+import sys
+from importlib import import_module
+from typing import Final
+
+from outrider.cli.program.early import hear_early
 
 __all__ = ["main"]
+
+SERVICES: Final = (("relay",), ("consume",), ("notify", "run"), ("notify", "serve"))
+
+
+def main() -> None:
+    """Run the command line; the program's entry point."""
+    hear_early(sys.argv[1:], SERVICES)
+    import_module("outrider.cli.main").app()

@@ -41,8 +41,3 @@ class Commands(LazyGroup):
 
 
 app = new_program("outrider", Commands, help_=HELP, examples=EXAMPLES)
-
-
-def main() -> None:
-    """Run the command line; the program's entry point."""
-    app()

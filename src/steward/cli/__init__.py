@@ -5,13 +5,16 @@ Invariant: `steward --help` loads nothing but this frame; a command's module is 
 
 import sys
 from importlib import import_module
+from typing import Final
 
-from steward.cli.early import hear_early
+from outrider.cli.program.early import hear_early
 
 __all__ = ["main"]
+
+SERVICES: Final = (("serve",), ("worker",))
 
 
 def main() -> None:
     """Run the command line; the program's entry point."""
-    hear_early(sys.argv[1:])
+    hear_early(sys.argv[1:], SERVICES)
     import_module("steward.cli.main").app()

@@ -1,10 +1,12 @@
 """What an operator does, from the first table to a dead letter, on SQLite and PostgreSQL, in part on MariaDB."""
 
+import os
 import re
 import shlex
 import signal
 import subprocess
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -306,6 +308,27 @@ def test_a_running_relay_drains_at_sigterm(sqlite_shop: "Shop") -> None:
     assert running.returncode == 0, rest
     assert "drain.ended" in rest
     assert sqlite_shop.sql("SELECT owner FROM orders_outbox_cursor") == [(None,)]
+
+
+@pytest.mark.parametrize("words", [("relay",), ("notify", "run")])
+def test_a_service_that_only_begins_ends_cleanly_at_sigterm(sqlite_shop: "Shop", words: tuple[str, ...]) -> None:
+    """OB-44, OB-81: what it loads takes seconds, and a supervisor does not wait for them."""
+    from tests.acceptance.cli.conftest import PROGRAM  # noqa: PLC0415
+
+    sqlite_shop.init()
+    running = subprocess.Popen([str(PROGRAM), *words], cwd=sqlite_shop.folder, stderr=subprocess.PIPE, text=True)
+    while not _catches(running.pid, signal.SIGTERM):
+        assert running.poll() is None
+        os.sched_yield()
+    running.send_signal(signal.SIGTERM)
+    said = running.communicate(timeout=30)[1]
+    assert (running.returncode, "lane.taken" in said) == (0, False), said
+
+
+def _catches(pid: int, number: signal.Signals) -> bool:
+    """Whether the process has a handler of its own for this signal."""
+    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)
 
 
 def test_temporary_failures_say_try_later(sqlite_shop: "Shop") -> None:
