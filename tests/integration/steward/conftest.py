@@ -22,6 +22,8 @@ from outrider.testing.services import MariaDBServer, PostgresServer
 from steward.storage.columns import METADATA
 from steward.storage.engine import open_pool
 from steward.storage.storage import AlchemyStorage
+from tests.integration.steward.dying import Deaths
+from tests.integration.steward.everywhere import Log, StageAnywhere, fresh_ids, moment
 from tests.integration.steward.parts import (
     NOON,
     PERSON,
@@ -35,6 +37,7 @@ from tests.integration.steward.parts import (
     storage_on,
     with_driver,
 )
+from tests.integration.steward.stories import Story
 
 PREFIXES = ("steward_", "notification_")
 SERVERS = {"postgresql": "steward_on_postgres", "mariadb": "steward_on_mariadb"}
@@ -126,6 +129,40 @@ async def anywhere(anywhere_url: URL, clock: ManualClock) -> AsyncIterator[Datab
         await made.storage.write(add_person)
     await made.storage.close()
     await made.engine.dispose()
+
+
+@pytest.fixture
+def ids() -> SetChance:
+    return fresh_ids()
+
+
+@pytest.fixture
+async def told(anywhere: Database, ids: SetChance) -> AsyncIterator[Story]:
+    """A day, a task that grew urgent, and its previews, on each database in turn."""
+    made = Story(anywhere.patient(), ids)
+    await made.begin()
+    yield made
+    await made.storage.close()  # type: ignore[attr-defined]  # it is a real one
+
+
+@pytest.fixture
+async def staged(anywhere: Database, ids: SetChance) -> AsyncIterator[StageAnywhere]:
+    """The background services on each database in turn."""
+    made = await StageAnywhere.on(anywhere, ids)
+    yield made
+    await made.storage.close()  # type: ignore[attr-defined]  # it is a real one
+
+
+@pytest.fixture
+async def log(anywhere: Database) -> Log:
+    """The messages that this test adds, on whichever database."""
+    return await Log.now(anywhere.engine)
+
+
+@pytest.fixture
+async def deaths(anywhere: Database, ids: SetChance) -> Deaths:
+    """Processes that do something to this database, and are killed in it."""
+    return Deaths(anywhere.url, ids, await anywhere.storage.read(moment))
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])

@@ -1,47 +1,116 @@
-"""A process that confirms a preview and dies by SIGKILL at its n-th statement, commit included."""
+"""Pieces of work that a process of its own does until it is killed by SIGKILL: at its first step, its second, and so on.
+
+A step is what the database is asked for: each statement, each commit, and the moment after it, when the connection is given
+back. The process stands before its n-th one and says so; whoever wanted that kills it, or first looks at who waits for it.
+"""
 
 import asyncio
+import multiprocessing
 import os
 import signal
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing.connection import Connection
+from typing import Any, Final
 
-from sqlalchemy import Engine, Select, event, make_url
+from sqlalchemy import URL, Engine, Select, event, make_url
+from sqlalchemy.pool import Pool
 
-from steward.service.confirming import ApplySettings, Confirming
-from steward.service.person import Defaults
+from outrider.testing.clock import ManualClock
 from steward.storage.asking import PsycopgAsking, Rows, Values
 from steward.storage.limits import USUAL
-from tests.integration.steward.parts import NOON, SetChance, storage_on
-from tests.integration.steward.stories import CALLER
+from tests.integration.steward.parts import SetChance, storage_on
+from tests.integration.steward.stage import Stage
+from tests.integration.steward.works import WORKS
+
+STEPS_MAX: Final = 100
+IDS: Final = 1 << 16
+"""More ids than one piece of work makes."""
+PROCESSES: Final = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload([__name__])
 
 
-def confirm_and_die(url: str, preview_id: str, candidate_id: str, base_version: str, statement: int) -> None:
-    """Confirm under the key `key-1`; ends well where there are fewer statements."""
-    left = statement
+@dataclass(frozen=True)
+class Deaths:
+    """Those of processes over one database. Their ids go on from `ids`, so that no two rows have the same; their clock stands
+    at `now`, as a test's does.
+    """
 
-    def step(*_: Any) -> None:  # noqa: ANN401  what SQLAlchemy tells
+    url: URL
+    ids: SetChance
+    now: datetime
+
+    def of(self, name: str, *given: str) -> Iterator[int]:
+        """Each step at which a process has died that did this work; over with the first that lives to its end."""
+        for step in range(STEPS_MAX):
+            with self.at(step, name, *given) as dies:
+                pass
+            if not dies:
+                return
+            yield step
+        raise AssertionError(f"{name} has more than {STEPS_MAX} steps")
+
+    @contextmanager
+    def at(self, step: int, name: str, *given: str) -> Iterator[bool]:
+        """A process that does this work and stands before this step; it is killed when the block ends.
+
+        False: it has done all its work, which has fewer steps.
+        """
+        hears, says = PROCESSES.Pipe(duplex=False)
+        url = self.url.render_as_string(hide_password=False)
+        self.ids.made += IDS
+        made = self.ids.made - IDS // 2
+        process = PROCESSES.Process(target=stand, args=(url, self.now, made, says, step, name, given))
+        process.start()
+        says.close()
+        try:
+            stands = _says_so(hears)
+            yield stands
+        finally:
+            process.kill()
+            process.join()
+            hears.close()
+        assert process.exitcode == -signal.SIGKILL if stands else process.exitcode in {0, -signal.SIGKILL}, name
+
+
+def _says_so(hears: Connection) -> bool:
+    try:
+        return hears.recv()  # type: ignore[no-any-return]  # a bool
+    except EOFError:
+        raise AssertionError("the work failed, see its stderr") from None
+
+
+def stand(url: str, now: datetime, made: int, says: Connection, step: int, name: str, given: tuple[str, ...]) -> None:
+    """Do the work as far as this step."""
+    left = step
+
+    def next_step(*_: Any) -> None:  # noqa: ANN401  what SQLAlchemy tells
         nonlocal left
         left -= 1
         if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            says.send(True)
+            while True:
+                signal.pause()
 
     asked = PsycopgAsking.rows
 
     async def rows(self: PsycopgAsking, query: Select[Any], values: Values) -> Rows:
-        step()  # of a query that is asked of the driver itself SQLAlchemy tells nothing
+        next_step()  # of a query that is asked of the driver itself SQLAlchemy tells nothing
         return await asked(self, query, values)
 
     PsycopgAsking.rows = rows  # type: ignore[method-assign]  # in this process, which dies
-    event.listen(Engine, "before_cursor_execute", step)
-    event.listen(Engine, "commit", step)
-    asyncio.run(_confirm(url, preview_id, candidate_id, base_version, statement))
-
-
-async def _confirm(url: str, preview_id: str, candidate_id: str, base_version: str, made: int) -> None:
+    event.listen(Engine, "before_cursor_execute", next_step)
+    event.listen(Engine, "commit", next_step)
+    event.listen(Pool, "checkin", next_step)
     chance = SetChance()
-    chance.made = (made + 1) << 32
-    storage = storage_on(make_url(url), lambda: NOON, USUAL)
-    confirming = Confirming(storage=storage, chance=chance, defaults=Defaults(), settings=ApplySettings())
-    values = {"candidate_id": candidate_id}
-    await confirming.confirm(CALLER, preview_id, values, if_match=base_version, key="key-1")
-    await storage.close()
+    chance.made = made
+    asyncio.run(_do(url, now, chance, name, given))
+    says.send(False)
+    os._exit(0)  # whatever else the end of a process would do to the database is no step of the work
+
+
+async def _do(url: str, now: datetime, chance: SetChance, name: str, given: tuple[str, ...]) -> None:
+    storage = storage_on(make_url(url), lambda: now, USUAL)
+    await WORKS[name](Stage(storage, ManualClock(now), chance), *given)

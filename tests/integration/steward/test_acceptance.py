@@ -1,45 +1,24 @@
-"""The original's acceptance list that concerns answers, on every database: ST-40 to ST-49."""
+"""The original's acceptance list, on every database; what concerns outages is in `test_apply_outages` and
+`test_dying_services`, and the provider's failure in `test_provider_failure`.
+"""
 
-import asyncio
-import multiprocessing
-import signal
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from os import urandom
-from typing import Any
-from uuid import UUID
 
 import pytest
 
-from outrider import AsyncOutbox, message_id
-from outrider.core.errors import MessageNotFound
-from steward.bootstrap.catalog import make_catalog
-from steward.ports.rows.calendar import EventRow
-from steward.ports.rows.suggestion import PreviewRow
+from steward.domain.selection import Selection, fall_back
+from steward.ports.rows.suggestion import PreviewRow, TriggerRow
+from steward.ports.selector import SelectionRequest
 from steward.ports.storage import Writing
+from steward.service.instants import instant_text
 from steward.service.problems import AlreadyUndone, IdempotencyMismatch
-from steward.storage.engine import open_pool
-from tests.integration.steward.dying import confirm_and_die
-from tests.integration.steward.parts import Database, SetChance, storage_on
-from tests.integration.steward.stories import CALLER, PERSON, Story, candidate
+from tests.integration.steward.everywhere import Log, StageAnywhere, everything
+from tests.integration.steward.parts import PERSON, Database
+from tests.integration.steward.stage import ANNA, HOUR, RuleSelector, keyed
+from tests.integration.steward.stories import CALLER, Story
 
-STATEMENTS_MAX = 40
-
-
-def story_on(database: Database) -> Story:
-    """The story; the log of a server keeps the messages of earlier tests, so ids are new ones."""
-    ids = SetChance()
-    ids.made = int.from_bytes(urandom(5))
-    return Story(database.patient(), ids)
-
-
-@pytest.fixture
-async def told(anywhere: Database) -> AsyncIterator[Story]:
-    made = story_on(anywhere)
-    await made.begin()
-    yield made
-    await made.storage.close()  # type: ignore[attr-defined]  # it is a real one
+MINUTES = timedelta(minutes=1)
 
 
 async def set_preview(story: Story, preview: PreviewRow, **values: object) -> None:
@@ -49,7 +28,7 @@ async def set_preview(story: Story, preview: PreviewRow, **values: object) -> No
     await story.storage.change(PERSON, work)
 
 
-async def test_expired_preview_is_refused_and_stored_as_expired_everywhere(told: Story) -> None:
+async def test_expired_preview_is_refused_and_stored_as_expired(told: Story) -> None:
     """ST-41, ST-43, step 4, ST-44."""
     preview = await told.suggest()
     await set_preview(told, preview, expires_at=preview.generated_at)
@@ -59,7 +38,7 @@ async def test_expired_preview_is_refused_and_stored_as_expired_everywhere(told:
     assert await told.confirm(preview) == replace(answer, replayed=True)
 
 
-async def test_changed_base_is_refused_and_says_what_changed_everywhere(told: Story) -> None:
+async def test_changed_base_is_refused_and_says_what_changed(told: Story) -> None:
     """ST-40, ST-43, step 7."""
     preview = await told.suggest()
     chapter = (await told.events())["evt_chapter"]
@@ -70,16 +49,26 @@ async def test_changed_base_is_refused_and_says_what_changed_everywhere(told: St
     assert (await told.confirm(preview, key="key-2")).status == 200
 
 
-async def test_same_key_gives_the_stored_answer_and_another_body_is_refused_everywhere(told: Story) -> None:
+async def test_same_key_same_body_gives_the_same_apply_id_and_stored_response(told: Story) -> None:
     """ST-43, step 2, ST-54: byte for byte."""
     preview = await told.suggest()
     first = await told.confirm(preview)
     assert await told.confirm(preview) == replace(first, replayed=True)
+    assert [apply.apply_id for apply in await told.applies()] == [first.body["apply_id"]]
+
+
+async def test_same_key_other_body_is_refused(told: Story, log: Log) -> None:
+    """ST-43, step 2, ST-54: and nothing more is written."""
+    preview = await told.suggest()
+    await told.confirm(preview)
+    before = await told.events()
     with pytest.raises(IdempotencyMismatch):
         await told.confirm(preview, "compress")
+    assert await told.events() == before
+    assert await log.types() == ["schedule.apply.succeeded"]
 
 
-async def test_undo_restores_byte_for_byte_everywhere(told: Story) -> None:
+async def test_undo_restores_byte_for_byte(told: Story) -> None:
     """ST-49."""
     preview = await told.suggest()
     before = await told.events()
@@ -91,7 +80,7 @@ async def test_undo_restores_byte_for_byte_everywhere(told: Story) -> None:
         await told.undo(preview, key="undo-2")
 
 
-async def test_a_preview_is_read_everywhere(told: Story) -> None:
+async def test_a_preview_is_read(told: Story) -> None:
     """ST-41, ST-56."""
     preview = await told.suggest()
     view = await told.previews().get(CALLER, preview.preview_id)
@@ -104,61 +93,63 @@ async def test_a_preview_is_read_everywhere(told: Story) -> None:
     assert rest["items"][0]["can_undo"]
 
 
-@pytest.mark.timeout(180)
-def test_a_confirm_that_is_killed_at_any_statement_leaves_all_or_nothing(anywhere: Database) -> None:
-    """ST-4, ST-43, ST-45, ST-48: SIGKILL at each statement in turn, on servers at every third; the same key goes on."""
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["tests.integration.steward.dying"])
-    preview, before = asyncio.run(_begin(anywhere))
-    chosen = candidate(preview, "move_one")
-    given = (preview.preview_id, chosen["candidate_id"], chosen["base_version"])
-    url = anywhere.url.render_as_string(hide_password=False)
-    killed, found = 0, dict[str, Any]()
-    step = 1 if anywhere.dialect == "sqlite" else 3
-    for statement in range(0, STATEMENTS_MAX, step):
-        process = processes.Process(target=confirm_and_die, args=(url, *given, statement))
-        process.start()
-        process.join()
-        found = asyncio.run(_look(anywhere, preview))
-        if process.exitcode != -signal.SIGKILL:
-            break
-        killed += 1
-        assert found == {"status": "ready", "applies": [], "events": before, "message": False}, statement
-    assert killed > 15 // step
-    assert (found["status"], found["applies"], found["message"]) == ("applied", ["applied"], True)
-    assert len(found["events"]) == len(before) + 1
+async def test_dry_run_writes_nothing(staged: StageAnywhere, anywhere: Database) -> None:
+    """ST-26: every table of the database is as before, row by row, and the log has no message more."""
+    now = staged.clock.now()
+    task = await staged.task(deadline_at=instant_text(now + 30 * HOUR))
+    await staged.block("evt_1", now + 15 * HOUR, "tsk_other")
+    before = await everything(anywhere.engine)
+    found = await staged.triggers.dry_run(ANNA, asked(task["task_id"]))
+    assert await everything(anywhere.engine) == before
+    assert set(found) == {"context", "observation", "candidates", "decision"}
+    assert found["decision"]["action"] == "select_candidate"
+    assert found["candidates"][-1]["candidate_id"] == "keep"
+    assert found["candidates"][0]["validation"]["valid"]
+    assert set(found["observation"]["metrics"]) == {"target", "window", "feedback", "risk"}
+    assert (found["context"]["window_reason"], found["context"]["target_title"]) == ("until_deadline", "Lab report")
 
 
-async def _begin(database: Database) -> tuple[PreviewRow, dict[str, EventRow]]:
-    story = story_on(database)
-    await story.begin()
-    preview, events = await story.suggest(), await story.events()
-    await story.storage.close()  # type: ignore[attr-defined]  # as above
-    return preview, events
+async def test_repeated_trigger_in_the_window_returns_the_same_trigger(staged: StageAnywhere) -> None:
+    """ST-19, ST-20: marked as a hit, one row, one message; the window is 30 minutes from the request."""
+    task_id = (await staged.task())["task_id"]
+    first = await staged.triggers.create(ANNA, asked(task_id), keyed=keyed("k-1", asked(task_id)))
+    for minutes, number in ((10, 2), (19, 3)):
+        await aged(staged, minutes)
+        again = await staged.triggers.create(ANNA, asked(task_id), keyed=keyed(f"k-{number}", asked(task_id)))
+        assert (again.body["trigger_id"], again.body["dedupe_hit"]) == (first.body["trigger_id"], True)
+    assert len(await staged.rows(TriggerRow)) == len(await staged.log.sent()) == 1
+    await aged(staged, 1)
+    later = await staged.triggers.create(ANNA, asked(task_id), keyed=keyed("k-4", asked(task_id)))
+    assert not later.body["dedupe_hit"]
+    assert len(await staged.rows(TriggerRow)) == len(await staged.log.sent()) == 2
 
 
-async def _look(database: Database, preview: PreviewRow) -> dict[str, Any]:
-    storage = storage_on(database.url, database.clock)
-    story = Story(storage, SetChance())
-    applies = await story.applies()
-    found = {
-        "status": (await story.preview(preview.preview_id)).status,
-        "applies": [apply.status for apply in applies],
-        "events": await story.events(),
-        "message": bool(applies) and await _was_told(database, applies[0].apply_id),
-    }
-    await storage.close()
-    return found
+def asked(task_id: str) -> dict[str, object]:
+    return {"trigger_type": "important_urgent_task", "target_type": "task_pool", "target_id": task_id}
 
 
-async def _was_told(database: Database, apply_id: str) -> bool:
-    wanted: UUID = message_id("steward", f"schedule.apply.succeeded:{apply_id}")
-    pool = open_pool(database.url)
-    try:
-        async with pool.connect() as connection:
-            await AsyncOutbox(make_catalog(), "steward").status(connection, wanted)
-    except MessageNotFound:
-        return False
-    finally:
-        await pool.dispose()
-    return True
+async def aged(staged: StageAnywhere, minutes: int) -> None:
+    """So long ago was the one trigger requested."""
+    row, span = await staged.row(TriggerRow), minutes * MINUTES
+    assert row.dedupe_until is not None
+    times = {"requested_at": row.requested_at - span, "dedupe_until": row.dedupe_until - span}
+    await staged.change(TriggerRow, {"trigger_id": row.trigger_id}, times)
+
+
+class LateSelector(RuleSelector):
+    """Asked a model that did not answer in time."""
+
+    async def select(self, request: SelectionRequest) -> Selection:
+        return fall_back(request.candidates, "timeout")
+
+
+async def test_model_timeout_falls_back_to_the_rule(staged: StageAnywhere) -> None:
+    """ST-22, ST-35: no error, and the preview says who chose."""
+    staged.selector = LateSelector()
+    await staged.task()
+    await staged.scanner().scan_once()
+    await staged.accept_all()
+    assert await staged.preparer().prepare_once() == 1
+    preview = await staged.row(PreviewRow)
+    assert (preview.selection_json["source"], preview.selection_json["fallback_used"]) == ("fallback:timeout", True)
+    assert (preview.status, (await staged.row(TriggerRow)).status) == ("ready", "preview_generated")

@@ -229,7 +229,7 @@ class BrokenSelector(RuleSelector):
         raise ArithmeticError(type(request))
 
 
-async def test_crash_in_rerun_asks_again(stage: Stage, sent: Messages) -> None:
+async def test_a_rerun_that_fails_in_the_end_asks_again(stage: Stage, sent: Messages) -> None:
     """ST-10, ST-53: past its lease with a trigger that finally failed, the dialogue waits again."""
     dialogue = await asked(stage, sent)
     await stage.dialogues.reply(ANNA, dialogue.dialogue_id, {"choice_id": "evt_late"})

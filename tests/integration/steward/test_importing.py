@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 
 import pytest
 
@@ -16,6 +16,8 @@ from steward.ports.storage import Raise, Storage, Writing
 from steward.service.answer import Keyed
 from steward.service.problems import IdempotencyMismatch
 from tests.integration.steward.calendars import URL, Calendars, counts, lecture
+from tests.integration.steward.parts import PERSON
+from tests.integration.steward.stories import Story
 from tests.unit.steward.calendars.texts import calendar, event
 
 
@@ -142,6 +144,28 @@ async def test_import_while_another_change_runs_gives_one_of_the_two_orders(cale
     )
     assert read in ([0], [300])
     assert (len(await calendars.events()), await revision(calendars)) == (300, 2)
+
+
+@pytest.mark.parametrize("first", ["confirm", "import"])
+async def test_import_while_a_confirm_runs_gives_one_of_the_two_orders(told: Story, first: str) -> None:
+    """ST-16, ST-40, ST-47: on each database; what came second has seen what came first, and nothing of either is lost."""
+    preview, start = await told.suggest(), (await told.events())["evt_lecture"].end_at.astimezone(UTC)
+    calendars = Calendars(told.storage, told.chance, PERSON)
+    times = (f"DTSTART:{start:%Y%m%dT%H%M%SZ}", f"DTEND:{start + timedelta(minutes=30):%Y%m%dT%H%M%SZ}")
+    confirm, taken_in = told.confirm(preview), calendars.file(event(*times))
+    if first == "confirm":
+        answer, body = await asyncio.gather(confirm, taken_in)
+    else:
+        body, answer = await asyncio.gather(taken_in, confirm)
+    (imported,) = [row for row in await calendars.events() if row.origin == "import"]
+    assert (counts(body), imported.start_at) == ((1, 0, 0, 0), start)
+    placed = [row for row in await calendars.events() if row.task_id == "tsk_lab"]
+    if answer.status == 200:
+        assert (len(placed), placed[0].start_at) == (1, start)
+    else:
+        assert (answer.status, answer.body["changed"]) == (412, [f"event {imported.event_id}"])
+        assert (placed, (await told.preview(preview.preview_id)).status) == ([], "ready")
+    assert await revision(calendars) == 1 + len(placed)
 
 
 async def test_a_feed_is_read_when_it_is_added(calendars: Calendars, clock: ManualClock) -> None:

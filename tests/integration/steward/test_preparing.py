@@ -12,7 +12,7 @@ from outrider import Reject
 from outrider.testing.clock import ManualClock
 from steward.domain.grid import Grid, semester12
 from steward.domain.grid_json import grid_as_json
-from steward.domain.selection import Selection, fall_back, select_by_rule
+from steward.domain.selection import Selection, select_by_rule
 from steward.ports.rows.calendar import EventRow, TaskRow
 from steward.ports.rows.person import UserRow
 from steward.ports.rows.suggestion import JobRow, PreviewRow, TriggerRow
@@ -24,7 +24,6 @@ from steward.service.person import Defaults
 from steward.service.preparing import PrepareSettings
 from steward.storage.limits import USUAL
 from steward.storage.storage import AlchemyStorage
-from tests.integration.steward.failing import Failing
 from tests.integration.steward.parts import NOON, PERSON, Sent, SetChance, sqlite_url, storage_on
 from tests.integration.steward.stage import ANNA, HOUR, RuleSelector, Stage
 
@@ -55,19 +54,6 @@ async def test_a_due_task_becomes_a_preview_and_one_notification(stage: Stage, s
     assert told.body["target_url"] == f"/previews/{preview.preview_id}"
     assert (told.body["priority"], told.body["dedupe_key"]) == ("urgent", preview.preview_id)
     assert await stage.preparer().prepare_once() == 0
-
-
-async def test_message_consumed_twice_has_one_effect(stage: Stage, sent: Messages) -> None:
-    """ST-21, ST-22: by its state, without a receipt's help."""
-    await stage.task()
-    await stage.scanner().scan_once()
-    await stage.accept(sent)
-    await stage.preparer().prepare_once()
-    stage.accepted.clear()
-    await stage.accept(sent)
-    assert await stage.preparer().prepare_once() == 0
-    assert len(await stage.rows(PreviewRow)) == 1
-    assert len([message for message in sent() if message.type == NOTIFY]) == 1
 
 
 async def test_promotion_is_applied_once(stage: Stage, sent: Messages) -> None:
@@ -263,24 +249,6 @@ async def test_failed_trigger_frees_its_slot(stage: Stage, sent: Messages) -> No
     assert (await stage.tasks.get(ANNA, task["task_id"]))["job"]["status"] == "pending"
 
 
-async def test_killed_preparer_is_replaced_after_its_lease(
-    stage: Stage, storage: AlchemyStorage, sent: Messages
-) -> None:
-    """ST-21, ST-22: and when none of its tries is left, the trigger is final."""
-    await stage.task()
-    await stage.scanner().scan_once()
-    await stage.accept(sent)
-    lease = PrepareSettings().lease
-    for _ in range(5):
-        assert len(await storage.take(TriggerRow, ("processing", "failed"), "dead", lease, 4)) == 1
-        assert await stage.preparer().prepare_once() == 0
-        stage.clock.advance(lease + timedelta(seconds=1))
-    assert await stage.preparer().prepare_once() == 1
-    trigger = await stage.row(TriggerRow)
-    assert (trigger.status, trigger.last_error_code, trigger.dedupe_slot) == ("failed", "preparer_lost", None)
-    assert trigger.completed_at is not None
-
-
 async def test_a_preparer_that_lost_its_lease_stores_nothing(
     stage: Stage, storage: AlchemyStorage, sent: Messages
 ) -> None:
@@ -299,41 +267,6 @@ async def test_a_preparer_that_lost_its_lease_stores_nothing(
     assert not await stage.rows(PreviewRow)
     trigger = await stage.row(TriggerRow)
     assert (trigger.lease_owner, trigger.lease_epoch) == ("heir", taken.lease_epoch)
-
-
-async def test_failed_preview_write_leaves_no_notification(
-    stage: Stage, storage: AlchemyStorage, sent: Messages
-) -> None:
-    """ST-4, ST-22: preview, trigger and message go back together; the next try writes all of them."""
-    await stage.task()
-    await stage.scanner().scan_once()
-    await stage.accept(sent)
-    stage.storage = Failing(storage, PreviewRow, "insert")
-    await stage.preparer().prepare_once()
-    trigger = await stage.row(TriggerRow)
-    assert (trigger.status, trigger.last_error_code, trigger.attempts) == ("failed", "unavailable", 1)
-    assert not await stage.rows(PreviewRow)
-    assert NOTIFY not in {message.type for message in sent()}
-    stage.storage = storage
-    stage.clock.advance(timedelta(seconds=5))
-    await stage.preparer().prepare_once()
-    assert (await stage.row(PreviewRow)).status == "ready"
-    assert [message.type for message in sent()].count(NOTIFY) == 1
-
-
-async def test_model_timeout_falls_back_to_the_rule(stage: Stage, sent: Messages) -> None:
-    """ST-22, ST-35: no error, and the preview says who chose."""
-
-    class LateSelector(RuleSelector):
-        async def select(self, request: SelectionRequest) -> Selection:
-            return fall_back(request.candidates, "timeout")
-
-    stage.selector = LateSelector()
-    await stage.task()
-    await stage.prepare(sent)
-    preview = await stage.row(PreviewRow)
-    assert (preview.selection_json["source"], preview.selection_json["fallback_used"]) == ("fallback:timeout", True)
-    assert (await stage.row(TriggerRow)).status == "preview_generated"
 
 
 async def test_fragmented_day_tells_the_person(stage: Stage, sent: Messages) -> None:

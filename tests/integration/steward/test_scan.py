@@ -158,16 +158,6 @@ async def test_the_twentieth_error_is_the_last(stage: Stage, storage: AlchemySto
     assert job.last_error == "Unavailable: the disk is gone"
 
 
-async def test_dead_scanner_is_replaced_after_its_lease(stage: Stage, storage: AlchemyStorage) -> None:
-    """ST-8: and what the dead one would still write finds its epoch gone."""
-    await stage.task()
-    settings = stage.scan_settings
-    assert await storage.take(JobRow, ("pending",), "dead", settings.lease, 50)
-    assert (await stage.scanner("heir").scan_once()).taken == 0
-    stage.clock.advance(settings.lease + timedelta(seconds=1))
-    assert (await stage.scanner("heir").scan_once()).codes == {"triggered": 1}
-
-
 async def test_a_scanner_that_lost_its_lease_writes_nothing(
     stage: Stage, storage: AlchemyStorage, sent: Callable[[], list[Sent]], chance: SetChance
 ) -> None:

@@ -34,21 +34,6 @@ async def test_a_task_is_answered_with_its_job_and_blocks(stage: Stage) -> None:
     assert (await stage.row(TaskRow)).priority_group == 2
 
 
-async def test_task_and_job_commit_or_roll_back_together(storage: Storage, stage: Stage, chance: SetChance) -> None:
-    """ST-4, ST-6: a transaction that fails after its task leaves neither."""
-
-    async def work(tx: Writing) -> None:
-        row = TaskRow("tsk_1", PERSON, "Lab", 2, 60, NOON, urgency_threshold_at=NOON)
-        await tx.insert(row)
-        await write_job(tx, None, row, chance)
-        raise ArithmeticError
-
-    with pytest.raises(ArithmeticError):
-        await storage.change(PERSON, work)
-    assert not await stage.rows(TaskRow)
-    assert not await stage.rows(JobRow)
-
-
 async def test_an_edit_moves_the_pending_job_and_takes_it_from_its_scanner(stage: Stage, storage: Storage) -> None:
     """ST-6: trigger_at, next_scan_at, and an epoch that the scanner no longer has."""
     made = await stage.task()

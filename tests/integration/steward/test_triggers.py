@@ -1,11 +1,8 @@
 """Triggers: what is refused, what is one, and what a dry run leaves behind."""
 
-import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +15,9 @@ from steward.ports.storage import Storage, T, Taken, Writing
 from steward.service.instants import instant_text
 from steward.service.messages import TRIGGERED
 from steward.service.problems import Forbidden, IdempotencyMismatch, SuggestionsOff
-from steward.service.triggering import create_trigger
 from steward.service.triggers import TriggerSettings
 from steward.storage.storage import AlchemyStorage
-from tests.integration.steward.parts import NOON, PERSON, Sent, SetChance
+from tests.integration.steward.parts import NOON, Sent, SetChance
 from tests.integration.steward.stage import ANNA, HOUR, Stage, all_of, keyed
 
 ADMIN = replace(ANNA, role="admin")
@@ -95,16 +91,6 @@ async def test_suggestions_switched_off_refuse_triggers(stage: Stage) -> None:
         await stage.triggers.create(ANNA, of(task))
 
 
-async def test_repeated_trigger_in_the_window_returns_the_same_trigger(stage: Stage, clock: ManualClock) -> None:
-    """ST-19, ST-20: marked as a hit, one message."""
-    task = await stage.task()
-    first = await stage.triggers.create(ANNA, of(task), keyed=keyed("k-1", of(task)))
-    clock.advance(timedelta(minutes=10))
-    again = await stage.triggers.create(ANNA, of(task), keyed=keyed("k-2", of(task)))
-    assert (again.body["trigger_id"], again.body["dedupe_hit"]) == (first.body["trigger_id"], True)
-    assert len(await stage.rows(TriggerRow)) == 1
-
-
 async def test_whoever_was_first_without_the_lock_is_found(stage: Stage, storage: AlchemyStorage) -> None:
     """ST-19: a unique violation, as the last guard, answers the trigger that is there."""
     task = await stage.task()
@@ -153,52 +139,6 @@ async def test_same_key_with_another_body_is_refused(stage: Stage, clock: Manual
         await stage.triggers.create(ANNA, other, keyed=keyed("k-1", other))
     same = await stage.triggers.create(ANNA, of(task), keyed=keyed("k-1", of(task)))
     assert same.body["dedupe_hit"]
-
-
-async def test_trigger_never_exists_without_its_message(
-    stage: Stage, storage: Storage, chance: SetChance, sent: Callable[[], list[Sent]]
-) -> None:
-    """ST-4, ST-19: both, or neither."""
-    task = await stage.task()
-    request = stage.triggers
-    await request.create(ANNA, of(task))
-    (message,) = [one for one in sent() if one.type == TRIGGERED]
-    row = await stage.row(TriggerRow)
-    assert message.body["trigger_id"] == row.trigger_id
-    assert message.key == PERSON
-
-    async def lost(tx: Writing) -> None:
-        from steward.service.trigger_request import parse_trigger  # noqa: PLC0415
-        from steward.service.triggering import NewTrigger  # noqa: PLC0415
-
-        asked = parse_trigger(of({"task_id": "tsk_b"}), "api_trigger", ANNA, mock_allowed=False).asked
-        await create_trigger(tx, NewTrigger(PERSON, asked, "cd" * 16), chance)
-        raise ArithmeticError
-
-    with pytest.raises(ArithmeticError):
-        await storage.change(PERSON, lost)
-    assert len([one for one in sent() if one.type == TRIGGERED]) == len(await stage.rows(TriggerRow)) == 1
-
-
-async def test_dry_run_writes_nothing(stage: Stage, database: Path) -> None:
-    """ST-26: every table of the database is as before, row by row."""
-    task = await stage.task(deadline_at=instant_text(NOON + 20 * HOUR))
-    await stage.block("evt_1", NOON + 15 * HOUR, "tsk_other")
-    before = dump(database)
-    found = await stage.triggers.dry_run(ANNA, of(task))
-    assert dump(database) == before
-    assert set(found) == {"context", "observation", "candidates", "decision"}
-    assert found["decision"]["action"] == "select_candidate"
-    assert found["candidates"][-1]["candidate_id"] == "keep"
-    assert found["candidates"][0]["validation"]["valid"]
-    assert set(found["observation"]["metrics"]) == {"target", "window", "feedback", "risk"}
-    assert (found["context"]["window_reason"], found["context"]["target_title"]) == ("until_deadline", "Lab report")
-
-
-def dump(database: Path) -> dict[str, list[Any]]:
-    with closing(sqlite3.connect(database)) as connection:
-        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {name: connection.execute(f'SELECT * FROM "{name}"').fetchall() for name in names}
 
 
 async def test_a_trigger_with_wait_seconds_answers_with_its_preview(

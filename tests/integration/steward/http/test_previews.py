@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
+from steward.http.app import PAGES
+from steward.ports.rows.suggestion import PreviewRow
 from tests.integration.steward.http.stage import Browser, Stage
 from tests.integration.steward.http.test_gate import refusal
+from tests.unit.steward.calendars.texts import calendar
+from tests.unit.steward.calendars.texts import event as component
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x>{{7*7}}"
 
@@ -181,22 +185,34 @@ async def test_a_view_link_answers_nothing(stage: Stage) -> None:
 
 
 async def test_hostile_strings_on_every_page(stage: Stage) -> None:
-    """ST-63: what people and calendars write is text on every page."""
+    """ST-63: what people, calendars and models write is text on every page, whichever field it stands in."""
     preview = await suggested(stage, HOSTILE)
+    task, shown = preview["target_id"], {"preview_id": preview["preview_id"]}
     await stage.call("POST", "/calendars", {"url": "https://a.example/x.ics", "name": HOSTILE})
-    task = preview["target_id"]
     await stage.call("PATCH", f"/tasks/{task}", {"note": HOSTILE}, if_match="*")
-    browser = await stage.browser()
-    paths = ["/", "/?day=2026-11-24", "/week?day=2026-11-24", "/tasks", f"/tasks/{task}", "/inbox", "/calendars", "/settings",
-             f"/previews/{preview['preview_id']}", "/sign-in"]  # fmt: skip
-    said = 0
-    for path in paths:
+    await event(stage, HOSTILE, "2026-11-24T19:00:00+08:00", "2026-11-24T20:00:00+08:00", location=HOSTILE)
+    lines = ("DTSTART:20261124T120000Z", "DTEND:20261124T123000Z", f"LOCATION:{HOSTILE}")
+    kind: dict[str, Any] = {"content_type": "text/calendar"}
+    text = calendar(component(*lines, uid=HOSTILE).replace("SUMMARY:Lecture", f"SUMMARY:{HOSTILE}"))
+    assert (await stage.call("POST", "/calendars/import", content=text, **kind)).json()["added"] == 1
+    times = ("2026-11-23T17:00:00+08:00", "2026-11-23T18:00:00+08:00")
+    done = (await event(stage, HOSTILE, *times, task_id=task, mobility="flexible"))["event_id"]
+    said = {"kind": "unfinished", "event_id": done, "note": HOSTILE}
+    trigger = (await stage.call("POST", "/feedback", said)).json()["trigger_id"]
+    words = {"explanation_text": HOSTILE, "notification_summary": HOSTILE}
+    await stage.steward.storage.change("usr_ada", lambda tx: tx.change(PreviewRow, shown, words))
+    link = (await stage.call("POST", f"/previews/{preview['preview_id']}/links", {"purpose": "act"}, key=None)).json()
+    filled = {"/tasks/{id}": task, "/previews/{id}": preview["preview_id"], "/triggers/{id}": trigger}
+    paths = {page.path.replace("{id}", filled.get(page.path, "")) for page in PAGES if page.method == "GET"}
+    paths = {path.replace("/p/{token}", link["path"]) for path in paths if not path.endswith((".ics", "in/{token}"))}
+    browser, seen = await stage.browser(), 0
+    for path in sorted(paths | {"/?day=2026-11-24", "/week?day=2026-11-24", "/?day=2026-11-23"}):
         page = await browser.get(path)
         assert page.status_code == 200, path
-        assert "<script>alert" not in page.text
-        assert "<img" not in page.text
-        said += "&lt;script&gt;alert(1)" in page.text
-    assert said >= 6
+        assert "<script>alert" not in page.text, path
+        assert "<img" not in page.text, path
+        seen += "&lt;script&gt;alert(1)" in page.text
+    assert seen >= 9
 
 
 async def test_lists_and_bad_days(stage: Stage) -> None:

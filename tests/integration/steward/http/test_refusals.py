@@ -10,6 +10,8 @@ import pytest
 from outrider.testing.clock import ManualClock
 from steward.ports.feed import FeedFailure
 from steward.ports.rows.answer import DialogueRow
+from steward.ports.rows.calendar import TaskRow
+from steward.ports.rows.suggestion import PreviewRow
 from steward.ports.storage import Writing
 from steward.service.triggers import TriggerSettings
 from tests.integration.steward.http.stage import Stage
@@ -226,3 +228,75 @@ async def test_a_question_takes_no_confirm_and_one_answer(ample: Stage) -> None:
     assert (await ample.call("GET", path)).json()["status"] == "waiting_user_reply"
     assert (await ample.call("POST", f"{path}/reply", {"text": "letters"})).status_code == 200
     assert refusal(await ample.call("POST", f"{path}/reply", {"text": "letters"}))["code"] == "dialogue_not_waiting"
+
+
+async def test_a_candidate_that_the_last_look_refuses(ample: Stage) -> None:
+    """ST-43, step 8, ST-55: an edit that leaves a conflict, and a task that got its time elsewhere; it stays ready."""
+    preview = await suggested(ample)
+    path, best = f"/previews/{preview['preview_id']}", preview["selected_candidate"]
+    match: dict[str, Any] = {"if_match": f'"{best["base_version"]}"'}
+    took = {"candidate_id": best["candidate_id"]}
+    (moved,) = [change["change_id"] for change in best["changes"] if change["change_type"] == "move"]
+    dropped = {"edited_changes": [{"change_id": moved, "drop": True}]}
+    conflict = refusal(await ample.call("POST", f"{path}/confirm", took | dropped, **match))
+    assert (conflict["status"], conflict["code"], conflict["apply_status"]) == (409, "slot_conflict", "rejected")
+    assert conflict["errors"]
+    by_hand = {"task_id": preview["target_id"], "mobility": "flexible"}
+    await event(ample, "By hand", "2026-11-24T07:00:00+08:00", "2026-11-24T08:30:00+08:00", **by_hand)
+    placed = refusal(await ample.call("POST", f"{path}/confirm", took, key="placed", **match))
+    assert (placed["status"], placed["code"], placed["apply_status"]) == (409, "target_already_scheduled", "rejected")
+    again = await ample.call("POST", f"{path}/confirm", took, key="placed", **match)
+    assert (again.json(), again.headers["idempotency-replayed"]) == (placed, "true")
+    assert (await ample.call("GET", path)).json()["status"] == "ready"
+
+
+async def test_a_makeup_that_there_is_already(ample: Stage) -> None:
+    """ST-27, ST-55: of two suggestions for one unfinished block the second is refused, though its places are free."""
+    task = (await ample.call("POST", "/tasks", TASK)).json()["task_id"]
+    block = {"task_id": task, "mobility": "flexible"}
+    times = ("2026-11-23T17:00:00+08:00", "2026-11-23T18:00:00+08:00")
+    unfinished = (await event(ample, "Letters", *times, **block))["event_id"]
+    previews = []
+    for _ in range(2):
+        said = {"kind": "unfinished", "event_id": unfinished}
+        trigger = (await ample.call("POST", "/feedback", said)).json()["trigger_id"]
+        await ample.steward.accept(trigger, "usr_ada")
+        await ample.steward.preparer.prepare_once()
+        found = (await ample.call("GET", f"/triggers/{trigger}")).json()
+        previews.append((await ample.call("GET", f"/previews/{found['preview_id']}")).json())
+        if len(previews) == 1:  # or the second would take its place
+            live = {"preview_id": found["preview_id"]}
+            await changed(ample, PreviewRow, live, {"live_slot": None})
+    answers = []
+    for preview, method in zip(previews, (0, 1), strict=True):
+        chosen = preview["candidates"][method]
+        match: dict[str, Any] = {"if_match": f'"{chosen["base_version"]}"'}
+        said = {"candidate_id": chosen["candidate_id"]}
+        answers.append(await ample.call("POST", f"/previews/{preview['preview_id']}/confirm", said, **match))
+    assert answers[0].status_code == 200
+    assert refusal(answers[1])["code"] == "target_already_scheduled"
+
+
+async def test_a_task_that_is_done_and_was_not_seen_to_be(ample: Stage) -> None:
+    """ST-40, ST-43, steps 7 and 8, ST-55: its base version tells first; where that knows it already, its status."""
+    preview = await suggested(ample)
+    path, best = f"/previews/{preview['preview_id']}", preview["selected_candidate"]
+    await changed(ample, TaskRow, {"task_id": preview["target_id"]}, {"status": "completed"})
+    took, match = {"candidate_id": best["candidate_id"]}, f'"{best["base_version"]}"'
+    stale = refusal(await ample.call("POST", f"{path}/confirm", took, if_match=match))
+    assert (stale["code"], stale["changed"]) == ("base_version_changed", ["task"])
+    stored = await ample.steward.storage.read(lambda tx: tx.one(PreviewRow, {"preview_id": preview["preview_id"]}))
+    items = [one | {"base_version": stale["current"]} for one in stored.candidates_json["items"]]
+    rebased = {"candidates_json": stored.candidates_json | {"items": items}}
+    await changed(ample, PreviewRow, {"preview_id": preview["preview_id"]}, rebased)
+    done = refusal(await ample.call("POST", f"{path}/confirm", took, if_match=f'"{stale["current"]}"'))
+    assert (done["status"], done["code"], done["apply_status"]) == (409, "target_completed", "rejected")
+
+
+async def changed(stage: Stage, kind: type[Any], where: dict[str, Any], values: dict[str, Any]) -> None:
+    """Change a row behind the services' back."""
+
+    async def work(tx: Writing) -> None:
+        assert await tx.change(kind, where, values) == 1
+
+    await stage.steward.storage.change("usr_ada", work)
