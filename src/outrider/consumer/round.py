@@ -235,6 +235,7 @@ class Round:
                 await self._rows.fail(item)
             else:
                 self._breakers.passed([item])
+                self._buffer.keep(on=self._breakers.full)
                 self._parts.teller.batch_done([item], self._clock.boottime() - started)
         self._look.set()
 
