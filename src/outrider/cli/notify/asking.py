@@ -12,7 +12,7 @@ from outrider.cli.frame import DONE, FAILED, PARTLY, Call, command, log_sink
 from outrider.cli.notify.app import app
 from outrider.cli.notify.given import read_json
 from outrider.cli.notify.records import operations
-from outrider.core.errors import Undecodable
+from outrider.core.errors import NotificationNotFound, Undecodable
 from outrider.runtime.system_clock import SystemClock
 
 SEND = (
@@ -74,7 +74,12 @@ async def test(
 ) -> int:
     """Send a fixed text to a recipient's address now. A success switches address and destination on again."""
     async with operations(call) as verbs:
-        tried = await verbs.channels.test(recipient, channel)
+        try:
+            tried = await verbs.channels.test(recipient, channel)
+        except NotificationNotFound:
+            ways = ", ".join([one.channel for one in await verbs.channels.search(recipient)])
+            call.out.fail(f"{channel!r} sends to no address here" + (f"; there are {ways}" if ways else ""))
+            return FAILED
     if call.out.as_json:
         call.out.json(tried)
     call.out.say(f"{channel}: {tried.status}" + (f": {tried.message}" if tried.message else ""))

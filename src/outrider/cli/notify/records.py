@@ -1,5 +1,6 @@
 """`outrider notify list`, `show`, `replay`, `cancel`, `resolve`: records, and what a person does with them."""
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
@@ -13,6 +14,7 @@ from outrider.bootstrap.wiring import site
 from outrider.cli.frame import DONE, PARTLY, Call, command, log_sink
 from outrider.cli.notify.app import app
 from outrider.cli.notify.filters import chosen, with_filters
+from outrider.cli.output import plain
 from outrider.core.errors import NotificationNotFound, StateConflict
 from outrider.notification.operations.operations import NotificationOperations
 from outrider.notification.operations.records import Replayed, Told
@@ -41,6 +43,7 @@ FACTS = (
 )  # fmt: skip
 TEXTS = ("title", "summary_text", "fallback_text", "data", "sent_text")
 ATTEMPT = ("attempt_no", "started_at", "latency_ms", "form", "outcome", "error_class", "code", "http_status", "late")
+BODIES = ("request", "response")
 LISTED = ("id", "channel", "recipient_id", "kind", "status", "attempt_count", "last_error_code", "created_at")
 
 Id = Annotated[UUID, typer.Argument(metavar="ID", help="The record's id.")]
@@ -80,14 +83,20 @@ async def show(
     async with operations(call) as verbs:
         view = await _found(verbs, record_id, texts=texts)
     facts = {name: getattr(view, name) for name in (*FACTS, *(TEXTS if texts else ()))}
-    columns = (*ATTEMPT, "request", "response") if texts else ATTEMPT
+    columns = (*ATTEMPT, *BODIES) if texts else ATTEMPT
     attempts = [{name: getattr(one, name) for name in columns} for one in view.attempts or ()]
     if call.out.as_json:
         call.out.json(facts | {"attempts": attempts})
         return
-    call.out.facts(facts)
+    call.out.facts(facts | {"data": json_line(facts.get("data"))})
     if attempts:
-        call.out.table(columns, [list(one.values()) for one in attempts])
+        call.out.text("")
+        call.out.table(ATTEMPT, [[one[name] for name in ATTEMPT] for one in attempts])
+    for one in attempts if texts else ():
+        bodies = {f"{name} {one['attempt_no']}": json_line(one[name]) for name in BODIES}
+        if any(bodies.values()):
+            call.out.text("")
+            call.out.facts(bodies)
 
 
 @command(app, "replay", examples=REPLAY, writes=True)
@@ -100,7 +109,7 @@ async def replay(
         typer.Option(help="The same message under the same key, or a second one."),
     ] = ReplayMode.RESUME,
     record_id: Annotated[UUID | None, typer.Option("--id", metavar="ID", help="This record alone.")] = None,
-    rate: Annotated[int, typer.Option(min=1, max=10_000, help="Records a second.")] = 100,
+    rate: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="Records a second.")] = 100,
     cursor: Annotated[str | None, typer.Option(metavar="TEXT", help="Go on where an interrupted one stopped.")] = None,
 ) -> int:
     """Send ended records again. One, or at least one filter; oldest first. What may not be replayed so is left alone."""
@@ -115,7 +124,7 @@ async def replay(
         if call.dry_run:
             return _told(call, counted)
         more = " or more" if counted.next_cursor else ""
-        call.confirm(f"Replay {counted.count:,}{more} records by {mode}?")
+        call.confirm(f"Replay {records(counted.count, more)} by {mode}?")
         return _told(call, await _replayed(call, verbs, wanted, mode, reason, rate, cursor))
 
 
@@ -200,5 +209,15 @@ def _told(call: Call, report: Replayed) -> int:
     would = "would be " if call.dry_run else ""
     left = f"; {report.left:,} left alone: not ended, or not to be replayed so" if report.left else ""
     more = " so far" if report.next_cursor else ""
-    call.out.say(f"{report.count:,} records {would}replayed{more}{left}")
+    call.out.say(f"{records(report.count)} {would}replayed{more}{left}")
     return PARTLY if report.left else DONE
+
+
+def records(count: int, more: str = "") -> str:
+    """So many of them, in words."""
+    return f"{count:,}{more} record{'' if count == 1 and not more else 's'}"
+
+
+def json_line(value: object) -> str | None:
+    """JSON on one line; None of what says nothing."""
+    return json.dumps(plain(value), ensure_ascii=False) if value else None

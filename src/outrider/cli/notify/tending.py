@@ -9,7 +9,7 @@ from outrider.bootstrap.settings import notification_of
 from outrider.bootstrap.wiring import site
 from outrider.cli.frame import DONE, FAILED, PARTLY, Call, command, new_app
 from outrider.cli.notify.app import app
-from outrider.cli.notify.records import operations
+from outrider.cli.notify.records import operations, records
 from outrider.cli.notify.run import sweeping, told_of_sweep
 from outrider.core.errors import ConfigurationError
 from outrider.notification.template import load_templates
@@ -45,7 +45,8 @@ def words() -> None:
 
 @command(app, "sweep", examples=SWEEP, changes=True)
 async def sweep(
-    call: Call, limit: Annotated[int | None, typer.Option(min=1, help="Records that are tried at most.")] = None
+    call: Call,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Records that are tried at most.")] = None,
 ) -> int:
     """One pass: recover, reopen, look up, try. At most `notification.batch` due records; 3 where one could not be tried."""
     made = site(call.settings())
@@ -77,6 +78,7 @@ async def stats(call: Call) -> None:
             for one in totals.records]  # fmt: skip
     call.out.table(columns, rows, title="Records")
     if totals.destinations:
+        call.out.text("")
         call.out.table(("channel", "state", "count"), totals.destinations, title="Destinations")
 
 
@@ -112,8 +114,8 @@ async def flush(
         moved = await verbs.flush_digests(channel=channel, recipient_id=recipient, kind=kind, dry_run=call.dry_run)
     if call.out.as_json:
         call.out.json({"dry_run": call.dry_run, "records": moved})
-    would = "would be" if call.dry_run else "are"
-    call.out.say(f"{moved:,} records of open digests {would} due now")
+    would = "would be" if call.dry_run else "is" if moved == 1 else "are"
+    call.out.say(f"{records(moved)} of open digests {would} due now")
 
 
 @command(templates, "check", examples=CHECK)
