@@ -13,7 +13,7 @@ from outrider.core.notification.address import Problem
 from outrider.core.notification.codes import CLASSES, Code, ErrorClass, Outcome
 from outrider.core.notification.sending import SendResult
 from outrider.core.secret import Secret
-from outrider.core.text import clean_text, forms_of, redact_forms, redact_known
+from outrider.core.text import clean_text, forms_of, redact_forms
 from outrider.ports.http import HttpAnswer, HttpFailure, HttpRequest
 
 UNSAFE: Final = "unsafe_url"
@@ -81,47 +81,52 @@ def unusable(problems: Iterable[Problem]) -> SendResult:
 
 def shown_request(request: HttpRequest, body: Mapping[str, Any], secrets: Iterable[Secret]) -> dict[str, Any]:
     """What an attempt's row shows of a request: method, masked URL, a few headers, `body` without secrets."""
-    secrets = list(secrets)
-    known = [secret.reveal() for secret in secrets]
+    forms = forms_of([secret.reveal() for secret in secrets])
     headers = {name.lower(): value for name, value in request.headers.items()}
     return {
         "method": request.method,
         "url": mask_url(request.url),
         "headers": {
-            name: shown_text(value, known, HEADER_SHOWN)
-            for name, value in sorted(headers.items())
-            if name in REQUEST_HEADERS
+            name: _fit(value, forms, HEADER_SHOWN) for name, value in sorted(headers.items()) if name in REQUEST_HEADERS
         },
-        "body": shown_body(body, secrets),
+        "body": _bounded(body, forms),
     }
 
 
 def shown_answer(answer: HttpAnswer, secrets: Iterable[Secret]) -> dict[str, Any]:
     """What an attempt's row shows of an answer: status, a few headers, the beginning of its body."""
-    known = [secret.reveal() for secret in secrets]
+    forms = forms_of([secret.reveal() for secret in secrets])
     shown: dict[str, Any] = {
         "status": answer.status,
         "headers": {
-            name: shown_text(value, known, HEADER_SHOWN)
+            name: _fit(value, forms, HEADER_SHOWN)
             for name, value in sorted(answer.headers.items())
             if name in ANSWER_HEADERS
         },
-        "body": shown_text(answer.body, known, BODY_SHOWN),
+        "body": _fit(answer.body, forms, BODY_SHOWN),
     }
     return shown | ({"truncated": True} if answer.truncated else {})
 
 
 def shown_text(text: str | bytes, known: Iterable[str], max_bytes: int) -> str:
     """A text of the provider, or for it, fit for a row: without the known secrets, redacted, cleaned, bounded."""
-    whole = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return clean_text(redact_known(whole, known), max_bytes, max_bytes)
+    return _fit(text, forms_of(known), max_bytes)
 
 
 def shown_body(body: Mapping[str, Any], secrets: Iterable[Secret]) -> Mapping[str, Any]:
     """`body` with each of its texts redacted; `{"cut": …}` with the beginning of its JSON where that is too long."""
-    shown: Mapping[str, Any] = _shown(body, forms_of(secret.reveal() for secret in secrets))
+    return _bounded(body, forms_of([secret.reveal() for secret in secrets]))
+
+
+def _fit(text: str | bytes, forms: tuple[str, ...], max_bytes: int) -> str:
+    whole = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return clean_text(redact_forms(whole, forms), max_bytes, max_bytes)
+
+
+def _bounded(body: Mapping[str, Any], forms: tuple[str, ...]) -> Mapping[str, Any]:
+    shown: Mapping[str, Any] = _shown(body, forms)
     text = canonical_json(shown)
-    return shown if len(text) <= BODY_SHOWN else {"cut": shown_text(text, (), BODY_SHOWN)}
+    return shown if len(text) <= BODY_SHOWN else {"cut": _fit(text, (), BODY_SHOWN)}
 
 
 def _shown(value: Any, forms: tuple[str, ...]) -> Any:  # noqa: ANN401  JSON is any value

@@ -12,7 +12,8 @@ import httpcore2
 import pytest
 
 from outrider.channels.http.client import GuardedClient
-from outrider.channels.http.network import CheckedNetwork, Progress, WatchedStream
+from outrider.channels.http.network import Progress, WatchedStream
+from outrider.channels.http.wire import Wire
 from outrider.ports.http import HttpAnswer, HttpFailure, HttpRequest
 from outrider.testing.services.certificates import Authority
 from tests.unit.channels.test_ssrf_corpus import REFUSED_BY_FORM, Names
@@ -245,8 +246,7 @@ async def test_nothing_is_written_once_time_has_run_out() -> None:
     progress = Progress()
     past = asyncio.get_running_loop().time() - 1
     async with serving(saying(b"")) as server:
-        network = CheckedNetwork(["127.0.0.1"], past + 60, progress)
-        stream = WatchedStream(await network.connect_tcp(FAKE, server.port), progress, past)
+        stream = WatchedStream(await Wire.connect("127.0.0.1", server.port), progress, past)
         with pytest.raises(httpcore2.WriteTimeout):
             await stream.write(b"POST / HTTP/1.1\r\n\r\n")
         await stream.aclose()

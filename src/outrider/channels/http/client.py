@@ -15,7 +15,7 @@ import httpcore2
 
 from outrider.channels.http.body import Body
 from outrider.channels.http.guard import Guard, SystemResolver
-from outrider.channels.http.network import CheckedNetwork, Progress
+from outrider.channels.http.network import Progress, WatchedStream, connected
 from outrider.channels.http.url import Target, UrlRefused
 from outrider.core.text import clean_text
 from outrider.ports.http import HttpAnswer, HttpFailure, HttpRequest, Resolver
@@ -75,17 +75,11 @@ class GuardedClient:
             headers = _headers(request, target)
             async with asyncio.timeout(timeout_seconds) as limit:
                 addresses = await self._guard.addresses(target)
-                network = CheckedNetwork(addresses, limit.when() or 0.0, progress)
-                return await self._send(request, target, headers, network, progress)
+                stream = await connected(addresses, target.port, limit.when() or 0.0, progress)
+                return await self._send(request, target, headers, stream, progress)
         except UrlRefused as refused:
             return HttpFailure("forbidden", written=False, detail=str(refused))
-        except (
-            TimeoutError,
-            OSError,
-            httpcore2.TimeoutException,
-            httpcore2.NetworkError,
-            httpcore2.ProtocolError,
-        ) as error:
+        except (OSError, httpcore2.WriteTimeout, httpcore2.ProtocolError) as error:  # a TimeoutError is an OSError
             return progress.answer() if progress.answer else _failure(error, progress)
 
     async def close(self) -> None:
@@ -96,18 +90,25 @@ class GuardedClient:
         request: HttpRequest,
         target: Target,
         headers: Mapping[str, str],
-        network: CheckedNetwork,
+        stream: WatchedStream,
         progress: Progress,
     ) -> HttpAnswer:
-        if self._tls is None and target.scheme == "https":
-            self._tls = httpcore2.default_ssl_context()
-        url = httpcore2.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
-        connection = httpcore2.AsyncHTTPConnection(url.origin, ssl_context=self._tls, network_backend=network)
-        sent = httpcore2.Request(request.method, url, headers=list(headers.items()), content=request.body)
         try:
+            if target.scheme == "https":
+                await stream.secure(self._context(), target.host)
+            url = httpcore2.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
+            sent = httpcore2.Request(request.method, url, headers=list(headers.items()), content=request.body)
+            connection = httpcore2.AsyncHTTP11Connection(url.origin, stream)
             return await _read(await connection.handle_async_request(sent), request.answer_max, progress)
         finally:
-            await connection.aclose()
+            await stream.aclose()
+
+    def _context(self) -> ssl.SSLContext:
+        """The TLS settings: what is trusted, and that we speak HTTP/1.1."""
+        if self._tls is None:
+            self._tls = httpcore2.default_ssl_context()
+        self._tls.set_alpn_protocols(["http/1.1"])
+        return self._tls
 
 
 async def _read(response: httpcore2.Response, limit: int, progress: Progress) -> HttpAnswer:
@@ -142,7 +143,7 @@ def _headers(request: HttpRequest, target: Target) -> dict[str, str]:
 
 
 def _failure(error: Exception, progress: Progress) -> HttpFailure:
-    if isinstance(error, TimeoutError | httpcore2.TimeoutException):
+    if isinstance(error, TimeoutError | httpcore2.WriteTimeout):
         return HttpFailure("timeout", progress.written, f"time ran out ({progress.stage})")
     detail = clean_text(error, DETAIL_MAX)
     match progress.stage:

@@ -6,11 +6,12 @@ with it false proves that nothing was done. Source: spec/notification.md NT-17, 
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, cast
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import httpcore2
 
+from outrider.channels.http.wire import Wire
 from outrider.ports.http import HttpAnswer
 
 Stage = Literal["resolve", "connect", "tls", "send", "answer"]
@@ -29,71 +30,65 @@ class Progress:
 
 
 class WatchedStream(httpcore2.AsyncNetworkStream):
-    """A stream that tells `Progress` what passes, and takes nothing more to send once `ends_at` of the loop is past."""
+    """A stream that tells `Progress` what passes, and takes nothing more to send once `ends_at` of the loop is past.
 
-    def __init__(self, stream: httpcore2.AsyncNetworkStream, progress: Progress, ends_at: float) -> None:
-        self._stream, self._progress, self._ends_at = stream, progress, ends_at
+    What is written waits for the first read: head and body of a request leave together.
+    """
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  the library's signature
-        """Read, and note the end."""
+    def __init__(self, wire: Wire, progress: Progress, ends_at: float) -> None:
+        self._wire, self._progress, self._ends_at = wire, progress, ends_at
+        self._held = bytearray()
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109  the library's signature
+        """Send what waits; read, and note the end."""
+        if self._held:
+            self._send()
         self._progress.stage = "answer"
-        data = await self._stream.read(max_bytes, timeout)
+        data = await self._wire.read(max_bytes)
         self._progress.ended = not data
         return data
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  the same
-        """Note, then write: nothing late, even where the loop comes late to its timers (NT-22)."""
-        if asyncio.get_running_loop().time() >= self._ends_at:
-            raise httpcore2.WriteTimeout
-        self._progress.stage, self._progress.written = "send", True
-        await self._stream.write(buffer, timeout)
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109  the same
+        """Take it to be sent."""
+        self._check_time()
+        self._held += buffer
+
+    async def secure(self, context: ssl.SSLContext, host: str) -> None:
+        """Begin TLS under the host's own name; its handshake carries nothing of the request."""
+        self._progress.stage = "tls"
+        await self._wire.secure(context, host)
 
     async def aclose(self) -> None:
         """Close."""
-        await self._stream.aclose()
+        self._wire.close()
 
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109  the same
-    ) -> httpcore2.AsyncNetworkStream:
-        """Begin TLS under the host's own name; its handshake carries nothing of the request."""
-        self._progress.stage = "tls"
-        stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
-        return WatchedStream(stream, self._progress, self._ends_at)
+    def get_extra_info(self, info: str) -> None:
+        """Nothing: it is for those who keep connections."""
 
-    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401  the library's signature
-        """What the socket says of itself."""
-        return self._stream.get_extra_info(info)
+    def _send(self) -> None:
+        """Note, then write: nothing late, even where the loop comes late to its timers (NT-22)."""
+        self._check_time()
+        self._progress.stage, self._progress.written = "send", True
+        self._wire.write(bytes(self._held))
+        self._held.clear()
+
+    def _check_time(self) -> None:
+        if asyncio.get_running_loop().time() >= self._ends_at:
+            raise httpcore2.WriteTimeout
 
 
-class CheckedNetwork(httpcore2.AsyncNetworkBackend):
-    """Connects to the given addresses, whatever host is asked for: they were checked, its name was not."""
+async def connected(addresses: Sequence[str], port: int, ends_at: float, progress: Progress) -> WatchedStream:
+    """A connection to the first of these addresses that takes it, each with its share of the time that is left.
 
-    def __init__(self, addresses: Sequence[str], ends_at: float, progress: Progress) -> None:
-        self._addresses, self._ends_at, self._progress = addresses, ends_at, progress
-        # pyright sees only what stands for it where anyio is missing
-        self._network = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
-
-    async def connect_tcp(
-        self,
-        host: str,  # noqa: ARG002  only its checked addresses are called
-        port: int,
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109  the whole exchange has one
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        """Try one address after the other, each with its share of the time that is left."""
-        self._progress.stage = "connect"
-        failed: Exception = httpcore2.ConnectError("no address")
-        for index, address in enumerate(self._addresses):
-            left = self._ends_at - asyncio.get_running_loop().time()
-            share = max(left, 0.0) / (len(self._addresses) - index)
-            try:
-                stream = await self._network.connect_tcp(address, port, share, local_address, socket_options)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failed = error
-            else:
-                return WatchedStream(stream, self._progress, self._ends_at)
-        raise failed
+    They were checked, so no name is asked for again. Raises OSError.
+    """
+    progress.stage = "connect"
+    failed: OSError = ConnectionError("no address")
+    for index, address in enumerate(addresses):
+        left = ends_at - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(max(left, 0.0) / (len(addresses) - index)):
+                return WatchedStream(await Wire.connect(address, port), progress, ends_at)
+        except OSError as error:  # a TimeoutError is one
+            failed = error
+    raise failed

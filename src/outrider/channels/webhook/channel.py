@@ -67,11 +67,12 @@ class WebhookChannel:
             return unusable(faults)
         made = self._request(request, settings)
         answer = await self._client.exchange(made, seconds)
-        shown = shown_request(made, request.payload.body, hidden_of(settings))
+        hidden = hidden_of(settings)
+        shown = shown_request(made, request.payload.body, hidden)
         if isinstance(answer, HttpFailure):
             return replace(without_answer(answer), request_json=shown)
         result = result_of(answer, self._clock.now())
-        return replace(result, request_json=shown, response_json=shown_answer(answer, hidden_of(settings)))
+        return replace(result, request_json=shown, response_json=shown_answer(answer, hidden))
 
     async def lookup(self, provider_key: str, address: Address) -> SendResult | None:  # noqa: ARG002
         """None: a webhook answers no questions."""
