@@ -14,7 +14,7 @@ from outrider.bootstrap.consumer_parts import ConsumerBuild, ConsumerOptions, Wo
 from outrider.bootstrap.settings import load
 from outrider.bootstrap.settings_model import Settings
 from outrider.bootstrap.wiring import Site, site
-from outrider.consumer.router import EventReader, KeyPolicy, Middleware, Registration, longest_timeout
+from outrider.consumer.router import EventReader, KeyPolicy, Middleware, Registration, Together, longest_timeout
 from outrider.core.catalog import Catalog
 from outrider.core.errors import CatalogError
 from outrider.core.subscriptions import Start
@@ -71,18 +71,20 @@ class Consumer:
         timeout: float | timedelta | None = None,
         key_policy: KeyPolicy | None = None,
         read: EventReader | None = None,
+        together: Together | None = None,
     ) -> Callable[[F], F]:
         """A decorator for the one handler of a type, given by its event class or by its name.
 
         The handler takes `(event, tx, context)` and returns nothing, or raises `Reject` or `Retry`. `timeout` is in
         seconds; `key_policy` says whether a failed message parks its key (`park_key`) or lets it pass (`pass`). `read` makes
         the handler's event from an envelope, in place of the type's own class; what it refuses as a CodecError is quarantined
-        under that code.
+        under that code. `together(events, tx)`, of a synchronous handler, does for several events what the handler does for
+        one after the other; it is called for those that were read in a row, and where it raises each is handled by itself.
         Faults are named when the consumer starts.
         """
 
         def register(function: F) -> F:
-            self._registrations.append(Registration(event, function, timeout, key_policy, read))
+            self._registrations.append(Registration(event, function, timeout, key_policy, read, together))
             return function
 
         return register

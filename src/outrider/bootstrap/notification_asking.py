@@ -11,7 +11,8 @@ from outrider.core.identity import uuid7
 from outrider.core.steps import Steps
 from outrider.notification.answers import HandleResult, result_of
 from outrider.notification.request import read_request
-from outrider.notification.store.accepting import Accepted, accept
+from outrider.notification.store.accepting import accept
+from outrider.notification.store.placing import Accepted
 from outrider.ports.telemetry import Telemetry
 
 RANDOM_BYTES: Final = 10

@@ -26,7 +26,8 @@ from outrider.notification.notifier import SweepResult
 from outrider.notification.operations.operations import NotificationOperations
 from outrider.notification.operations.views import RecordView
 from outrider.notification.request import read_request
-from outrider.notification.store.accepting import Accepted, accept
+from outrider.notification.store.accepting import accept
+from outrider.notification.store.placing import Accepted
 from outrider.notification.store.rows import read_clock
 from outrider.ports.channel import Channel
 from outrider.ports.telemetry import Telemetry

@@ -4,7 +4,7 @@ Source: spec/notification.md NT-1, NT-53; spec/outbox.md OB-99.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -34,8 +34,9 @@ from outrider.notification.original import parse_original
 from outrider.notification.policy import BreakerPolicy, DigestPolicy, NotificationPolicy, Retention
 from outrider.notification.request import parse_request
 from outrider.notification.sender import Desk
-from outrider.notification.store.accepting import Accepted, accept
-from outrider.notification.store.rules import Rules
+from outrider.notification.store.accepting import Request, accept_all
+from outrider.notification.store.placing import Accepted
+from outrider.notification.store.rules import Announce, Announcement, Rules
 from outrider.notification.telling import Telling
 from outrider.notification.template import load_templates
 from outrider.ports.channel import Channel
@@ -88,7 +89,13 @@ class NotifierParts:
 
     def accept(self, tx: object, prepared: Prepared) -> list[Accepted]:
         """Accept in the caller's transaction, by a synchronous library."""
-        return self.run(tx, accept(self.desk.rules, prepared.request, fallback_used=prepared.fallback_used))
+        (found,) = self.accept_all(tx, [prepared])
+        return found
+
+    def accept_all(self, tx: object, several: Sequence[Prepared]) -> list[list[Accepted]]:
+        """The same for several, as one after the other."""
+        wanted = [Request(one.request, one.fallback_used) for one in several]
+        return self.run(tx, accept_all(self.desk.rules, wanted))
 
     def run(self, tx: object, steps: Steps[T], after: Callable[[], None] | None = None) -> T:
         """Drive `steps` in the caller's transaction, by a synchronous library.
@@ -130,15 +137,18 @@ class NotifierParts:
         consumer = Consumer(SERVICE, self.catalog, transactions=transactions, start="beginning", service=SERVICE)
         loop = asyncio.get_running_loop()
 
-        def handle(prepared: Prepared, tx: Any, context: Any) -> None:  # noqa: ANN401, ARG001  of any library
-            found = self.accept(tx, prepared)
+        def handle_all(several: Sequence[Prepared], tx: Any) -> None:  # noqa: ANN401  of any library
+            found = [one for accepted in self.accept_all(tx, several) for one in accepted]
             for one in found:
                 self.desk.telling.accepted(one)
             if any(one.record.next_retry_at is not None for one in found):  # the rest is told by now
                 loop.call_soon_threadsafe(notifier.wake)
 
-        consumer.handler(REQUESTED, read=self._read)(handle)
-        consumer.handler(ORIGINAL, read=self._read_original)(handle)
+        def handle(prepared: Prepared, tx: Any, context: Any) -> None:  # noqa: ANN401, ARG001  of any library
+            handle_all([prepared], tx)
+
+        consumer.handler(REQUESTED, read=self._read, together=handle_all)(handle)
+        consumer.handler(ORIGINAL, read=self._read_original, together=handle_all)(handle)
         return consumer.service(self.made.settings, telemetry=self.telemetry)
 
     def _read(self, envelope: Envelope) -> Prepared:
@@ -233,12 +243,12 @@ def _own_catalog() -> Catalog:
     return catalog
 
 
-def _announcing(made: Site, catalog: Catalog, telemetry: Telemetry) -> Any:  # noqa: ANN401  see Announce
+def _announcing(made: Site, catalog: Catalog, telemetry: Telemetry) -> Announce:
     parts = outbox_parts(catalog, SERVICE, "", made.settings.database.db_schema, telemetry)
     writer = parts.logs(made.storage.dialect).writer
 
-    def announce(type: str, key: str, body: Mapping[str, Any]) -> Steps[None]:  # noqa: A002  the message's word
-        records, fresh = parts.prepare([Message(type, dict(body), key=key)])
+    def announce(told: Sequence[Announcement]) -> Steps[None]:
+        records, fresh = parts.prepare([Message(one.type, dict(one.body), key=one.key) for one in told])
         yield from writer.append(records, fresh=fresh)
 
     return announce

@@ -5,7 +5,7 @@ two drivers at the end perform them. Invariant: receipts come first, handlers in
 outside until the commit has returned (OB-66, OB-67).
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -60,7 +60,14 @@ class Guarded:
     item: Item
 
 
-Effect = Statement | Through | Guarded | Item
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Call the handler of these items, the same for all, once for all of them."""
+
+    items: Sequence[Item]
+
+
+Effect = Statement | Through | Guarded | Company | Item
 Attempt = Generator[Effect, Any, Decided]
 
 
@@ -111,12 +118,12 @@ def attempt(items: Sequence[Item], facts: Facts, *, savepoints: bool) -> Attempt
         decided |= yield from check_order([item for item in items if item not in decided], facts)
     failed_keys: set[OrderKey] = set()
     withdrawn: list[Item] = []
-    for item in items:
-        if item in decided:
-            continue
-        if not savepoints:
-            yield item
-        elif item.order_key in failed_keys:
+    todo = [item for item in items if item not in decided] if decided else items
+    if not savepoints:
+        yield from _calls_of(todo)
+        return decided
+    for item in todo:
+        if item.order_key in failed_keys:
             withdrawn.append(item)
         else:
             failure = yield Guarded(item)
@@ -129,6 +136,27 @@ def attempt(items: Sequence[Item], facts: Facts, *, savepoints: bool) -> Attempt
     if failed_keys:
         decided |= {item: PARKED for item in withdrawn if item not in decided}
     return decided
+
+
+def _calls_of(items: Sequence[Item]) -> Iterator[Item | Company]:
+    """A call for each, in order; one for several in a row whose handler takes them together."""
+    company: list[Item] = []
+    for item in items:
+        if company and company[0].handler is not item.handler:
+            yield from _called(company)
+            company = []
+        if item.handler is None or item.handler.together is None:
+            yield item
+        else:
+            company.append(item)
+    yield from _called(company)
+
+
+def _called(company: list[Item]) -> Iterator[Item | Company]:
+    if len(company) > 1:
+        yield Company(company)
+    else:
+        yield from company
 
 
 def attempt_due(
@@ -258,6 +286,10 @@ class Calls(Protocol):
         """Call the handler of `item`."""
         ...
 
+    def call_together(self, items: Sequence[Item], tx: Any) -> None:  # noqa: ANN401 - HandlerTransaction
+        """Call the handler of `items` once for all of them; where it fails it is nobody's failure yet."""
+        ...
+
 
 class AsyncCalls(Protocol):
     """How a driver calls a handler in the event loop."""
@@ -266,6 +298,10 @@ class AsyncCalls(Protocol):
 
     async def call(self, item: Item, tx: Any) -> None:  # noqa: ANN401 - AsyncHandlerTransaction
         """Call the handler of `item`, within its timeout."""
+        ...
+
+    async def call_together(self, items: Sequence[Item], tx: Any) -> None:  # noqa: ANN401 - AsyncHandlerTransaction
+        """Call the handler of each."""
         ...
 
 
@@ -278,6 +314,30 @@ def _refused(item: Item, error: Exception, intact: bool, fault_of: FaultOf) -> F
     if not intact or fault is not None:
         raise BrokenAttempt(item, error, fault) from error
     return read_error(error, None)
+
+
+def _guarded(item: Item, tx: Any, calls: Calls, fault_of: FaultOf) -> Failed | None:  # noqa: ANN401 - of any library
+    """Call the handler in a savepoint."""
+    try:
+        with tx.savepoint():
+            calls.call(item, tx)
+    except Exception as error:  # noqa: BLE001 - whatever the user's handler raised
+        failed = _refused(item, error, tx.is_intact(), fault_of)
+        calls.current = None
+        return failed
+    return None
+
+
+async def _guarded_async(item: Item, tx: Any, calls: AsyncCalls, fault_of: FaultOf) -> Failed | None:  # noqa: ANN401 - the same
+    """The same in the event loop."""
+    try:
+        async with tx.savepoint():
+            await calls.call(item, tx)
+    except Exception as error:  # noqa: BLE001 - whatever the user's handler raised
+        failed = _refused(item, error, tx.is_intact(), fault_of)
+        calls.current = None
+        return failed
+    return None
 
 
 def drive(work: Generator[Effect, Any, Any], tx: Any, texts: Texts, calls: Calls, fault_of: FaultOf) -> Any:  # noqa: ANN401 - the work's own result
@@ -296,12 +356,9 @@ def drive(work: Generator[Effect, Any, Any], tx: Any, texts: Texts, calls: Calls
                     case Through(statement, other):
                         result = tx.execute(statement, other)
                     case Guarded(item):
-                        try:
-                            with tx.savepoint():
-                                calls.call(item, tx)
-                        except Exception as error:  # noqa: BLE001 - whatever the user's handler raised
-                            result = _refused(item, error, tx.is_intact(), fault_of)
-                            calls.current = None
+                        result = _guarded(item, tx, calls, fault_of)
+                    case Company(items):
+                        calls.call_together(items, tx)
             except Exception as error:  # noqa: BLE001 - handed into the work, which lets it pass
                 effect = work.throw(error)
             else:
@@ -332,12 +389,9 @@ async def drive_async(
                     case Through(statement, other):
                         result = await tx.execute(statement, other)
                     case Guarded(item):
-                        try:
-                            async with tx.savepoint():
-                                await calls.call(item, tx)
-                        except Exception as error:  # noqa: BLE001 - whatever the user's handler raised
-                            result = _refused(item, error, tx.is_intact(), fault_of)
-                            calls.current = None
+                        result = await _guarded_async(item, tx, calls, fault_of)
+                    case Company(items):
+                        await calls.call_together(items, tx)
             except Exception as error:  # noqa: BLE001 - handed into the work, which lets it pass
                 effect = work.throw(error)
             else:

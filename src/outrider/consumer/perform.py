@@ -5,7 +5,7 @@ connection, and its thread is written off (OB-69).
 """
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Any, NamedTuple, Protocol
 
@@ -125,6 +125,24 @@ class SyncCalls(_Calls):
             raise self.left(item)
         self.current = None
 
+    def call_together(self, items: Sequence[Item], tx: HandlerTransaction) -> None:
+        """Call the handler once for all; spans are of single calls."""
+        handler = items[0].handler
+        if self.span is not None or handler is None or handler.together is None:
+            for item in items:
+                self.call(item, tx)
+            return
+        self.started = self.clock.boottime()
+        self.current = items[0]
+        try:
+            handler.together([item.event for item in items], tx.handle)
+            if not tx.is_intact():
+                raise self.left(items[0])
+        finally:
+            self.current = None
+            for item in items:
+                item.seconds = (self.clock.boottime() - self.started) / len(items)
+
 
 class AsyncCalls(_Calls):
     """In the event loop, with one timer for all handlers of an attempt, moved on instead of made anew."""
@@ -170,6 +188,11 @@ class AsyncCalls(_Calls):
         if not tx.is_intact():
             raise self.left(item)
         self.current = None
+
+    async def call_together(self, items: Sequence[Item], tx: Any) -> None:  # noqa: ANN401 - AsyncHandlerTransaction
+        """Call the handler of each: asynchronous ones are given one at a time."""
+        for item in items:
+            await self.call(item, tx)
 
     def stop(self) -> None:
         """Watch no more."""

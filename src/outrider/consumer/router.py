@@ -19,6 +19,8 @@ Call = Callable[..., Any]
 Middleware = Callable[..., Any]
 
 
+Together = Callable[[Sequence[Any], Any], None]
+"""`together(events, tx)`: synchronous, all or nothing."""
 EventReader = Callable[[Envelope], object]
 """Turns a body into the event that a handler takes, lifting old versions; raises CodecError, whose code names the
 quarantine that the message goes to."""
@@ -26,7 +28,9 @@ quarantine that the message goes to."""
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A function that takes one type. `timeout` is seconds; `call(event, tx, context)`, inside the middleware."""
+    """A function that takes one type. `timeout` is seconds; `call(event, tx, context)`, inside the middleware; `together`,
+    where there is one, does for several events at once what `call` does for one after the other.
+    """
 
     type: str
     route: Route
@@ -35,6 +39,7 @@ class Handler:
     parks_key: bool
     read: EventReader
     late_parks: bool
+    together: Together | None = None
 
 
 class Context:
@@ -84,6 +89,7 @@ class Registration:
     timeout: float | timedelta | None
     key_policy: KeyPolicy | None
     read: EventReader | None = None
+    together: Together | None = None
 
 
 class Router:
@@ -171,6 +177,7 @@ def make_router(
             parks_key=policy == "park_key",
             read=given.read or reader(route),
             late_parks=route.late == "park",
+            together=None if middleware else given.together,
         )
     found = [fault for fault in faults if fault]
     if found:

@@ -38,9 +38,9 @@ from outrider.core.notification.sending import SendResult
 from outrider.notification.destination import DestinationRow, State
 from outrider.notification.record import Record
 from outrider.notification.states import Status
-from outrider.notification.store.accepting import Accepted
 from outrider.notification.store.beginning import Begun
 from outrider.notification.store.finishing import Finished
+from outrider.notification.store.placing import Accepted
 from outrider.ports.telemetry import Telemetry
 
 ENDS: Final[dict[str, type[NotificationEvent]]] = {

@@ -5,7 +5,7 @@ pattern, and are quoted here. Source: spec/outbox.md OB-33.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -99,6 +99,14 @@ def translate(text: str, style: ParamStyle) -> Query:
             return Query(_PLACEHOLDER.sub("?", text), used)
         case "numeric_dollar":
             return Query(_PLACEHOLDER.sub(lambda match: f"${once.index(match.group(1)) + 1}", text), once)
+
+
+def columns_of(many: Sequence[Mapping[str, Any]]) -> dict[str, list[Any] | None]:
+    """What each parameter is in all of these sets, for `Query.together`; None where it is NULL in all, for then an array
+    says no type.
+    """
+    columns = {name: [given[name] for given in many] for name in many[0]}
+    return {name: None if values.count(None) == len(values) else values for name, values in columns.items()}
 
 
 class Queries:

@@ -12,6 +12,7 @@ from outrider.testing.conformance.records_keeping import KeepingSuite
 from outrider.testing.conformance.records_mending import MendingSuite
 from outrider.testing.conformance.records_operating import OperatingSuite
 from outrider.testing.conformance.records_sending import SendingSuite
+from outrider.testing.conformance.records_sweeping import SweepSuite
 from outrider.testing.conformance.storage_harness import StorageHarness
 from outrider.testing.conformance.storage_urls import harness_of
 
@@ -175,4 +176,20 @@ class TestPostgresOperating(OnPostgres, OperatingSuite):
 
 
 class TestMariaDBOperating(OnMariaDB, OperatingSuite):
+    pass
+
+
+class TestMemorySweep(OnMemory, SweepSuite):
+    pass
+
+
+class TestSqliteSweep(OnSqlite, SweepSuite):
+    pass
+
+
+class TestPostgresSweep(OnPostgres, SweepSuite):
+    pass
+
+
+class TestMariaDBSweep(OnMariaDB, SweepSuite):
     pass

@@ -3,6 +3,7 @@
 # ruff: noqa: ANN401 - handlers take what they are given; a wait on a database polls
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from opentelemetry import trace
@@ -11,7 +12,7 @@ from outrider.bootstrap.consumer import Consumer
 from outrider.core.events import DuplicateSkipped, ReceiptRecorded, RetryScheduled
 from outrider.core.message import Message
 from outrider.testing.events import EventSink
-from tests.integration.consumer.conftest import Database, Kind
+from tests.integration.consumer.conftest import Database, Kind, insert
 from tests.integration.consumer.scripted import OrderPlaced, Script, order_catalog, placed, running
 
 
@@ -69,6 +70,42 @@ async def test_a_message_that_comes_again_has_no_second_effect(kind: Kind, postg
         await sink.wait_for(DuplicateSkipped)
     assert len(calls) == 1
     assert postgres.effects() == ["order-1"]
+
+
+async def test_what_a_handler_takes_together_is_one_call_and_each_alone_where_that_fails(
+    database: Database, sink: EventSink
+) -> None:
+    """OB-66, OB-67: a failing company leaves no effect, and is nobody's failure but that of the one that fails alone."""
+    consumer = Consumer("billing", order_catalog(), transactions=database.url, concurrency=1)
+    together: list[int] = []
+    alone: list[str] = []
+
+    def write(event: OrderPlaced, tx: Any) -> None:
+        insert(tx, event.order_id, "effect")
+        if event.total < 0:
+            raise ValueError("negative")
+
+    def open_invoices(events: Sequence[OrderPlaced], tx: Any) -> None:
+        together.append(len(events))
+        for event in events:
+            write(event, tx)
+
+    @consumer.handler(OrderPlaced, together=open_invoices)
+    def open_invoice(event: OrderPlaced, tx: Any, _: Any) -> None:
+        alone.append(event.order_id)
+        write(event, tx)
+
+    script = Script()
+    script.add(*(placed(f"order-{number}") for number in range(3)))
+    async with running(consumer, database.settings, script, sink):
+        await sink.wait_for(ReceiptRecorded)
+        assert (together, alone) == ([3], [])
+        script.add(placed("order-3"), placed("order-bad", -1), placed("order-4"))
+        await sink.wait_for(RetryScheduled)
+    assert together == [3, 3]
+    assert {"order-3", "order-bad", "order-4"} == set(alone)
+    assert database.effects() == [f"order-{number}" for number in range(5)]
+    assert database.inbox() == [("retrying", "handler.failed", 1)]
 
 
 async def test_a_message_of_a_handler_carries_the_open_trace_else_that_of_its_cause(

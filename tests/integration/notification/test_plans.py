@@ -1,7 +1,8 @@
 """Taking what is due costs what is taken, not what waits: an outage's backlog, and all that is not due yet (NT-9, NT-25)."""
 
+import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,6 +49,12 @@ ASKED: Mapping[str, Mapping[str, Any]] = {
     "expired_sendings": {"limit": PAGE},
     "skipped_notifications": {"behind": UUID(int=0), "since": NOW - 2 * HOUR, "limit": PAGE},
 }  # fmt: skip
+
+TOGETHER = (
+    "lock_notification", "write_notification", "date_notification", "due_notifications", "insert_notification_attempt",
+    "lock_notification_attempt", "finish_notification_attempt", "read_notification_address", "read_notification_preference",
+    "read_destinations", "lock_destinations", "write_destination",
+)  # fmt: skip
 
 
 def texts_of(url: str) -> Texts:
@@ -135,3 +142,33 @@ def test_what_is_taken_costs_the_same_from_a_large_backlog(url: str) -> None:
     fill(url, MANY)
     many = {name: looked_at(url, name) for name in ASKED}
     assert {name: (few[name], cost) for name, cost in many.items() if cost > 2 * few[name] + PAGE} == {}
+
+
+def test_what_is_done_together_goes_by_the_index_though_it_was_planned_on_empty_tables(postgres_url: str) -> None:
+    """NT-9, NT-12: a connection plans a statement once, perhaps before there is anything; it must not read all for a few."""
+    create_tables(postgres_url, PREFIX)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("SET plan_cache_mode = force_generic_plan")
+        walked = {name: list(_walked(_planned(connection, name))) for name in TOGETHER}
+    assert {name: tables for name, tables in walked.items() if tables} == {}
+
+
+def _planned(connection: psycopg.Connection, name: str) -> Mapping[str, Any]:
+    """The generic plan of a statement for several parameter sets."""
+    text = postgres_queries(PREFIX).query(name, "pyformat").together.decode()
+    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)", text)))
+    numbered = re.sub(r"%\((\w+)\)[bs]", lambda match: f"${names.index(match[1]) + 1}", text)
+    connection.execute(f"PREPARE {name} AS {numbered}".encode())
+    nothing = ", ".join(["NULL"] * len(names))
+    told = connection.execute(f"EXPLAIN (FORMAT JSON) EXECUTE {name} ({nothing})".encode()).fetchone()
+    assert told is not None
+    plan: Mapping[str, Any] = told[0][0]["Plan"]
+    return plan
+
+
+def _walked(plan: Mapping[str, Any]) -> Iterator[str]:
+    """The tables that a plan reads from one end to the other."""
+    if plan["Node Type"] == "Seq Scan":
+        yield plan["Relation Name"]
+    for part in plan.get("Plans", ()):
+        yield from _walked(part)

@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from outrider.codecs.sealed import SealedSecrets
 from outrider.core.identity import uuid7
-from outrider.core.notification.address import Address
+from outrider.core.notification.address import Address, AddressSettings
 from outrider.core.notification.request import NotificationRequest, Route
 from outrider.core.secret import Secret
 from outrider.core.steps import Steps
@@ -22,7 +22,7 @@ from outrider.notification.record import Record
 from outrider.notification.sender import Desk
 from outrider.notification.store import people, rows
 from outrider.notification.store.accepting import accept
-from outrider.notification.store.rules import Rules
+from outrider.notification.store.rules import Announcement, Rules
 from outrider.notification.telling import Telling
 from outrider.notification.template import load_templates
 from outrider.ports.channel import Channel
@@ -60,7 +60,7 @@ class Office:
         self.clock, self.sink = clock, EventSink()
         self.codec: SecretCodec = keys()
         self.storage = storage or MemoryStorage("notification_", database=MemoryDatabase(clock.now))
-        self.announced: list[tuple[str, str, Mapping[str, Any]]] = []
+        self.announced: list[Announcement] = []
         values = {"public_base_url": "https://app.example", "action_paths": ("/",), **settings}
         policy = NotificationPolicy(**values)
         composer = Composer(load_templates(), policy, tuple(channels), envelopes or {})
@@ -78,13 +78,17 @@ class Office:
         """One transaction."""
         return await self.sessions().transact(steps)
 
-    async def give_address(self, channel: str, recipient: str = "anna", **secret: str) -> None:
+    async def give_address(
+        self, channel: str, recipient: str = "anna", settings: Mapping[str, str] | None = None, **secret: str
+    ) -> None:
         """Let a recipient have an address there."""
-        found = self.desk.channels[channel]
-        text = sealed(recipient, channel, {name: Secret(value) for name, value in secret.items()}, self.codec)
-        (place,) = found.destinations(Address(recipient, channel))
+        values, secrets_ = settings or {}, {name: Secret(value) for name, value in secret.items()}
+        text = sealed(recipient, channel, secrets_, self.codec)
+        place = self.desk.channels[channel].destinations(
+            Address(recipient, channel, AddressSettings(values, secrets_))
+        )[0]
         row = people.save_address(
-            new_id(), recipient, channel, enabled=True, settings={}, secrets=text, destination_key=place.key
+            new_id(), recipient, channel, enabled=True, settings=values, secrets=text, destination_key=place.key
         )
         assert await self.run(row) is not None
 
@@ -109,6 +113,6 @@ class Office:
         """Move the clock."""
         self.clock.advance(span)
 
-    def _announce(self, type: str, key: str, body: Mapping[str, Any]) -> Steps[None]:  # noqa: A002  the port's word
-        self.announced.append((type, key, body))
+    def _announce(self, told: Sequence[Announcement]) -> Steps[None]:
+        self.announced.extend(told)
         yield from ()

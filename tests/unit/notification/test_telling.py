@@ -32,9 +32,9 @@ from outrider.core.events.notifying import (
 from outrider.core.notification.codes import Code, Outcome
 from outrider.core.notification.sending import SendResult
 from outrider.notification.destination import DestinationRow, State
-from outrider.notification.store.accepting import Accepted
 from outrider.notification.store.beginning import Begun
 from outrider.notification.store.finishing import Finished
+from outrider.notification.store.placing import Accepted
 from outrider.notification.telling import Telling
 from outrider.testing.events import EventSink
 from tests.unit.notification.builders import NOW, record

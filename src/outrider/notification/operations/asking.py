@@ -13,9 +13,10 @@ from outrider.notification.record import Record
 from outrider.notification.reopening import ReplayMode
 from outrider.notification.request import read_request
 from outrider.notification.sender import Desk
-from outrider.notification.store.accepting import Accepted, accept
+from outrider.notification.store.accepting import accept
 from outrider.notification.store.answers import Answer, Mismatch, Once, answered
 from outrider.notification.store.listing import RecordFilter
+from outrider.notification.store.placing import Accepted
 from outrider.notification.store.replaying import replay_matching
 from outrider.runtime.sessions import SessionPool
 

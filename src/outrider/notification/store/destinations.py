@@ -206,5 +206,5 @@ def _locked(wanted: Iterable[bytes]) -> Steps[dict[bytes, DestinationRow]]:
 
 def _params(row: DestinationRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in DESTINATION_COLUMNS if name not in {"channel", "label"}} | {
-        "state": str(row.state)
-    }
+        "state": str(row.state), "reason": None if row.reason is None else str(row.reason)
+    }  # fmt: skip

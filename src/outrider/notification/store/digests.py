@@ -6,7 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 from outrider.core.canonical import canonical_json
-from outrider.core.notification.request import ENDED
 from outrider.core.steps import Statement, Steps
 from outrider.notification.attempt import Transition
 from outrider.notification.destination import Hold
@@ -14,7 +13,7 @@ from outrider.notification.digest import Joins, OpenDigest, Opens, placing
 from outrider.notification.record import Record, record_of
 from outrider.notification.states import Event, Status, transition
 from outrider.notification.store import rows
-from outrider.notification.store.ending import ended_body
+from outrider.notification.store.ending import tell_ends
 from outrider.notification.store.rules import Rules
 
 MEMBERS_MAX = 1_000
@@ -99,16 +98,15 @@ def read_members(recipient_id: str, record_id: UUID, limit: int = MEMBERS_MAX) -
 
 
 def _merge(rules: Rules, members: Sequence[Record], record: Record, now: datetime) -> Steps[None]:
-    changes = []
+    changes, ends = [], []
     for one in members:
         transition(one.status, Event.MERGED, Status.MERGED)
         made = Transition(Event.MERGED, Status.MERGED, one.attempt_count)
         after = replace(rows.moved(one, made, now), digest_record_id=record.id, epoch=one.epoch + 1)
         changes.append((one, after))
+        ends.append((after, made))
     yield from rows.write_all(changes)
-    for _, after in changes:
-        made = Transition(Event.MERGED, Status.MERGED, after.attempt_count)
-        yield from rules.announce(ENDED, after.recipient_id, ended_body(after, made))
+    yield from tell_ends(rules, ends)
 
 
 def _digest_record(rules: Rules, digest_id: UUID, members: Sequence[Record], now: datetime) -> Record:

@@ -26,9 +26,9 @@ from outrider.notification.store import rows
 from outrider.notification.store.accepting import accept, accept_step
 from outrider.notification.store.attempts import Attempt, closed, count_ambiguous, lock_attempt, lock_attempts
 from outrider.notification.store.destinations import lock_all, lock_known, lock_one, waiting, write_destinations
-from outrider.notification.store.ending import after_end
+from outrider.notification.store.ending import after_end, tell_ends
 from outrider.notification.store.people import mark_address, read_addresses
-from outrider.notification.store.rules import Rules
+from outrider.notification.store.rules import Announcement, Rules
 
 NOTICE: Final = "channel_disabled"
 """The kind of the message that tells of a destination that was switched off."""
@@ -146,13 +146,17 @@ def conclude(
     """
     after = rows.moved(record, made, now)
     after = yield from rows.write(record, replace(after, epoch=record.epoch + fence))
+    if made.ended:
+        yield from tell_ends(rules, [(after, made)])
     return after, (yield from _follow(rules, after, made, now, told_by))
 
 
 def _follow(
     rules: Rules, after: Record, made: Transition, now: datetime, told_by: Record | None = None
 ) -> Steps[Record | None]:
-    """Write what follows from a transition that is written; gives the record that comes in the place of this one."""
+    """Write what follows from a transition that is written and told of; gives the record that comes in the place of this
+    one.
+    """
     if not made.ended:
         return None
     step = yield from after_end(rules, after, made, now, told_by=told_by)
@@ -177,6 +181,7 @@ def _settle_all(rules: Rules, cases: Sequence[_Case], there: dict[bytes, Destina
         )
     yield from write_destinations([row for key, row in there.items() if row != before[key]])
     yield from rows.write_all([(one.case.record, one.written) for one in settled])
+    yield from tell_ends(rules, [(one.written, one.made) for one in settled if one.made.ended])
     found = []
     for one in settled:
         fallback = yield from _follow(rules, one.written, one.made, one.case.now)
@@ -261,7 +266,7 @@ def _disable(rules: Rules, record: Record, row: DestinationRow, *, shared: bool)
     if owned:
         yield from mark_address(owners[0], row.channel, AddressState.DISABLED, row.reason or "")
     body = {"channel": row.channel, "label": row.label, "reason": row.reason, "recipients": owners}
-    yield from rules.announce(CHANNEL_DISABLED, record.recipient_id, body)
+    yield from rules.announce([Announcement(CHANNEL_DISABLED, record.recipient_id, body)])
     for owner in owners if record.kind != NOTICE else ():
         addresses = yield from read_addresses(owner)
         others = [one.channel for one in addresses.values() if one.usable and one.channel != row.channel]

@@ -3,6 +3,7 @@
 All steps are idempotent; a recipient reaches the recipient's own items alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -35,17 +36,21 @@ class InboxItem:
 ITEM_COLUMNS: Final = tuple(InboxItem.__dataclass_fields__)
 
 
-def put_item(item_id: UUID, record: Record, content: Content) -> Steps[None]:
-    """Write the item of a record's generation; left alone where there is one: exactly once.
+def put_items(items: Sequence[tuple[UUID, Record, Content]]) -> Steps[None]:
+    """Write the items, by these ids, of records' generations; left alone where there is one: exactly once.
 
-    Statement `insert_inbox_item`, params its columns but `created_at`, `read_at`, `archived_at`.
+    Statement `insert_inbox_item`, `many` of its columns but `created_at`, `read_at`, `archived_at`.
     """
-    params = {
-        "id": item_id, "record_id": record.id, "generation": record.generation, "recipient_id": record.recipient_id,
-        "kind": record.kind, "title": content.title, "body": content.text, "action_url": content.action_url,
-        "priority": record.priority, "expires_at": None,
-    }  # fmt: skip
-    yield Statement("insert_inbox_item", params)
+    sets = [
+        {
+            "id": item_id, "record_id": record.id, "generation": record.generation, "recipient_id": record.recipient_id,
+            "kind": record.kind, "title": content.title, "body": content.text, "action_url": content.action_url,
+            "priority": record.priority, "expires_at": None,
+        }
+        for item_id, record, content in items
+    ]  # fmt: skip
+    if sets:
+        yield Statement("insert_inbox_item", many=sets)
 
 
 def list_items(

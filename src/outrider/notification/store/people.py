@@ -64,6 +64,16 @@ def read_addresses(recipient_id: str) -> Steps[dict[str, AddressRow]]:
     return {one.channel: one for one in map(address_of, rows)}
 
 
+def read_addresses_of(recipient_ids: Collection[str]) -> Steps[dict[str, dict[str, AddressRow]]]:
+    """Those of several recipients, by recipient: the same statement."""
+    found: dict[str, dict[str, AddressRow]] = {one: {} for one in recipient_ids}
+    if found:
+        rows = yield Statement("notification_addresses", many=[{"recipient_id": one} for one in found])
+        for address in map(address_of, rows):
+            found[address.recipient_id][address.channel] = address
+    return found
+
+
 def read_address(recipient_id: str, channel: str) -> Steps[AddressRow | None]:
     """One of them: statement `read_notification_address`, params `recipient_id`, `channel` → an address."""
     rows = yield Statement("read_notification_address", {"recipient_id": recipient_id, "channel": channel})
@@ -135,15 +145,18 @@ def read_preference(recipient_id: str) -> Steps[tuple[PreferenceRow | None, date
     return _preference(rows[0]), rows[0][-1]
 
 
+def read_preferences_of(recipient_ids: Collection[str]) -> Steps[tuple[dict[str, PreferenceRow | None], datetime]]:
+    """Those of several recipients, at least one: the same statement."""
+    rows = yield Statement("read_notification_preference", many=[{"recipient_id": one} for one in recipient_ids])
+    return {one: _preference(row) for one, row in zip(recipient_ids, rows, strict=True)}, rows[0][-1]
+
+
 def read_people(
     wanted: Sequence[tuple[str, str]],
 ) -> Steps[list[tuple[AddressRow | None, PreferenceRow | None]]]:
     """What several recipients set, each with a channel: the address there and the preferences, in the order asked."""
     addresses = yield from read_those(wanted)
-    recipients = list(dict.fromkeys(recipient_id for recipient_id, _ in wanted))
-    sets = [{"recipient_id": recipient_id} for recipient_id in recipients]
-    rows = yield Statement("read_notification_preference", many=sets)
-    given = {one: _preference(row) for one, row in zip(recipients, rows, strict=True)}
+    given, _ = yield from read_preferences_of(dict.fromkeys(recipient_id for recipient_id, _ in wanted))
     return [(addresses.get(one), given[one[0]]) for one in wanted]
 
 

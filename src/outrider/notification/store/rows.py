@@ -102,6 +102,16 @@ def write_all(changes: Sequence[tuple[Record, Record]]) -> Steps[None]:
         yield Statement("write_notification", many=[_state(*one) for one in changes])
 
 
+def insert_all(records: Sequence[Record]) -> Steps[set[UUID]]:
+    """Write new records; gives the ids of those that were written: the same statement as `insert`."""
+    if len(records) == 1:
+        return {records[0].id} if (yield from insert(records[0])) else set()
+    if not records:
+        return set()
+    sets = [{name: getattr(record, name) for name in _GIVEN} for record in records]
+    return {row[0] for row in (yield Statement("insert_notification", many=sets))}
+
+
 def insert(record: Record) -> Steps[bool]:
     """Write a new record; False where its request has one on this channel already.
 
@@ -116,7 +126,7 @@ def moved(record: Record, made: Transition, now: datetime) -> Record:
     return replace(
         record,
         status=str(made.status),
-        hold=made.hold,
+        hold=None if made.hold is None else str(made.hold),
         attempt_count=made.attempt_count,
         form=None if made.form is None else str(made.form),
         content_json=None if made.new_content else record.content_json,
@@ -124,7 +134,7 @@ def moved(record: Record, made: Transition, now: datetime) -> Record:
         next_retry_at=made.next_retry_at,
         ambiguous_since=made.ambiguous_since,
         last_error_code=kept(made.code, CODE_MAX),
-        last_error_class=made.error_class,
+        last_error_class=None if made.error_class is None else str(made.error_class),
         last_error=None if made.message is None else clean_text(made.message),
         provider_message_id=kept(made.provider_message_id, MESSAGE_ID_MAX) or record.provider_message_id,
         lease_owner=None,

@@ -1,8 +1,8 @@
 """What the record store is told besides the facts: settings, channels, and what others write in its transactions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from outrider.core.notification.content import Content
@@ -13,11 +13,19 @@ from outrider.notification.policy import NotificationPolicy
 from outrider.notification.record import Record
 
 
-class Announce(Protocol):
-    """Adds a message to the service's outbox, in the transaction of the change that it tells of."""
+class Announcement(NamedTuple):
+    """A message of `type` (v1), with the recipient as its key."""
 
-    def __call__(self, type: str, key: str, body: Mapping[str, Any]) -> Steps[None]:  # noqa: A002  the message's word
-        """Add a message of `type` (v1) with the recipient as its key."""
+    type: str
+    key: str
+    body: Mapping[str, Any]
+
+
+class Announce(Protocol):
+    """Adds messages to the service's outbox, in the transaction of the changes that they tell of."""
+
+    def __call__(self, told: Sequence[Announcement]) -> Steps[None]:
+        """Add them in order, all at once."""
         ...
 
 

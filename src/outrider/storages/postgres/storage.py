@@ -16,6 +16,7 @@ from outrider.core.errors import AccessRefused, ConfigurationError, StorageUnava
 from outrider.core.steps import Rows, Statement, Steps, run_async
 from outrider.ports.statements import Texts
 from outrider.ports.transaction import Dialect
+from outrider.runtime.sql import columns_of
 from outrider.storages.postgres.connection import StreamingConnection
 from outrider.storages.postgres.errors import translated
 from outrider.storages.postgres.listen import PostgresListener
@@ -63,7 +64,7 @@ class PostgresSession:
             if statement.many is None:
                 return await self._execute_one(query.raw, statement.params)
             if query.together and len(statement.many) > 1:
-                return await self._execute_one(query.together, _arrays(statement.many))
+                return await self._execute_one(query.together, columns_of(statement.many))
             return await self._execute_many(query.raw, statement.many) if statement.many else ()
 
     async def _execute_one(self, query: bytes, params: Mapping[str, Any]) -> Rows:
@@ -91,12 +92,6 @@ class PostgresSession:
         for result in results:
             rows.extend(LazyRows(result, Transformer(self._connection)))
         return rows
-
-
-def _arrays(many: Sequence[Mapping[str, Any]]) -> dict[str, list[Any] | None]:
-    """What each parameter is in all sets; None where it is NULL in all, for then an array says no type."""
-    columns = {name: [given[name] for given in many] for name in many[0]}
-    return {name: None if values.count(None) == len(values) else values for name, values in columns.items()}
 
 
 class PostgresStorage:

@@ -21,11 +21,12 @@ from outrider.core.steps import Steps
 from outrider.notification.policy import NotificationPolicy
 from outrider.notification.record import Record
 from outrider.notification.store import people, rows
-from outrider.notification.store.accepting import Accepted, accept
+from outrider.notification.store.accepting import accept
 from outrider.notification.store.beginning import Asked, BeginResult, Begun, begin
 from outrider.notification.store.claiming import claim
 from outrider.notification.store.finishing import Done, Finished, finish
-from outrider.notification.store.rules import Rules
+from outrider.notification.store.placing import Accepted
+from outrider.notification.store.rules import Announcement, Rules
 from outrider.ports.storage import StorageSession
 from outrider.testing.conformance.storage_harness import StorageHarness
 
@@ -75,7 +76,7 @@ class Desk:
         **settings: Any,  # noqa: ANN401
     ) -> None:
         self.session, self.name = session, name
-        self.announced: list[tuple[str, str, Mapping[str, Any]]] = []
+        self.announced: list[Announcement] = []
         self.rules = Rules(
             NotificationPolicy(**settings), traits, self._announce, _compose, new_id, lambda: 0.5
         )  # fmt: skip
@@ -172,8 +173,8 @@ class Desk:
         record = await self.read(record_id)
         return await self.run(rows.write(record, replace(record, **columns)))
 
-    def _announce(self, type: str, key: str, body: Mapping[str, Any]) -> Steps[None]:  # noqa: A002  the port's word
-        self.announced.append((type, key, body))
+    def _announce(self, told: Sequence[Announcement]) -> Steps[None]:
+        self.announced.extend(told)
         yield from ()
 
 

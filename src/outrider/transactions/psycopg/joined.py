@@ -18,6 +18,7 @@ from outrider.core.errors import NoTransaction
 from outrider.core.steps import Rows, Statement
 from outrider.ports.statements import Texts
 from outrider.ports.transaction import Dialect
+from outrider.runtime.sql import columns_of
 
 
 class _Joined:
@@ -66,6 +67,9 @@ class PsycopgTransaction(_Joined):
             return cursor.fetchall() if _has_rows(cursor) else ()
         if not statement.many:
             return ()
+        if query.together and len(statement.many) > 1:
+            cursor.execute(query.together, columns_of(statement.many))
+            return cursor.fetchall() if _has_rows(cursor) else ()
         *first, last = statement.many
         rows: list[TupleRow] = []
         if first:
@@ -95,6 +99,9 @@ class AsyncPsycopgTransaction(_Joined):
             return await cursor.fetchall() if _has_rows(cursor) else ()
         if not statement.many:
             return ()
+        if query.together and len(statement.many) > 1:
+            await cursor.execute(query.together, columns_of(statement.many))
+            return await cursor.fetchall() if _has_rows(cursor) else ()
         *first, last = statement.many
         rows: list[TupleRow] = []
         if first:

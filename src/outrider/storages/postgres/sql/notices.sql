@@ -13,6 +13,10 @@ record_id, attempt_no, generation, epoch, owner, form, provider_key, destination
     latency_ms, outcome, error_class, code, provider_code, http_status, maybe_done, retry_after_ms, late, request_json,
     response_json, message
 
+-- fragment: few
+-- True of every place. The planner takes it for rare: a plan that was made while the table was empty goes by the index.
+g.place BETWEEN 1 AND 1000000
+
 -- fragment: that_match
 (CAST(:status AS text) IS NULL OR status = :status)
     AND (CAST(:channel AS text) IS NULL OR channel = :channel)
@@ -42,6 +46,32 @@ INSERT INTO {record} (
     :status, :hold, :max_attempts, :next_retry_at, :last_error_code, :last_error_class, :destination_key, :digest_id,
     :sent_at, :ended_at, clock_timestamp(), clock_timestamp()
 )
+ON CONFLICT (request_id, channel) DO NOTHING
+RETURNING id AS record_id
+
+-- many: insert_notification
+INSERT INTO {record} (
+    id, request_id, request_hash, parent_id, step, channel, recipient_id, kind, subject_type, subject_id,
+    correlation_id, causation_id, trace_id, dedupe_key, scope_hash, requested_at, deliver_at, expires_at, priority,
+    locale, route_json, target_url, title, summary_text, fallback_text, fallback_used, data_json, status, hold,
+    max_attempts, next_retry_at, last_error_code, last_error_class, destination_key, digest_id, sent_at, ended_at,
+    created_at, updated_at
+)
+SELECT g.*, clock_timestamp(), clock_timestamp()
+FROM unnest(
+    CAST(:id AS uuid[]), CAST(:request_id AS uuid[]), CAST(:request_hash AS bytea[]), CAST(:parent_id AS uuid[]),
+    CAST(:step AS smallint[]), CAST(:channel AS text[]), CAST(:recipient_id AS text[]), CAST(:kind AS text[]),
+    CAST(:subject_type AS text[]), CAST(:subject_id AS text[]), CAST(:correlation_id AS text[]),
+    CAST(:causation_id AS text[]), CAST(:trace_id AS text[]), CAST(:dedupe_key AS text[]),
+    CAST(:scope_hash AS bytea[]), CAST(:requested_at AS timestamptz[]), CAST(:deliver_at AS timestamptz[]),
+    CAST(:expires_at AS timestamptz[]), CAST(:priority AS smallint[]), CAST(:locale AS text[]),
+    CAST(:route_json AS text[]), CAST(:target_url AS text[]), CAST(:title AS text[]), CAST(:summary_text AS text[]),
+    CAST(:fallback_text AS text[]), CAST(:fallback_used AS boolean[]), CAST(:data_json AS text[]),
+    CAST(:status AS text[]), CAST(:hold AS text[]), CAST(:max_attempts AS integer[]),
+    CAST(:next_retry_at AS timestamptz[]), CAST(:last_error_code AS text[]), CAST(:last_error_class AS text[]),
+    CAST(:destination_key AS bytea[]), CAST(:digest_id AS uuid[]), CAST(:sent_at AS timestamptz[]),
+    CAST(:ended_at AS timestamptz[])
+) AS g
 ON CONFLICT (request_id, channel) DO NOTHING
 RETURNING id AS record_id
 
@@ -76,9 +106,47 @@ UPDATE {record} SET
     updated_at = clock_timestamp()
 WHERE id = :id AND epoch = :known_epoch
 
+-- many: write_notification
+UPDATE {record} AS r SET
+    status = g.status, hold = g.hold, attempt_count = g.attempt_count, attempt_no = g.attempt_no,
+    max_attempts = g.max_attempts, generation = g.generation, form = g.form, content_json = g.content_json,
+    content_hash = g.content_hash, next_retry_at = g.next_retry_at, ambiguous_since = g.ambiguous_since,
+    last_error_code = g.last_error_code, last_error_class = g.last_error_class, last_error = g.last_error,
+    provider_message_id = g.provider_message_id, destination_key = g.destination_key,
+    address_version = g.address_version, digest_id = g.digest_id, digest_record_id = g.digest_record_id,
+    lease_owner = g.lease_owner, lease_until = g.lease_until, epoch = g.epoch, sent_at = g.sent_at,
+    ended_at = g.ended_at, updated_at = clock_timestamp()
+FROM unnest(
+    CAST(:id AS uuid[]), CAST(:known_epoch AS bigint[]), CAST(:status AS text[]), CAST(:hold AS text[]),
+    CAST(:attempt_count AS integer[]), CAST(:attempt_no AS integer[]), CAST(:max_attempts AS integer[]),
+    CAST(:generation AS integer[]), CAST(:form AS text[]), CAST(:content_json AS text[]),
+    CAST(:content_hash AS bytea[]), CAST(:next_retry_at AS timestamptz[]), CAST(:ambiguous_since AS timestamptz[]),
+    CAST(:last_error_code AS text[]), CAST(:last_error_class AS text[]), CAST(:last_error AS text[]),
+    CAST(:provider_message_id AS text[]), CAST(:destination_key AS bytea[]), CAST(:address_version AS bigint[]),
+    CAST(:digest_id AS uuid[]), CAST(:digest_record_id AS uuid[]), CAST(:lease_owner AS text[]),
+    CAST(:lease_until AS timestamptz[]), CAST(:epoch AS bigint[]), CAST(:sent_at AS timestamptz[]),
+    CAST(:ended_at AS timestamptz[])
+) WITH ORDINALITY AS g (
+    id, known_epoch, status, hold, attempt_count, attempt_no, max_attempts, generation, form, content_json,
+    content_hash, next_retry_at, ambiguous_since, last_error_code, last_error_class, last_error, provider_message_id,
+    destination_key, address_version, digest_id, digest_record_id, lease_owner, lease_until, epoch, sent_at, ended_at,
+    place
+)
+WHERE r.id = g.id AND r.epoch = g.known_epoch AND {few}
+
 -- name: date_notification
 UPDATE {record} SET next_retry_at = :next_retry_at, hold = :hold, updated_at = clock_timestamp()
 WHERE id = :id AND epoch = :known_epoch
+
+-- many: date_notification
+UPDATE {record} AS r SET
+    next_retry_at = g.next_retry_at, hold = g.hold, updated_at = clock_timestamp()
+FROM unnest(
+    CAST(:id AS uuid[]), CAST(:known_epoch AS bigint[]), CAST(:next_retry_at AS timestamptz[]), CAST(:hold AS text[])
+) WITH ORDINALITY AS g (
+    id, known_epoch, next_retry_at, hold, place
+)
+WHERE r.id = g.id AND r.epoch = g.known_epoch AND {few}
 
 -- name: extend_notification
 UPDATE {record} SET expires_at = :expires_at WHERE id = :id
@@ -133,6 +201,26 @@ CROSS JOIN LATERAL (
     FOR UPDATE SKIP LOCKED
 ) AS d
 ORDER BY d.next_retry_at, d.record_id LIMIT :limit
+
+-- many: due_notifications
+-- The same for one priority after the other.
+SELECT d.*, clock_timestamp() AS clock_at
+FROM unnest(CAST(:priority AS smallint[]), CAST(:limit AS integer[])) WITH ORDINALITY AS g (wanted, most, place)
+CROSS JOIN LATERAL (
+    SELECT e.*
+    FROM (VALUES ('pending'), ('failed')) AS s (waiting)
+    CROSS JOIN LATERAL (
+        SELECT {a_record}
+        FROM {record}
+        WHERE status IN ('pending', 'failed') AND status = s.waiting AND priority = g.wanted
+            AND next_retry_at <= (SELECT clock_timestamp())
+            AND (lease_until IS NULL OR lease_until <= (SELECT clock_timestamp()))
+        ORDER BY next_retry_at, id LIMIT g.most
+        FOR UPDATE SKIP LOCKED
+    ) AS e
+    ORDER BY e.next_retry_at, e.record_id LIMIT g.most
+) AS d
+ORDER BY g.place, d.next_retry_at, d.record_id
 
 -- name: next_due_notification
 -- The first of each state and priority along their index; what is due already is whoever's who takes it.
@@ -221,6 +309,12 @@ INSERT INTO {dedupe} AS d (scope_hash, record_id, expires_at) VALUES (:scope_has
 ON CONFLICT (scope_hash) DO UPDATE SET duplicates = d.duplicates
 RETURNING scope_hash, record_id, expires_at
 
+-- many: take_notification_scope
+INSERT INTO {dedupe} AS d (scope_hash, record_id, expires_at)
+SELECT * FROM unnest(CAST(:scope_hash AS bytea[]), CAST(:record_id AS uuid[]), CAST(:expires_at AS timestamptz[]))
+ON CONFLICT (scope_hash) DO UPDATE SET duplicates = d.duplicates
+RETURNING scope_hash, record_id, expires_at
+
 -- name: read_scope_holder
 SELECT {a_record}
 FROM {record} WHERE id = :id
@@ -278,6 +372,25 @@ UPDATE {attempt} SET
     retry_after_ms = :retry_after_ms, late = :late, request_json = :request_json, response_json = :response_json,
     message = :message
 WHERE record_id = :record_id AND attempt_no = :attempt_no AND finished_at IS NULL
+
+-- many: finish_notification_attempt
+-- What is open is asked of each that was found, not of the table, or an empty one would be read from end to end.
+UPDATE {attempt} AS a SET
+    finished_at = g.finished_at, latency_ms = g.latency_ms, outcome = g.outcome, error_class = g.error_class,
+    code = g.code, provider_code = g.provider_code, http_status = g.http_status, maybe_done = g.maybe_done,
+    retry_after_ms = g.retry_after_ms, late = g.late, request_json = g.request_json, response_json = g.response_json,
+    message = g.message
+FROM unnest(
+    CAST(:record_id AS uuid[]), CAST(:attempt_no AS integer[]), CAST(:finished_at AS timestamptz[]),
+    CAST(:latency_ms AS integer[]), CAST(:outcome AS text[]), CAST(:error_class AS text[]), CAST(:code AS text[]),
+    CAST(:provider_code AS text[]), CAST(:http_status AS smallint[]), CAST(:maybe_done AS boolean[]),
+    CAST(:retry_after_ms AS bigint[]), CAST(:late AS boolean[]), CAST(:request_json AS text[]),
+    CAST(:response_json AS text[]), CAST(:message AS text[])
+) WITH ORDINALITY AS g (
+    record_id, attempt_no, finished_at, latency_ms, outcome, error_class, code, provider_code, http_status,
+    maybe_done, retry_after_ms, late, request_json, response_json, message, place
+)
+WHERE a.record_id = g.record_id AND a.attempt_no = g.attempt_no AND (a.finished_at IS NULL) = (g.place > 0) AND {few}
 
 -- name: notification_attempts
 SELECT {an_attempt}

@@ -16,6 +16,16 @@ id AS item_id, record_id, generation, recipient_id, kind, title, body, action_ur
 SELECT {an_address}
 FROM {address} WHERE recipient_id = :recipient_id ORDER BY channel
 
+-- many: notification_addresses
+SELECT a.*
+FROM unnest(CAST(:recipient_id AS text[])) WITH ORDINALITY AS g (whose, place)
+CROSS JOIN LATERAL (
+    SELECT {an_address}
+    FROM {address} WHERE recipient_id = g.whose
+    OFFSET 0
+) AS a
+ORDER BY g.place, a.channel
+
 -- name: read_notification_address
 SELECT {an_address}
 FROM {address} WHERE recipient_id = :recipient_id AND channel = :channel
@@ -140,6 +150,24 @@ UPDATE {destination} SET
     probe_until = :probe_until, tat_short = :tat_short, tat_minute = :tat_minute, reason = :reason, version = :version
 WHERE key = :key
 
+-- many: write_destination
+UPDATE {destination} AS d SET
+    state = g.state, blocked_until = g.blocked_until, failures = g.failures, strikes = g.strikes, opens = g.opens,
+    first_failure_at = g.first_failure_at, last_success_at = g.last_success_at, probe_owner = g.probe_owner,
+    probe_until = g.probe_until, tat_short = g.tat_short, tat_minute = g.tat_minute, reason = g.reason,
+    version = g.version
+FROM unnest(
+    CAST(:key AS bytea[]), CAST(:state AS text[]), CAST(:blocked_until AS timestamptz[]),
+    CAST(:failures AS integer[]), CAST(:strikes AS integer[]), CAST(:opens AS integer[]),
+    CAST(:first_failure_at AS timestamptz[]), CAST(:last_success_at AS timestamptz[]), CAST(:probe_owner AS text[]),
+    CAST(:probe_until AS timestamptz[]), CAST(:tat_short AS bigint[]), CAST(:tat_minute AS bigint[]),
+    CAST(:reason AS text[]), CAST(:version AS bigint[])
+) WITH ORDINALITY AS g (
+    key, state, blocked_until, failures, strikes, opens, first_failure_at, last_success_at, probe_owner, probe_until,
+    tat_short, tat_minute, reason, version, place
+)
+WHERE d.key = g.key AND {few}
+
 -- name: list_destinations
 SELECT {a_destination}
 FROM {destination}
@@ -178,6 +206,18 @@ INSERT INTO {inbox_item} (
     :id, :record_id, :generation, :recipient_id, :kind, :title, :body, :action_url, :priority, :expires_at,
     clock_timestamp()
 )
+ON CONFLICT (record_id, generation) DO NOTHING
+
+-- many: insert_inbox_item
+INSERT INTO {inbox_item} (
+    id, record_id, generation, recipient_id, kind, title, body, action_url, priority, expires_at, created_at
+)
+SELECT g.*, clock_timestamp()
+FROM unnest(
+    CAST(:id AS uuid[]), CAST(:record_id AS uuid[]), CAST(:generation AS integer[]), CAST(:recipient_id AS text[]),
+    CAST(:kind AS text[]), CAST(:title AS text[]), CAST(:body AS text[]), CAST(:action_url AS text[]),
+    CAST(:priority AS smallint[]), CAST(:expires_at AS timestamptz[])
+) AS g
 ON CONFLICT (record_id, generation) DO NOTHING
 
 -- name: list_inbox_items
