@@ -7,6 +7,7 @@ import pytest
 
 from tests.acceptance.web.browser import Page, browsing
 from tests.acceptance.web.conftest import Served
+from tests.acceptance.web.seeing import nameless
 from tests.integration.steward.http.stage import Stage
 from tests.integration.steward.http.test_previews import event, prepared
 
@@ -141,14 +142,6 @@ def all_pages(served: Served) -> None:
             assert page.evaluate("document.querySelector('body a').className") == "skip"
             assert page.evaluate("document.title") != "stolen"
         assert page.console == []
-
-
-def nameless(page: Page) -> list[str]:
-    """What can be operated and has no name for who does not see it."""
-    nodes = page.call("Accessibility.getFullAXTree")["nodes"]
-    roles = {"link", "button", "textbox", "combobox", "checkbox", "radio", "spinbutton", "searchbox"}
-    found = [(one["role"]["value"], one.get("name", {}).get("value", "")) for one in nodes if not one["ignored"]]
-    return [role for role, name in found if role in roles and not name.strip()]
 
 
 async def test_a_page_that_waits_comes_again_by_itself(served: Served) -> None:
