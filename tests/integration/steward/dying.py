@@ -8,7 +8,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ from sqlalchemy import URL, Engine, Select, event, make_url
 from sqlalchemy.pool import Pool
 
 from outrider.testing.clock import ManualClock
-from steward.storage.asking import PsycopgAsking, Rows, Values
+from steward.storage.asking import Change, PsycopgAsking, Rows, Values
 from steward.storage.limits import USUAL
 from tests.integration.steward.parts import SetChance, storage_on
 from tests.integration.steward.stage import Stage
@@ -94,13 +94,18 @@ def stand(url: str, now: datetime, made: int, says: Connection, step: int, name:
             while True:
                 signal.pause()
 
-    asked = PsycopgAsking.rows
+    asked, told = PsycopgAsking.rows, PsycopgAsking.changed
 
     async def rows(self: PsycopgAsking, query: Select[Any], values: Values) -> Rows:
-        next_step()  # of a query that is asked of the driver itself SQLAlchemy tells nothing
+        next_step()  # of what is asked of the driver itself SQLAlchemy tells nothing
         return await asked(self, query, values)
 
+    async def changed(self: PsycopgAsking, change: Change, values: Values | Sequence[Values]) -> int:
+        next_step()
+        return await told(self, change, values)
+
     PsycopgAsking.rows = rows  # type: ignore[method-assign]  # in this process, which dies
+    PsycopgAsking.changed = changed  # type: ignore[method-assign]
     event.listen(Engine, "before_cursor_execute", next_step)
     event.listen(Engine, "commit", next_step)
     event.listen(Pool, "checkin", next_step)
