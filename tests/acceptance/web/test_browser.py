@@ -96,11 +96,11 @@ def move(page: Page, selector: str, *, scripts: bool) -> None:
     if not scripts:
         page.tap(selector)
         return
-    page.evaluate("document.querySelector('main').dataset.old = '1'")
-    page.tap(selector, loads=False)
-    page.wait_until(
-        lambda: page.evaluate("document.querySelector('main') && !document.querySelector('main').dataset.old")
+    page.evaluate(
+        "window.settled = new Promise(done => addEventListener('htmx:afterSettle', () => done(1), { once: true }))"
     )
+    page.tap(selector, loads=False)  # 20 ms after it was put in place it is scrolled to its top
+    page.call("Runtime.evaluate", expression="window.settled", awaitPromise=True)
 
 
 def late_id(page: Page, served: Served, preview: str) -> str:
