@@ -79,7 +79,9 @@ class Consumer:
         seconds; `key_policy` says whether a failed message parks its key (`park_key`) or lets it pass (`pass`). `read` makes
         the handler's event from an envelope, in place of the type's own class; what it refuses as a CodecError is quarantined
         under that code. `together(events, tx)`, of a synchronous handler, does for several events what the handler does for
-        one after the other; it is called for those that were read in a row, and where it raises each is handled by itself.
+        one after the other, in the one transaction of their receipts and within one `timeout`; it is called for those that
+        were read in a row, and where it raises all of it is taken back and each is handled by itself. With middleware, and
+        while spans are recorded, each is handled by itself always.
         Faults are named when the consumer starts.
         """
 

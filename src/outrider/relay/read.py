@@ -26,6 +26,7 @@ from outrider.relay.tell import Tell
 from outrider.runtime.supervisor import wait_for_event
 
 GATHER_SECONDS: Final = 0.005
+"""From a read that took all there were to the next: what a message waits at most that comes meanwhile."""
 
 
 class Reading:
