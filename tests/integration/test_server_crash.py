@@ -128,6 +128,28 @@ async def test_a_stored_position_is_good_after_a_crash(crashing: Crashing, how: 
 
 
 @pytest.mark.parametrize("how", CRASHES)
+async def test_a_position_that_need_not_last_is_taken_back(crashing: Crashing, how: str) -> None:
+    """OB-22, OB-1: it is there once written, and a crash may leave the one before it: the messages between come again."""
+    database = crashing.database
+    session = await database.storage().connect()
+    cursor = await taken(session)
+    database.add("a", body="before")
+    crashing.end_without_flush()
+    batch = await read(database, session, cursor, cursor.position)
+    last_id = batch.rows[-1][0]
+    await session.run(cursors.write_position(cursor.key, cursor.epoch, batch.after, last_id, 1, durable=False))
+    stored = "SELECT last_id FROM {outbox_cursor}"
+    assert (last_id,) in database.rows(stored)
+    crashing.crash(how)
+    await session.close()
+    session = await database.storage().connect()
+    again = await taken(session, Held(0, OWNER, cursor.epoch))
+    assert again.position == cursor.position
+    assert bodies(await read(database, session, again, again.position)) == [b"before"]
+    await session.close()
+
+
+@pytest.mark.parametrize("how", CRASHES)
 async def test_a_remembered_position_is_dropped_after_a_crash(crashing: Crashing, how: str) -> None:
     """OB-19, OB-1, H43: an id that it has passed comes again and would be passed over, so it is neither read from nor stored.
 

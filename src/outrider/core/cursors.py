@@ -147,17 +147,21 @@ def lock(key: LaneKey, epoch: int) -> Steps[None]:
     _held(rows, key, epoch)
 
 
-def write_position(key: LaneKey, epoch: int, position: Position, high_id: int, passed: int) -> Steps[None]:
+def write_position(
+    key: LaneKey, epoch: int, position: Position, high_id: int, passed: int, *, durable: bool = True
+) -> Steps[None]:
     """Move the cursor; `starts` becomes 0 and the mark goes.
 
     Raises LeaseLost, also where the position is of an earlier run of the server. Safe to repeat. `passed` is the total of
     messages gone by since the lane began, `high_id` the highest id passed. Statement `write_position`, params of the
-    position, `high_id`, `passed`, `server_run` (None: of any run; a storage that loses no transaction ids ignores it) → one
-    row when the epoch still holds and the run is the present one.
+    position, `high_id`, `passed`, `server_run` (None: of any run; a storage that loses no transaction ids ignores it),
+    `durable` → one row when the epoch still holds and the run is the present one.
+    Not `durable`: the transaction, which writes nothing else, need not be on disk when it has committed. A server's crash
+    may take it back, and what lies between is sent again; a storage where that saves nothing ignores it.
     Where side rows were taken, they go in the same transaction.
     """
     params = {**_guard(key, epoch), **position_params(position), "high_id": high_id, "passed": passed}
-    rows = yield Statement("write_position", {**params, "server_run": position.server_run})
+    rows = yield Statement("write_position", {**params, "server_run": position.server_run, "durable": durable})
     _held(rows, key, epoch)
     if position.taken:
         yield from delete_side_rows(key.subscription_id, sorted(chain.from_iterable(position.taken)))

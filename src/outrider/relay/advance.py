@@ -21,6 +21,7 @@ from outrider.core.text import clean_text
 from outrider.ports.clock import Clock
 from outrider.ports.storage import StorageSession
 from outrider.relay.holds import Holds
+from outrider.relay.pipeline import Pipeline
 from outrider.relay.publish import Lease
 from outrider.relay.settings import UNWRITTEN_WRITE
 from outrider.relay.tell import Tell
@@ -77,6 +78,14 @@ class Writer:
         if self._settled - self.written >= UNWRITTEN_WRITE:
             self._hurry.set()
 
+    def hasten(self, pipeline: Pipeline) -> None:
+        """Write the position at once where a backlog has ended and all of it is settled: who dies in the rest after it has
+        nothing to send again.
+        """
+        if pipeline.backlog_ended and pipeline.quiet:
+            pipeline.backlog_ended = False
+            self._hurry.set()
+
     def moved(self, position: Position) -> None:
         """An empty tick: the position may be written with the next renewal, and is not worth a write (OB-19)."""
         self._position = position
@@ -115,7 +124,7 @@ class Writer:
         """Write a position at once: a tick must be in the table before the broker hears of it (OB-101)."""
         async with self._lock, self._refusals():
             self._position = position
-            await self._write()
+            await self._write(durable=True)
 
     async def pause(self, topic: str, refused: Refused) -> bool:
         """Pause a destination automatically. Says whether it was not paused before."""
@@ -168,14 +177,14 @@ class Writer:
     def _note_due(self) -> bool:
         return self._passed != self._noted_passed and self._clock.boottime() - self._noted_at >= cursors.NOTE_SECONDS
 
-    async def _write(self) -> None:
+    async def _write(self, *, durable: bool = False) -> None:
         note = self._note_due()
         if note:
             await self._commit(_nothing(), note=True)
         elif self._position != self._stored_position:
             state = self._state()
             drive = self._session.transact if state.position.taken else self._session.run
-            await drive(self._moving(state, note=False))
+            await drive(self._moving(state, note=False, durable=durable))
             self._moved(state)
         else:
             self._dirty.clear()
@@ -185,7 +194,7 @@ class Writer:
         state = self._state()
 
         def steps() -> Steps[T]:
-            yield from self._moving(state, note=note)
+            yield from self._moving(state, note=note, durable=True)
             return (yield from then)
 
         result = await self._session.transact(steps())
@@ -205,12 +214,12 @@ class Writer:
             self._clock.boottime(),
         )
 
-    def _moving(self, state: "_State", *, note: bool) -> Steps[None]:
+    def _moving(self, state: "_State", *, note: bool, durable: bool) -> Steps[None]:
         key, epoch = self._cursor.key, self._cursor.epoch
         if state.position == self._stored_position:
             yield from cursors.lock(key, epoch)
         else:
-            yield from cursors.write_position(key, epoch, state.position, state.high_id, state.passed)
+            yield from cursors.write_position(key, epoch, state.position, state.high_id, state.passed, durable=durable)
         if note:
             yield from cursors.note_advance(key, state.position, self._cursor.floor_id, state.passed)
 

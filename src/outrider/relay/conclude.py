@@ -110,6 +110,7 @@ class Concluding:
         if flight.changes:
             await self._write(flight)
         self._pipeline.concluded()
+        self._writer.hasten(self._pipeline)
 
     async def _stand_still(self, flight: Flight, outcomes: Outcomes) -> bool:
         """Wait for an outage to end. Says whether it did, rather than being given up."""

@@ -65,6 +65,7 @@ class Pipeline:
         self.due_flying = False
         self.release_wanted = True
         self.due_at = 0.0
+        self.backlog_ended = False
         self.tally = Tally()
 
     @property

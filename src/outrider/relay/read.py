@@ -138,10 +138,13 @@ class Reading:
         limit = size if self._left is None else min(size, self._left)
         started = self._clock.boottime()
         batch = await self._log.read(limit, ahead=self._left is None and not self._caution.active)
+        if self._busy and batch.exhausted:
+            self._pipeline.backlog_ended = True
         self._busy = not batch.exhausted
         if not batch.rows:
             if self._pipeline.quiet:
                 self._writer.moved(batch.after)
+            self._writer.hasten(self._pipeline)
             return not batch.exhausted
         self._told(batch, self._clock.boottime() - started)
         if self._left is not None:

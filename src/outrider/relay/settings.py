@@ -8,7 +8,7 @@ from typing import Final
 from outrider.core.errors import ConfigurationError
 from outrider.core.retry import RetryPolicy
 
-FLIGHTS_MAX: Final = 4
+FLIGHTS_MAX: Final = 8
 """Batches handed to the broker at once."""
 UNWRITTEN_MAX: Final = 16
 """Batches beyond the written position, at which reading waits (OB-37)."""

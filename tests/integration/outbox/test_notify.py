@@ -55,6 +55,21 @@ def test_many_hints_become_few(postgres_url: str) -> None:
     assert notify._thread is not None
 
 
+def test_a_hint_soon_after_another_is_none(postgres_url: str) -> None:
+    """OB-43: a relay that has just read reads on by itself; after a moment of quiet it is hinted again."""
+    now = [0.0]
+    notify = PostgresNotify(postgres_url, "soon", lambda: now[0])
+    with listening(postgres_url, "soon") as listener:
+        notify.wake()
+        assert len(list(listener.notifies(timeout=10, stop_after=1))) == 1
+        for instant in (0.015, 0.030, 0.045, 0.070):
+            now[0] = instant
+            notify.wake()
+        assert len(list(listener.notifies(timeout=10, stop_after=1))) == 1
+        assert list(listener.notifies(timeout=0)) == []
+    notify.close()
+
+
 def test_an_unreachable_server_is_no_error() -> None:
     """OB-43: a hint may be lost."""
     notify = PostgresNotify("postgresql://127.0.0.1:1/none", "none", SystemClock().boottime)

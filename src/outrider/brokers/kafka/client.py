@@ -150,6 +150,7 @@ class Producers:
             self.abandon("the call was cancelled")
         self._open.discard(batch)
         if batch.reusable and len(self._spare) < SPARE_BATCHES:
+            batch.judge = None  # it holds the rows, whose memory is wanted for the next ones
             self._spare.append(batch)
         if not self._open:
             self.halted = None

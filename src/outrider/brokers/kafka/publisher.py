@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
@@ -33,6 +35,7 @@ from outrider.core.log_row import Kind, LogRow, parse_kind
 from outrider.core.outcome import Published, PublishOutcome, Refusal, Refused, Unknown
 from outrider.ports.codec import HeaderEncoder, KindHeaders
 
+_KIND, _PAYLOAD, _EXTRA = itemgetter(2), itemgetter(4), itemgetter(6)
 START_SECONDS: Final = 10.0
 PROBE_SECONDS: Final = 2.0
 HEADERS_ROOM: Final = 1_024  # more than the constant headers of a message; its own are counted with `extra`
@@ -103,8 +106,10 @@ class KafkaPublisher:
 
     def takes(self, rows: Sequence[LogRow]) -> bool:
         """Whether all are of known kinds and far from the smallest limit."""
-        largest = max([len(row[4]) + EXTRA_FACTOR * len(row[6] or "") for row in rows], default=0)
-        return largest + HEADERS_ROOM <= self._smallest and {row[2] for row in rows} <= self._routes.keys()
+        payload = max(map(len, map(_PAYLOAD, rows)), default=0)
+        extra = max(map(len, filter(None, map(_EXTRA, rows))), default=0)
+        largest = payload + EXTRA_FACTOR * extra + HEADERS_ROOM
+        return largest <= self._smallest and self._routes.keys() >= set(map(_KIND, rows))
 
     async def publish(self, rows: Sequence[LogRow], deadline_seconds: float, *, urgent: bool) -> Published:
         """Send `rows` in order and give the outcomes, at the latest after `deadline_seconds`.
@@ -168,7 +173,7 @@ class KafkaPublisher:
         if self._producers.halted is not None:
             batch.give_up(Unknown("broker.unavailable", self._producers.halted))
         while batch.handed < batch.size and not batch.finished:
-            if not {row[2] for row in rows} <= self._routes.keys():
+            if not self._routes.keys() >= set(map(_KIND, rows)):
                 await self._learn(batch, rows)
                 continue
             self._hand_over(batch, rows)
@@ -180,24 +185,27 @@ class KafkaPublisher:
 
     def _hand_over(self, batch: Batch, rows: Sequence[LogRow]) -> None:
         """Hand rows over until all are, or a queue is full; `batch.handed` says how far it came."""
-        routes, loads, reports = self._routes, json.loads, batch.reports
-        for index in range(batch.handed, batch.size):
-            log_id, message_id, kind, key, payload, time, extra = rows[index]
-            route = routes[kind]
+        loads, reports, index = json.loads, batch.reports, batch.handed
+        for kind, alike in groupby(rows[index:], _KIND):
+            route = self._routes[kind]
             if isinstance(route, Refused):
-                batch.refuse(index, route)
+                for _ in alike:
+                    batch.refuse(index, route)
+                    index += 1
                 continue
             produce, topic, encode = route
-            try:
-                headers = encode(message_id, time, log_id, loads(extra) if extra else None)
-                produce(topic, payload, key, headers=headers, on_delivery=reports[index])
-            except BufferError:
-                batch.handed = index
-                return
-            except ValueError as error:
-                batch.refuse(index, _unencodable(error))
-            except KafkaException as exception:
-                batch.refuse(index, self._local(error_of(exception)))
+            for log_id, message_id, _, key, payload, time, extra in alike:
+                try:
+                    headers = encode(message_id, time, log_id, loads(extra) if extra else None)
+                    produce(topic, payload, key, -1, reports[index], None, 0, headers)
+                except BufferError:
+                    batch.handed = index
+                    return
+                except ValueError as error:
+                    batch.refuse(index, _unencodable(error))
+                except KafkaException as exception:
+                    batch.refuse(index, self._local(error_of(exception)))
+                index += 1
         batch.handed = batch.size
 
     def _local(self, error: KafkaError) -> PublishOutcome:

@@ -11,6 +11,9 @@ from collections.abc import Callable
 import psycopg
 from psycopg import pq, sql
 
+AWAKE_SECONDS = 0.02
+"""A relay that has just read a message reads on at short intervals, so that one so soon after it needs no hint (measured: of
+eight processes that commit as fast as two cores let them, hints took 7 %)."""
 RATE_PER_SECOND = 20.0
 BURST = 20.0
 HINT = "SET LOCAL synchronous_commit TO off; NOTIFY {}"
@@ -44,11 +47,15 @@ class PostgresNotify:
         self._boottime = boottime
         self._lock = threading.Lock()
         self._process = 0
+        self._woken_at = -AWAKE_SECONDS
         self._hinted = threading.Event()
         self._closed = threading.Event()
 
     def wake(self) -> None:
-        """Have a NOTIFY sent soon. Never blocks on the network, never raises."""
+        """Have a NOTIFY sent soon, unless the last call was a moment ago. Never blocks on the network, never raises."""
+        before, self._woken_at = self._woken_at, self._boottime()
+        if self._woken_at - before < AWAKE_SECONDS and self._process == os.getpid():
+            return
         if self._process != os.getpid():
             self._start()
         self._hinted.set()

@@ -42,12 +42,14 @@ WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
 FOR UPDATE
 
 -- name: write_position
+-- Nobody waits for the disk for a position alone: whatever is decided on its strength is logged behind it (core/position.py).
 UPDATE {outbox_cursor}
 SET done = CAST(:done AS pg_snapshot), target = CAST(:target AS pg_snapshot), last_id = :last_id,
     high_id = greatest(high_id, :high_id), passed = :passed, starts = 0, marked_id = NULL,
     advanced_at = clock_timestamp()
 WHERE subscription_id = :subscription_id AND lane = :lane AND epoch = :epoch
     AND (CAST(:server_run AS bigint) IS NULL OR CAST(:server_run AS bigint) = {server_run})
+    AND (CAST(:durable AS boolean) OR (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL)
 RETURNING 1
 
 -- name: mark_lane
