@@ -250,7 +250,7 @@ class LaneOwner:
         if context.transactional:
             transacting = TransactionalLane(
                 reading, context.log, context.subscription, cursor, pipeline, cast("TransactionalPublisher", publisher),
-                sender, lease, judge, writer, holds, caution, suspects, start.suspect, settings, clock, tell,
+                sender, lease, judge, writer, holds, caution, suspects, start.suspect, settings, clock, tell, loops,
                 once=self._once, limit=self._limit,
             )  # fmt: skip
             await self._until_done(loops, transacting.run(), writer)

@@ -5,9 +5,11 @@ message that the transaction's end passes is committed before the transaction is
 transactions of their own. What the topic has is read from the broker's mark, never guessed. Source: spec/outbox.md OB-101.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from json import loads
+from typing import NamedTuple
 
 from outrider.core import deliveries, marks
 from outrider.core.backoff import OutageBackoff, PollBackoff
@@ -34,7 +36,7 @@ from outrider.relay.settings import WATCH_SECONDS, RelaySettings
 from outrider.relay.sort import beside_suspects, sort_due, sort_log
 from outrider.relay.suspects import Suspects
 from outrider.relay.tell import Tell
-from outrider.runtime.supervisor import wait_for_event
+from outrider.runtime.supervisor import Supervisor, wait_for_event
 
 BATCHES_MAX = 10
 """Full batches in one transaction."""
@@ -44,8 +46,21 @@ class Stopped(Exception):
     """The lane was told to stop, or runs once, while there was no answer."""
 
 
+class Collected(NamedTuple):
+    """What one transaction takes of the log. `full`: as much as it may, so that there may be more of this tick."""
+
+    rows: Sequence[LogRow]
+    after: Position
+    opened: bool
+    full: bool
+    seconds: float
+
+
 class TransactionalLane:
-    """The work of one lane: one transaction after another, since those of one producer cannot overlap."""
+    """The work of one lane: one transaction after another, since those of one producer cannot overlap.
+
+    While the log has work the next one's messages are read meanwhile, by a task of `tasks`.
+    """
 
     def __init__(
         self,
@@ -66,11 +81,14 @@ class TransactionalLane:
         settings: RelaySettings,
         clock: Clock,
         tell: Tell,
+        tasks: Supervisor,
         *,
         once: bool,
         limit: int | None,
     ) -> None:
         self._session, self._log, self._cursor, self._pipeline = session, log, cursor, pipeline
+        self._tasks = tasks
+        self._next: asyncio.Task[Collected] | None = None
         self._subscription = subscription
         self._publisher, self._sender, self._lease, self._judge = publisher, sender, lease, judge
         self._writer, self._holds, self._settings, self._clock, self._tell = writer, holds, settings, clock, tell
@@ -163,9 +181,24 @@ class TransactionalLane:
         return True
 
     async def _read(self) -> tuple[Sequence[LogRow], Position]:
+        """Take what comes next, and have what comes behind it read."""
+        found = await (self._next or self._collect(self._position))
+        self._next = None
+        rows, after = found.rows, found.after
+        if found.opened and rows and after.target is not None:
+            self._tell.lane(TickOpened, target=str(after.target))
+        if rows:
+            self._left = None if self._left is None else self._left - len(rows)
+            self._pipeline.tally.read += len(rows)
+            self._tell.lane(BatchRead, messages=len(rows), last_id=rows[-1][0], duration=found.seconds)
+        if found.full and self._left is None and not self._caution.active:
+            self._next = self._tasks.start(self._collect(after), "read ahead")
+        return rows, after
+
+    async def _collect(self, position: Position) -> Collected:
         size, key, lanes, floor = self._settings.batch_size, self._cursor.key, self._cursor.lanes, self._cursor.floor_id
         rows: list[LogRow] = []
-        position, started = self._position, self._clock.boottime()
+        started, opened, full = self._clock.boottime(), False, True
         if self._caution.active:
             size = 1
         for _ in range(1 if self._caution.active else BATCHES_MAX):
@@ -173,18 +206,11 @@ class TransactionalLane:
             if limit == 0:
                 break
             batch = await self._session.run(self._log.read(position, key, lanes, floor, limit, pass_over=True))
-            position = batch.after
+            position, opened, full = batch.after, opened or batch.opened, not batch.exhausted
             rows += batch.rows
-            if batch.opened and batch.rows and position.target is not None:
-                self._tell.lane(TickOpened, target=str(position.target))
             if batch.exhausted:
                 break
-        if rows:
-            self._left = None if self._left is None else self._left - len(rows)
-            self._pipeline.tally.read += len(rows)
-            duration = self._clock.boottime() - started
-            self._tell.lane(BatchRead, messages=len(rows), last_id=rows[-1][0], duration=duration)
-        return rows, position
+        return Collected(rows, position, opened, full, self._clock.boottime() - started)
 
     async def _publish_rows(self, rows: Sequence[LogRow], end: MarkText, after: Position) -> int:
         """Publish until all of `rows`, behind which lies `after`, is in the topic or has a row of its own. Gives how many are

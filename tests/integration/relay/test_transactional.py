@@ -166,6 +166,20 @@ async def test_a_commit_without_an_answer_is_settled_by_the_mark(bench: Bench, w
     assert bench.topic.bodies() == ["1", "2", "3", "4", "5"]
 
 
+@pytest.mark.parametrize("word", ["ok", "lost", "aborted"])
+async def test_the_next_transaction_is_read_meanwhile(bench: Bench, word: str) -> None:
+    """OB-101: its messages go once and in order, also where the one before was settled, sent again or refused in part."""
+    bench.topic.commits = [word, "ok", word]
+    bench.topic.answers = {b"5": [LATER]}
+    add(bench, *(str(n) for n in range(70)), key="a")
+    relay = bench.relay(RelaySettings(batch_size=3, retry=QUICK, outage_backoff_max=timedelta(milliseconds=100)))
+    await relay.start()
+    await bench.rig.events.wait_for(CursorAdvanced, lambda event: event.passed == 70)
+    await relay.stop(5)
+    await bench.until(70)
+    assert bench.topic.bodies() == [str(n) for n in range(70)]
+
+
 async def test_refused_messages_leave_the_transaction(bench: Bench) -> None:
     """OB-101, H47: a refusal aborts; the rest goes again without it, and what follows it of its key waits behind it."""
     bench.topic.answers = {b"2": [LATER]}
