@@ -105,22 +105,34 @@ def xid_of(database: Database, message_id: str) -> int:
     return int(xid)
 
 
-@pytest.mark.parametrize("how", CRASHES)
-async def test_a_stored_position_is_good_after_a_crash(crashing: Crashing, how: str) -> None:
-    """OB-19, OB-1: it lies in the past of the server that comes back, and no id that it has passed comes again."""
+async def written_and_crashed(
+    crashing: Crashing, how: str, *, durable: bool
+) -> tuple[StorageSession, Position, Position, Cursor]:
+    """A message is read and the position behind it written; then the server crashes. Gives a session of the new run, the
+    position before, the one written, and the lane as it is found.
+    """
     database = crashing.database
     session = await database.storage().connect()
     cursor = await taken(session)
     database.add("a", body="before")
     crashing.end_without_flush()
     batch = await read(database, session, cursor, cursor.position)
-    done = ended(batch.after)
-    await session.run(cursors.write_position(cursor.key, cursor.epoch, batch.after, batch.rows[-1][0], 1))
+    last_id = batch.rows[-1][0]
+    await session.run(cursors.write_position(cursor.key, cursor.epoch, batch.after, last_id, 1, durable=durable))
+    assert (last_id,) in database.rows("SELECT last_id FROM {outbox_cursor}")
     crashing.crash(how)
     await session.close()
     session = await database.storage().connect()
-    again = await taken(session, Held(0, OWNER, cursor.epoch))
-    assert again.position == batch.after
+    return session, cursor.position, batch.after, await taken(session, Held(0, OWNER, cursor.epoch))
+
+
+@pytest.mark.parametrize("how", CRASHES)
+async def test_a_stored_position_is_good_after_a_crash(crashing: Crashing, how: str) -> None:
+    """OB-19, OB-1: it lies in the past of the server that comes back, and no id that it has passed comes again."""
+    database = crashing.database
+    session, _, written, again = await written_and_crashed(crashing, how, durable=True)
+    done = ended(written)
+    assert again.position == written
     (added,) = database.add("a", body="after")
     assert not done.sees(xid_of(database, added))
     assert bodies(await read(database, session, again, again.position)) == [b"after"]
@@ -131,20 +143,8 @@ async def test_a_stored_position_is_good_after_a_crash(crashing: Crashing, how: 
 async def test_a_position_that_need_not_last_is_taken_back(crashing: Crashing, how: str) -> None:
     """OB-22, OB-1: it is there once written, and a crash may leave the one before it: the messages between come again."""
     database = crashing.database
-    session = await database.storage().connect()
-    cursor = await taken(session)
-    database.add("a", body="before")
-    crashing.end_without_flush()
-    batch = await read(database, session, cursor, cursor.position)
-    last_id = batch.rows[-1][0]
-    await session.run(cursors.write_position(cursor.key, cursor.epoch, batch.after, last_id, 1, durable=False))
-    stored = "SELECT last_id FROM {outbox_cursor}"
-    assert (last_id,) in database.rows(stored)
-    crashing.crash(how)
-    await session.close()
-    session = await database.storage().connect()
-    again = await taken(session, Held(0, OWNER, cursor.epoch))
-    assert again.position == cursor.position
+    session, before, _, again = await written_and_crashed(crashing, how, durable=False)
+    assert again.position == before
     assert bodies(await read(database, session, again, again.position)) == [b"before"]
     await session.close()
 

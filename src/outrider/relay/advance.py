@@ -1,7 +1,8 @@
 """Writing: the position, the delivery rows, the lease, all under the lane's epoch and on one connection.
 
 Invariant: one write at a time; each is guarded by the epoch, and what it says of delivery rows and position is one
-transaction (OB-41). A position is written at most once per interval, or as soon as enough batches lie beyond it (OB-22).
+transaction (OB-41). A position is written at most once per interval, or as soon as enough batches lie beyond it or a
+backlog has ended (OB-22); alone it need not be on disk at once.
 """
 
 import asyncio

@@ -167,8 +167,8 @@ async def test_a_commit_without_an_answer_is_settled_by_the_mark(bench: Bench, w
 
 
 @pytest.mark.parametrize("word", ["ok", "lost", "aborted"])
-async def test_the_next_transaction_is_read_meanwhile(bench: Bench, word: str) -> None:
-    """OB-101: its messages go once and in order, also where the one before was settled, sent again or refused in part."""
+async def test_what_was_read_meanwhile_goes_once_and_in_order(bench: Bench, word: str) -> None:
+    """OB-101: also where the transaction before was settled by its mark, sent again, or refused in part."""
     bench.topic.commits = [word, "ok", word]
     bench.topic.answers = {b"5": [LATER]}
     add(bench, *(str(n) for n in range(70)), key="a")

@@ -1,7 +1,7 @@
 """NOTIFY after the commit, on a connection of its own.
 
 Never in the caller's transaction: there it would serialise all commits (H11). A background thread sends at most 20 a
-second, 20 at once; hints that come faster become one. Source: spec/outbox.md OB-43.
+second, 20 at once; hints that come faster become one, and one soon after another is none. Source: spec/outbox.md OB-43.
 """
 
 import os
@@ -54,10 +54,10 @@ class PostgresNotify:
     def wake(self) -> None:
         """Have a NOTIFY sent soon, unless the last call was a moment ago. Never blocks on the network, never raises."""
         before, self._woken_at = self._woken_at, self._boottime()
-        if self._woken_at - before < AWAKE_SECONDS and self._process == os.getpid():
-            return
         if self._process != os.getpid():
             self._start()
+        elif self._woken_at - before < AWAKE_SECONDS:
+            return
         self._hinted.set()
 
     def close(self, timeout_seconds: float = 5.0) -> None:
